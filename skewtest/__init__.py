@@ -1,0 +1,91 @@
+"""skewtest: finds training-serving skew between a batch and an online implementation.
+
+Names are loaded when they are first used: importing skewtest imports nothing heavy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from skewtest.api import check, replay
+    from skewtest.declare.columns import (
+        bools,
+        categories,
+        floats,
+        ints,
+        key,
+        strings,
+        structs,
+        timestamps,
+        vectors,
+    )
+    from skewtest.declare.delivery import Delivery
+    from skewtest.declare.source import Source
+    from skewtest.declare.tolerance import close, exact, vector
+    from skewtest.declare.view import FeatureView
+    from skewtest.drive.adapters import fold, micro_batch, per_as_of, per_event, sql
+    from skewtest.errors import DeclarationError, SkewError, SkewtestError
+    from skewtest.findings import Counterexample, Finding
+    from skewtest.result import Result
+
+__all__ = [
+    "Counterexample",
+    "DeclarationError",
+    "Delivery",
+    "FeatureView",
+    "Finding",
+    "Result",
+    "SkewError",
+    "SkewtestError",
+    "Source",
+    "bools",
+    "categories",
+    "check",
+    "close",
+    "exact",
+    "floats",
+    "fold",
+    "ints",
+    "key",
+    "micro_batch",
+    "per_as_of",
+    "per_event",
+    "replay",
+    "sql",
+    "strings",
+    "structs",
+    "timestamps",
+    "vector",
+    "vectors",
+]
+
+_HOMES = {
+    "skewtest.api": ("check", "replay"),
+    "skewtest.declare.columns": (
+        *("bools", "categories", "floats", "ints", "key", "strings", "structs", "timestamps"),
+        "vectors",
+    ),
+    "skewtest.declare.delivery": ("Delivery",),
+    "skewtest.declare.source": ("Source",),
+    "skewtest.declare.tolerance": ("close", "exact", "vector"),
+    "skewtest.declare.view": ("FeatureView",),
+    "skewtest.drive.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
+    "skewtest.errors": ("DeclarationError", "SkewError", "SkewtestError"),
+    "skewtest.findings": ("Counterexample", "Finding"),
+    "skewtest.result": ("Result",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _HOME:
+        raise AttributeError(f"module 'skewtest' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

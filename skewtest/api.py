@@ -1,0 +1,176 @@
+"""The public verbs: check a view on generated histories, replay it on a given log."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+from hypothesis import settings
+
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.errors import DeclarationError, listed, nearest
+from skewtest.generate.history import History, history_of
+from skewtest.result import Result
+from skewtest.run.replay import replay_outcome
+from skewtest.run.search import Budget, search
+
+HISTORIES_AN_EXAMPLE = 64
+ALONE_SHARE = 32
+"""Views whose histories cannot share a batch call run this many times fewer of them."""
+
+Progress = Callable[[int, int], None]
+
+
+def check(
+    view: FeatureView,
+    *,
+    histories: int | None = None,
+    seed: int | None = None,
+    scenarios: Sequence[str] | None = None,
+    kept: Sequence[tuple[str, History]] = (),
+    rejected: Sequence[tuple[str, str]] = (),
+    progress: Progress = lambda _done, _planned: None,
+    again: str | None = None,
+) -> Result:
+    """Run both implementations of a view on generated histories. Never raises for skew.
+
+    Args:
+        view: the view to check.
+        histories: how many to generate. By default 64 for each of Hypothesis's `max_examples`
+            (6,400), fewer where histories cannot share a batch call.
+        seed: reproduces a run. By default 0 in CI and under Hypothesis's `derandomize`, else
+            drawn anew and reported.
+        scenarios: which of the view's scenarios to run; all by default.
+        kept: counterexamples to run first, by file.
+        rejected: counterexample files that could not be used, with the reason, for the report.
+        progress: called with the histories done and planned.
+        again: the command that runs it again, for the report.
+
+    Raises:
+        DeclarationError: an argument is wrong.
+    """
+    if not isinstance(view, FeatureView):
+        raise DeclarationError(f"check takes a FeatureView; got {view!r}")
+    wanted = _checked_scenarios(view, scenarios)
+    budget = Budget(_checked_histories(view, histories), default_seed() if seed is None else seed)
+    outcomes = tuple(
+        search(view, scenario, budget, kept, rejected, progress) for scenario in wanted
+    )
+    return Result(view, outcomes, again or f"skewtest.check({view.name}, seed={budget.seed})")
+
+
+def replay(
+    view: FeatureView,
+    events: pl.DataFrame | Mapping[str, pl.DataFrame],
+    spine: pl.DataFrame | None = None,
+) -> Result:
+    """Run both implementations of a view on a given log. Never raises for skew.
+
+    Args:
+        view: the view to replay.
+        events: the log; for views with several sources a dict of source name to frame. Rows of
+            equal event time count as having arrived in the order they have here.
+        spine: what to ask: entity columns, `as_of` and request columns. By default each entity
+            at each of its event times and once after the last event.
+
+    Raises:
+        DeclarationError: a source or column is missing, or has a type that cannot be cast.
+    """
+    tables = _checked_tables(view, events)
+    asked = _default_spine(view, tables) if spine is None else spine
+    lacking = [name for name in view.spine_schema if name not in asked.columns]
+    if lacking:
+        raise DeclarationError(
+            f"replay({view.name!r}): the spine has no column {listed(lacking)}; "
+            f"it has {listed(asked.columns)}." + nearest(lacking[0], asked.columns)
+        )
+    try:
+        history = history_of(view, tables, asked)
+    except pl.exceptions.PolarsError as error:
+        raise DeclarationError(f"replay({view.name!r}): {error}") from error
+    return Result(view, (replay_outcome(view, history),), f"skewtest.replay({view.name}, events)")
+
+
+def default_seed() -> int:
+    """Return the seed of a run that was given none: fixed in CI, else a fresh one to report."""
+    if os.environ.get("CI") or settings().derandomize:
+        return 0
+    return secrets.randbelow(1_000_000)
+
+
+def default_histories(view: FeatureView) -> int:
+    """Return how many histories a run generates that was not told a number."""
+    usual = HISTORIES_AN_EXAMPLE * settings().max_examples
+    return usual if view.laned else max(1, usual // ALONE_SHARE)
+
+
+def _checked_histories(view: FeatureView, histories: int | None) -> int:
+    if histories is None:
+        return default_histories(view)
+    if isinstance(histories, bool) or not isinstance(histories, int) or histories < 1:
+        raise DeclarationError(f"check(histories=...) must be an int above 0; got {histories!r}")
+    return histories
+
+
+def _checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
+    known = view.delivery.scenarios
+    for name in scenarios or ():
+        if name not in known:
+            raise DeclarationError(
+                f"check(scenarios=...) of {view.name!r} must be among {listed(known)}; "
+                f"got {name!r}." + nearest(name, known)
+            )
+    return scenarios or known
+
+
+def _checked_tables(
+    view: FeatureView, events: pl.DataFrame | Mapping[str, pl.DataFrame]
+) -> Mapping[str, pl.DataFrame]:
+    if isinstance(events, pl.DataFrame):
+        if len(view.sources) > 1:
+            raise DeclarationError(
+                f"replay({view.name!r}): events must be a dict of frames, one for each of "
+                f"{listed(view.sources)}"
+            )
+        events = {next(iter(view.sources)): events}
+    for name, source in view.sources.items():
+        if name not in events:
+            raise DeclarationError(f"replay({view.name!r}): events has no source {name!r}")
+        lacking = [column for column in source.schema if column not in events[name].columns]
+        if lacking:
+            raise DeclarationError(
+                f"replay({view.name!r}): the log of {name!r} has no column {listed(lacking)}; "
+                f"it has {listed(events[name].columns)}."
+                + nearest(lacking[0], events[name].columns)
+            )
+    return events
+
+
+def _default_spine(view: FeatureView, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    if view.request:
+        raise DeclarationError(
+            f"replay({view.name!r}) needs a spine: the view has request columns "
+            f"{listed(view.request)}, which no log of events holds"
+        )
+    entity = list(view.entity)
+    seen = [
+        tables[name].select(*entity, pl.col(source.time).cast(view.time.dtype).alias(AS_OF))
+        for name, source in view.sources.items()
+        if all(column in source.columns for column in entity)
+    ]
+    if not seen:
+        raise DeclarationError(
+            f"replay({view.name!r}) needs a spine: no source has all entity columns"
+        )
+    moments = pl.concat(seen).drop_nulls(entity)
+    last = (
+        moments.select(*entity)
+        .unique(maintain_order=True)
+        .with_columns(
+            pl.lit(moments[AS_OF].max() if moments.height else None, dtype=view.time.dtype).alias(
+                AS_OF
+            )
+            + pl.duration(microseconds=view.time.tick)
+        )
+    )
+    return pl.concat([moments, last.select(moments.columns)]).unique(maintain_order=True)

@@ -1,0 +1,179 @@
+"""The command line: `skewtest demo`, `skewtest check module:view`."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from skewtest import __version__
+from skewtest.declare.view import FeatureView
+from skewtest.demo import skewed
+from skewtest.errors import ReportError, SkewtestError, listed, nearest
+from skewtest.report.terminal import summary_line
+from skewtest.result import Result
+from skewtest.session import Settings, default_profile, run, write_report
+
+PARITY, SKEW, USAGE, BROKEN = 0, 1, 2, 3
+
+app = typer.Typer(
+    help="Find training-serving skew: batch and online implementations that disagree.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    """Find training-serving skew: batch and online implementations that disagree."""
+    if version:
+        typer.echo(f"skewtest {__version__}")
+        raise typer.Exit(PARITY)
+
+
+@app.command()
+def demo(
+    report: Annotated[Path, typer.Option(help="Folder of the parity report.")] = Path(
+        "skewtest-report"
+    ),
+) -> None:
+    """Check an embedded feature view with a planted skew, and write the parity report.
+
+    Exits with 0 when the planted skew was found, with 1 when it was not.
+    """
+    typer.echo("A 7-day spend, in two implementations that look alike:\n")
+    typer.echo(skewed.shown_source())
+    result = _checked(
+        skewed.spend, Settings(seed=1), "skewtest demo", lambda _seed: "skewtest demo"
+    )
+    _show(result)
+    _write(report, result)
+    raise typer.Exit(PARITY if result.findings else SKEW)
+
+
+@app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="module:view, or module for all its views.")],
+    histories: Annotated[int | None, typer.Option(min=1, help="Histories for each view.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed that reproduces a run.")] = None,
+    profile: Annotated[str, typer.Option(help="dev, ci or nightly.")] = "",
+    report: Annotated[Path | None, typer.Option(help="Write the parity report here.")] = None,
+    corpus: Annotated[Path, typer.Option(help="Folder of kept counterexamples.")] = Path(
+        "tests/skew-corpus"
+    ),
+) -> None:
+    """Check feature views on generated histories.
+
+    Exits with 0 for parity, 1 for skew, 2 for wrong usage, 3 for user code that broke.
+    """
+    settings = Settings(
+        histories=histories,
+        seed=seed,
+        profile=profile or default_profile(),
+        corpus=corpus.absolute(),
+        root=Path.cwd(),
+    )
+    results = []
+    for name, view in _views(target):
+        again = f"skewtest check {target.partition(':')[0]}:{name} --seed "
+        results.append(_checked(view, settings, view.name, lambda seed, a=again: f"{a}{seed}"))
+        _show(results[-1])
+    if report is not None:
+        _write(report, *results)
+    if any(result.broken for result in results):
+        raise typer.Exit(BROKEN)
+    raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
+
+
+def _checked(
+    view: FeatureView, settings: Settings, title: str, again: Callable[[int], str]
+) -> Result:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(title, total=None)
+        try:
+            return run(
+                view,
+                None,
+                settings,
+                again,
+                lambda done, planned: bar.update(task, completed=done, total=planned),
+            )
+        except SkewtestError as error:
+            _refuse(str(error))
+
+
+def _show(result: Result) -> None:
+    text = result.report(colour=sys.stdout.isatty())
+    if text:
+        typer.echo(text)
+        typer.echo("")
+    for outcome in result.outcomes:
+        typer.echo(summary_line(outcome))
+
+
+def _write(folder: Path, *results: Result) -> None:
+    runs = [run for result in results for run in result.to_dict()["runs"]]
+    try:
+        page = write_report(folder, runs)
+    except ReportError as error:
+        _refuse(str(error))
+    typer.echo(f"report: {page}")
+
+
+def _views(target: str) -> list[tuple[str, FeatureView]]:
+    """Return the views that `module:view` or `module` names."""
+    module_name, _, wanted = target.partition(":")
+    module = _module(module_name)
+    views = {name: obj for name, obj in vars(module).items() if isinstance(obj, FeatureView)}
+    if not views:
+        _refuse(f"the module {module_name!r} holds no FeatureView")
+    if not wanted:
+        return list(views.items())
+    if wanted not in views:
+        _refuse(
+            f"{module_name!r} has no feature view {wanted!r}; it has {listed(views)}."
+            + nearest(wanted, views)
+        )
+    return [(wanted, views[wanted])]
+
+
+def _module(name: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            _refuse(
+                f"there is no module {name!r}; name one as in: skewtest check my_repo.features:spend"
+            )
+        _broken(name)
+    except Exception:  # noqa: BLE001 - a module may raise anything
+        _broken(name)
+
+
+def _broken(name: str) -> NoReturn:
+    typer.echo(f"{name!r} cannot be imported:\n\n{traceback.format_exc()}", err=True)
+    raise typer.Exit(BROKEN)
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"skewtest: {message}", err=True)
+    raise typer.Exit(USAGE)

@@ -1,0 +1,1 @@
+"""Compare: two sets of answers become divergences, by key, with tolerance, without wording."""

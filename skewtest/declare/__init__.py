@@ -1,0 +1,1 @@
+"""Declare: what the owner knows. Frozen values, validated when made."""

@@ -1,0 +1,401 @@
+"""Column declarations: what the owner knows about the values of a column, and nothing else."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from skewtest.errors import DeclarationError, listed, nearest
+from skewtest.times import TimeType
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+INT64 = 2**63
+KEY_TYPES: Mapping[str, pl.DataType] = {
+    "string": pl.String(),
+    "int": pl.Int64(),
+    "int32": pl.Int32(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What every column kind shares. `null_rate` is the share of nulls to generate at most."""
+
+    nullable: bool = False
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """The polars type of the column, as batch implementations receive it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Column):
+    """An identity: each history draws its own, so that histories cannot meet."""
+
+    type: str = "string"
+    variants: bool = True
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return KEY_TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floats(Column):
+    min: float
+    max: float
+    step: float | None = None
+    nan: bool = False
+    inf: bool = False
+    negative_zero: bool = False
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.Float64()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ints(Column):
+    min: int
+    max: int
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.Int64()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bools(Column):
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.Boolean()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categories(Column):
+    values: tuple[str, ...]
+    unseen: bool = False
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.String()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strings(Column):
+    max_size: int = 20
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.String()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timestamps(Column):
+    min: datetime | None = None
+    max: datetime | None = None
+    time: TimeType = TimeType()
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return self.time.dtype
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors(Column):
+    size: int
+    element: Floats
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.List(pl.Float64())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structs(Column):
+    fields: Mapping[str, Column]
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.Struct({name: column.dtype for name, column in self.fields.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn(Column):
+    """A column whose values come from the owner's own Hypothesis strategy."""
+
+    strategy: "SearchStrategy[Any]" = field(repr=False)
+    type: pl.DataType
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return self.type
+
+
+def key(
+    type: Literal["string", "int", "int32"] = "string",  # noqa: A002 - the natural word here
+    *,
+    variants: bool = True,
+    nullable: bool = False,
+) -> Key:
+    """Declare an identity column, such as a user id.
+
+    Args:
+        type: `"string"`, `"int"` (64 bits) or `"int32"`.
+        variants: also generate keys that collide when cased, trimmed, padded, joined or cast
+            (`"a"`, `"A"`, `"a "`, `"1"`, `"01"`; `2**53` and `2**53 + 1`).
+        nullable: also generate events without a key. Nobody asks for a null key.
+
+    Raises:
+        DeclarationError: `type` is not one of the three.
+    """
+    if type not in KEY_TYPES:
+        raise DeclarationError(
+            f"key(type=...) must be one of {listed(KEY_TYPES)}; got {type!r}."
+            + nearest(str(type), KEY_TYPES)
+        )
+    return Key(type=type, variants=variants, nullable=nullable)
+
+
+def floats(  # noqa: PLR0913 - each is a fact about the column
+    min: float = -1e6,  # noqa: A002 - the natural word here
+    max: float = 1e6,  # noqa: A002 - the natural word here
+    *,
+    step: float | None = None,
+    nullable: bool = False,
+    nan: bool = False,
+    inf: bool = False,
+    negative_zero: bool = False,
+) -> Floats:
+    """Declare a float64 column with the owner's real range.
+
+    Args:
+        min: smallest value, finite.
+        max: largest value, finite.
+        step: values are whole multiples of it (`0.01` for cents, `1` for whole numbers).
+        nullable: nulls occur.
+        nan: NaN occurs.
+        inf: infinities occur (also beyond the range).
+        negative_zero: -0.0 occurs.
+
+    Raises:
+        DeclarationError: a bound is not finite, `min > max`, or `step` is not above 0.
+    """
+    for name, bound in (("min", min), ("max", max)):
+        if (
+            isinstance(bound, bool)
+            or not isinstance(bound, int | float)
+            or not math.isfinite(bound)
+        ):
+            raise DeclarationError(f"floats({name}=...) must be a finite number; got {bound!r}")
+    _ordered("floats", min, max)
+    if step is not None and not (isinstance(step, int | float) and step > 0):
+        raise DeclarationError(f"floats(step=...) must be a number above 0; got {step!r}")
+    return Floats(
+        min=float(min),
+        max=float(max),
+        step=None if step is None else float(step),
+        nullable=nullable,
+        nan=nan,
+        inf=inf,
+        negative_zero=negative_zero,
+    )
+
+
+def ints(
+    min: int = -(2**31),  # noqa: A002 - the natural word here
+    max: int = 2**31 - 1,  # noqa: A002 - the natural word here
+    *,
+    nullable: bool = False,
+) -> Ints:
+    """Declare an int64 column with the owner's real range, both ends included.
+
+    Raises:
+        DeclarationError: a bound is not an int or does not fit 64 bits, or `min > max`.
+    """
+    for name, bound in (("min", min), ("max", max)):
+        if isinstance(bound, bool) or not isinstance(bound, int) or not -INT64 <= bound < INT64:
+            raise DeclarationError(f"ints({name}=...) must be an int of 64 bits; got {bound!r}")
+    _ordered("ints", min, max)
+    return Ints(min=min, max=max, nullable=nullable)
+
+
+def bools(*, nullable: bool = False) -> Bools:
+    """Declare a boolean column."""
+    return Bools(nullable=nullable)
+
+
+def categories(*values: str, nullable: bool = False, unseen: bool = False) -> Categories:
+    """Declare a string column that takes a few known values.
+
+    Args:
+        values: the known values, at least one.
+        nullable: nulls occur.
+        unseen: values outside the list occur too, odd-cased and padded ones among them.
+
+    Raises:
+        DeclarationError: no values, a value that is not a string, or a repeated value.
+    """
+    if not values:
+        raise DeclarationError("categories(...) needs at least one value; got nothing")
+    for value in values:
+        if not isinstance(value, str):
+            raise DeclarationError(
+                f"categories(...) takes strings; got {value!r} ({type(value).__name__}). "
+                "For numbers use ints() or hypothesis.strategies.sampled_from()."
+            )
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise DeclarationError(f"categories(...) got {twice!r} twice; each value once")
+    return Categories(values=values, nullable=nullable, unseen=unseen)
+
+
+def strings(*, max_size: int = 20, nullable: bool = False) -> Strings:
+    """Declare a free-text column: empty, odd-cased, padded, numeric-looking and non-ASCII text.
+
+    Raises:
+        DeclarationError: `max_size` is not an int above 0.
+    """
+    if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
+        raise DeclarationError(f"strings(max_size=...) must be an int above 0; got {max_size!r}")
+    return Strings(max_size=max_size, nullable=nullable)
+
+
+def timestamps(
+    min: datetime | None = None,  # noqa: A002 - the natural word here
+    max: datetime | None = None,  # noqa: A002 - the natural word here
+    *,
+    nullable: bool = False,
+    zone: str | None = "UTC",
+    unit: Literal["ms", "us", "ns"] = "us",
+) -> Timestamps:
+    """Declare a datetime column; without bounds its values lie around the event times.
+
+    Args:
+        min: earliest value; aware, unless `zone=None`.
+        max: latest value; aware, unless `zone=None`.
+        nullable: nulls occur.
+        zone: IANA zone of the column; `None` for naive datetimes.
+        unit: `"ms"`, `"us"` or `"ns"`.
+
+    Raises:
+        DeclarationError: a bound is no datetime, or naive where the column is aware.
+    """
+    for name, bound in (("min", min), ("max", max)):
+        if bound is not None:
+            checked_moment(f"timestamps({name}=...)", bound, zone)
+    if min is not None and max is not None:
+        _ordered("timestamps", min, max)
+    return Timestamps(min=min, max=max, nullable=nullable, time=TimeType(unit, zone))
+
+
+def vectors(
+    size: int,
+    min: float = -1.0,  # noqa: A002 - the natural word here
+    max: float = 1.0,  # noqa: A002 - the natural word here
+    *,
+    nullable: bool = False,
+) -> Vectors:
+    """Declare a column of float64 lists of one size, such as an embedding.
+
+    Raises:
+        DeclarationError: `size` is not an int above 0, or a bound is wrong as in `floats`.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise DeclarationError(f"vectors(size=...) must be an int above 0; got {size!r}")
+    return Vectors(size=size, element=floats(min, max), nullable=nullable)
+
+
+def structs(fields: Mapping[str, Any], *, nullable: bool = False) -> Structs:
+    """Declare a column of records with named, declared fields.
+
+    Raises:
+        DeclarationError: no fields, or a field that is no column declaration.
+    """
+    if not isinstance(fields, Mapping) or not fields:
+        raise DeclarationError(f"structs(...) needs a dict of columns; got {fields!r}")
+    declared = {name: as_column(f"structs({name!r})", column) for name, column in fields.items()}
+    return Structs(fields=declared, nullable=nullable)
+
+
+def as_column(place: str, declared: object) -> Column:
+    """Return a declared column, wrapping a Hypothesis strategy.
+
+    Raises:
+        DeclarationError: it is neither, or no frame can hold what the strategy draws.
+    """
+    if isinstance(declared, Column):
+        return declared
+    if callable(getattr(declared, "example", None)) and hasattr(declared, "map"):
+        return _drawn(place, declared)  # type: ignore[arg-type]
+    hint = " Call it: key()." if callable(declared) else ""
+    raise DeclarationError(
+        f"{place} must be a column such as key(), floats(0, 1), ints(), categories('a', 'b') "
+        f"or a Hypothesis strategy; got {declared!r}.{hint}"
+    )
+
+
+def checked_moment(place: str, moment: object, zone: str | None) -> datetime:
+    """Return a datetime that is aware exactly where `zone` says so; raise DeclarationError."""
+    if not isinstance(moment, datetime):
+        raise DeclarationError(f"{place} must be a datetime; got {moment!r}")
+    if zone is not None and moment.tzinfo is None:
+        raise DeclarationError(
+            f"{place} must be an aware datetime; got the naive {moment!r}. "
+            "Add tzinfo=timezone.utc, or declare the times as naive with zone=None."
+        )
+    if zone is None and moment.tzinfo is not None:
+        raise DeclarationError(f"{place} must be naive because zone=None; got {moment!r}")
+    return moment
+
+
+def _drawn(place: str, strategy: "SearchStrategy[Any]") -> Drawn:
+    values = _sample(strategy)
+    present = [value for value in values if value is not None]
+    try:
+        dtype = pl.Series(present, strict=True).dtype
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise DeclarationError(
+            f"{place}: no frame column can hold what the strategy {strategy!r} draws, "
+            f"for example {present[:3]!r} ({error})"
+        ) from error
+    if dtype == pl.Object:
+        raise DeclarationError(
+            f"{place}: the strategy {strategy!r} draws {type(present[0]).__name__} objects, "
+            "which no frame column can hold; map it to numbers, strings, dates or lists"
+        )
+    return Drawn(strategy=strategy, type=dtype, nullable=len(present) < len(values))
+
+
+def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
+    """Draw some values, the same each time: enough to know the type of the column."""
+    # Hypothesis costs 0.3 s to import: only who declares a strategy has it loaded already.
+    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
+
+    drawn: list[Any] = []
+
+    @seed(0)
+    @settings(
+        max_examples=50,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Any) -> None:  # noqa: ANN401 - the owner's strategy decides
+        drawn.append(value)
+
+    collect()
+    return drawn
+
+
+def _ordered(kind: str, low: Any, high: Any) -> None:  # noqa: ANN401 - numbers or datetimes
+    if low > high:
+        raise DeclarationError(f"{kind}(min, max): min must not exceed max; got {low!r} > {high!r}")

@@ -1,0 +1,1 @@
+"""The feature view of `skewtest demo`, with a planted skew."""

@@ -1,0 +1,209 @@
+"""The batch side: one call for a whole pack, its rows joined to the spine by key."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol, runtime_checkable
+
+import polars as pl
+
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.drive.frames import Kind, as_kind, changed, columns_of, fingerprint, kind_of
+from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
+from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Failure
+from skewtest.drive.values import OddValueError, plain
+from skewtest.generate.history import HIDDEN, LANE, Pack
+from skewtest.times import instant
+
+Frames = Mapping[str, pl.DataFrame]
+RowKey = tuple[Any, ...]
+
+
+@runtime_checkable
+class BatchAdapter(Protocol):
+    """A batch implementation of another shape, such as `per_as_of(f)`."""
+
+    def batch(self, view: FeatureView, frames: Frames) -> Any:  # noqa: ANN401 - any frame
+        """Return rows keyed by entity and `as_of`; `frames` holds the sources and "spine"."""
+
+
+class WrongParametersError(TypeError):
+    """A function asks for a frame that its view does not have."""
+
+    def __init__(self, names: list[str], known: list[str]) -> None:
+        super().__init__(f"{names} not among {known}")
+        self.names, self.known = names, known
+
+
+@dataclass(slots=True)
+class Handed:
+    """A frame in user code's hands, and what it looked like before."""
+
+    name: str
+    kind: Kind
+    frame: Any
+    before: Any
+
+    def is_changed(self) -> bool:
+        """Return whether user code changed it in place."""
+        return changed(self.frame, self.before, self.kind)
+
+
+def call_by_name(
+    function: Callable[..., Any], frames: Mapping[str, Any], handed: list[Handed] | None = None
+) -> Any:  # noqa: ANN401 - user code's
+    """Call a function with the frames (and other values) that its parameters name.
+
+    Raises:
+        WrongParametersError: a parameter without default names nothing there is.
+    """
+    parameters, _ = parameters_of(function)
+    arguments: dict[str, Any] = {}
+    unknown = []
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name not in frames:
+            if parameter.default is parameter.empty:
+                unknown.append(name)
+            continue
+        value = frames[name]
+        if isinstance(value, pl.DataFrame):
+            kind = kind_of(parameter.annotation)
+            value = as_kind(value, kind)
+            if handed is not None:
+                handed.append(Handed(name, kind, value, fingerprint(value, kind)))
+        arguments[name] = value
+    if unknown:
+        raise WrongParametersError(unknown, list(frames))
+    positional = [
+        arguments.pop(name)
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.POSITIONAL_ONLY and name in arguments
+    ]
+    return function(*positional, **arguments)
+
+
+def named_frames(view: FeatureView, pack: Pack) -> dict[str, pl.DataFrame]:
+    """Return the frames that batch may ask for, without our own columns."""
+    frames = {name: frame.drop(HIDDEN) for name, frame in pack.events.items()}
+    if len(frames) == 1:
+        frames["events"] = next(iter(frames.values()))
+    frames["spine"] = pack.spine.drop(LANE)
+    return frames
+
+
+def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
+    """Run the batch implementation once; a Failure if the call as a whole did not work out."""
+    if view.batch is None:
+        return Failure("batch", "not_given")
+    handed: list[Handed] = []
+    frames = named_frames(view, pack)
+    started = time.perf_counter()
+    try:
+        with time_limit(view.timeout):
+            result = _called(view, frames, handed)
+            columns = columns_of(result)
+    except TimeLimitExceeded:
+        return Failure("batch", "timeout", {"seconds": view.timeout})
+    except WrongParametersError as error:
+        return Failure("batch", "wrong_parameters", {"names": error.names, "known": error.known})
+    except OURS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        return Failure("batch", "raised", exception=error)
+    seconds = time.perf_counter() - started
+    if columns is None:
+        return Failure("batch", "not_a_frame", {"type": type(result).__name__})
+    mutated = tuple(dict.fromkeys(hand.name for hand in handed if hand.is_changed()))
+    return _joined(view, pack, columns, mutated, seconds)
+
+
+def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Handed]) -> Any:  # noqa: ANN401
+    if isinstance(view.batch, BatchAdapter):
+        result = view.batch.batch(view, frames)
+    else:
+        assert view.batch is not None  # noqa: S101 - the caller has checked it
+        result = call_by_name(view.batch, frames, handed)
+    return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
+
+
+async def _awaited(coroutine: Any) -> Any:  # noqa: ANN401 - user code's
+    return await coroutine
+
+
+def _joined(
+    view: FeatureView,
+    pack: Pack,
+    columns: Mapping[str, list[Any]],
+    mutated: tuple[str, ...],
+    seconds: float,
+) -> Answers | Failure:
+    lacking = [name for name in (*view.entity, AS_OF, *view.features) if name not in columns]
+    if lacking:
+        return Failure("batch", "missing_columns", {"lacking": lacking, "got": list(columns)})
+    try:
+        answered = row_keys([columns[name] for name in view.entity], columns[AS_OF])
+    except (OddValueError, TypeError, AttributeError) as error:
+        return Failure("batch", "bad_key_type", {"got": str(error)}, error)
+    asked = row_keys(
+        [pack.spine[name].to_list() for name in view.entity],
+        pack.spine[AS_OF].dt.epoch("us").to_list(),
+    )
+    where = {key: row for row, key in enumerate(asked)}
+    picked: list[int | None] = [None] * len(asked)
+    extra: dict[RowKey, int] = {}
+    for position, key in enumerate(answered):
+        row = where.get(key)
+        if row is None or picked[row] is not None:
+            extra[key] = extra.get(key, 0 if row is None else 1) + 1
+        else:
+            picked[row] = position
+    values, failures = _values(view, columns, picked)
+    return Answers(values, failures, tuple(extra.items()), mutated, seconds)
+
+
+def _values(
+    view: FeatureView, columns: Mapping[str, list[Any]], picked: list[int | None]
+) -> tuple[dict[str, list[Any]], dict[int, Failure]]:
+    values: dict[str, list[Any]] = {}
+    failures: dict[int, Failure] = {}
+    for name in view.features:
+        column = columns[name]
+        answers = []
+        for row, position in enumerate(picked):
+            try:
+                answers.append(MISSING if position is None else plain(column[position]))
+            except OddValueError as error:
+                failures[row] = Failure("batch", "odd_value", {"feature": name, "type": str(error)})
+                answers.append(MISSING)
+        values[name] = answers
+    return values, failures
+
+
+def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
+    """Return comparable keys: plain entity values, then `as_of` as microseconds.
+
+    Raises:
+        TypeError: an `as_of` is neither a datetime nor an int.
+    """
+    parts = [[_key_part(value) for value in column] for column in entity]
+    return list(zip(*parts, [_moment(at) for at in as_of], strict=True))
+
+
+def _key_part(value: Any) -> Any:  # noqa: ANN401 - any key
+    return None if value is NULL_OR_NAN else plain(value)
+
+
+def _moment(at: Any) -> int | None:  # noqa: ANN401 - any key
+    if type(at) is int or at is None:
+        return at
+    at = plain(at)
+    if isinstance(at, date) and not isinstance(at, datetime):
+        at = datetime(at.year, at.month, at.day)  # noqa: DTZ001 - a day is its midnight
+    if not isinstance(at, datetime):
+        raise TypeError(type(at).__name__)
+    return instant(at)

@@ -1,0 +1,52 @@
+"""The guard around user code: time limits, and what counts as user code having failed."""
+
+import inspect
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+OURS = (KeyboardInterrupt, MemoryError)
+"""What is never user code's own doing, and goes through."""
+
+
+class TimeLimitExceeded(BaseException):
+    """User code ran into its time limit. A BaseException, so that `except Exception` lets it by."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the block after `seconds`, by a signal.
+
+    It works in the main thread of a Unix process and interrupts Python code and sleeps. Elsewhere
+    the block runs unlimited: a hang then ends with the test runner's own time limit. A limit
+    around this one is put back as it was.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        raise TimeLimitExceeded
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], Any]:
+    """Return the named parameters of a function, annotations resolved where they can be.
+
+    The second value is None, or the exception why annotations could not be resolved.
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        signature = inspect.signature(function)
+    return dict(signature.parameters), signature.return_annotation

@@ -1,0 +1,68 @@
+"""What driving an implementation yields: answers, or the failure that took their place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Side = Literal["batch", "online"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """User code did not answer. `code` is one of a closed list; the report words it.
+
+    Codes: raised, timeout, not_given, no_method, not_a_frame, missing_columns, bad_key_type,
+    not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance.
+    """
+
+    side: Side
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    exception: BaseException | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of divergence that it is."""
+        return "timeout" if self.code == "timeout" else "error"
+
+    @property
+    def signature(self) -> tuple[str, str, str]:
+        """What makes two failures the same one: side, code and what was raised."""
+        told = type(self.exception).__name__ if self.exception else repr(dict(self.facts))
+        return self.side, self.code, told
+
+
+class Nothing:
+    """A named absence; each is a singleton."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+MISSING = Nothing("no row")
+NULL_OR_NAN = Nothing("null or NaN")
+"""What a numpy-backed pandas float column has where it has no number: it cannot tell which."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one side answered for a spine.
+
+    Attributes:
+        values: a list for each feature, in spine order; MISSING where there was no row.
+        failures: by spine row, where there is no answer because user code failed.
+        extra: keys of rows nobody asked for, or answered more than once, with how often.
+        mutated: what the side changed that was not its own, by name.
+        seconds: CPU seconds spent in user code.
+    """
+
+    values: Mapping[str, list[Any]]
+    failures: Mapping[int, Failure]
+    extra: tuple[tuple[tuple[Any, ...], int], ...] = ()
+    mutated: tuple[str, ...] = ()
+    seconds: float = 0.0

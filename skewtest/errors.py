@@ -1,0 +1,42 @@
+"""Error types. User code that misbehaves is a result, not an error: see `skewtest.result`."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SkewtestError(Exception):
+    """Base of every error that skewtest raises on its own account."""
+
+
+class DeclarationError(SkewtestError, ValueError):
+    """A declaration is wrong: the message names the argument, what it got and what it wanted."""
+
+
+class CorpusError(SkewtestError):
+    """A kept counterexample cannot be read, or no longer fits its feature view."""
+
+
+class ReportError(SkewtestError):
+    """A report cannot be written where it was asked for."""
+
+
+class SkewError(AssertionError):
+    """Batch and online disagree. `result` holds everything that was found.
+
+    An AssertionError, so that every test runner counts it as a failed test.
+    """
+
+    def __init__(self, message: str, result: object) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def nearest(wrong: str, valid: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the valid spelling nearest to `wrong`, or `""`."""
+    close = difflib.get_close_matches(wrong, list(valid), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as `'a', 'b'` for an error message, or `nothing`."""
+    return ", ".join(repr(name) for name in names) or "nothing"

@@ -1,0 +1,146 @@
+"""What a run found: frozen values, without wording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from skewtest.compare.tables import Divergence, Tally
+from skewtest.declare.delivery import Delivery
+from skewtest.declare.view import FeatureView
+from skewtest.drive.outcome import Failure
+from skewtest.generate.history import SEQUENCE, History
+
+ALL_FEATURES = "*"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counterexample:
+    """The smallest history found that still diverges.
+
+    Attributes:
+        history: events by source, and the spine.
+        delivery: how the events reached the online side.
+    """
+
+    view: FeatureView = field(repr=False)
+    history: History
+    delivery: Delivery
+
+    @property
+    def events(self) -> pl.DataFrame:
+        """The events in sequence order; with several sources a first column `source`."""
+        tables = []
+        for name, source in self.view.sources.items():
+            frame = self.history.events[name]
+            at = frame[source.time].dt.epoch("us").alias("#at")
+            tables.append((name, frame.with_columns(at)))
+        if len(tables) == 1:
+            return tables[0][1].drop("#at", SEQUENCE)
+        together = pl.concat(
+            [frame.select(pl.lit(name).alias("source"), pl.all()) for name, frame in tables],
+            how="diagonal",
+        )
+        return together.sort("#at", SEQUENCE, maintain_order=True).drop("#at", SEQUENCE)
+
+    @property
+    def spine(self) -> pl.DataFrame:
+        """The spine rows: entity, `as_of`, request columns."""
+        return self.history.spine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """One way in which the sides differ, with the smallest history that shows it.
+
+    Attributes:
+        feature: the feature's name; "*" where whole rows are concerned and there are several.
+        scenario: the delivery under which it was found.
+        kind: one of the kinds of divergence.
+        cause: a code of the closed list of causes; "unknown" until it is diagnosed.
+        counterexample: None only where there was nothing to run.
+        divergence: the divergence on the counterexample.
+        values: what batch and online answered on the diverging row, by feature.
+        side: the side to blame where that is certain: it failed or is nondeterministic.
+        alone: False if it shows only where histories share a batch call: entities mix.
+        found_at: the number of the history that showed it first, from 1; 0 for a kept one.
+        corpus: the file it is kept in.
+        replayed: whether it came from a kept file.
+    """
+
+    feature: str
+    scenario: str
+    kind: str
+    counterexample: Counterexample | None
+    divergence: Divergence
+    values: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    cause: str = UNKNOWN
+    side: str | None = None
+    alone: bool = True
+    found_at: int = 0
+    corpus: str | None = None
+    replayed: bool = False
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures of user code that it consists of, batch before online."""
+        sides = (self.divergence.batch, self.divergence.online)
+        return tuple(side for side in sides if isinstance(side, Failure))
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Where the time of a run went, in seconds.
+
+    `detect` is CPU time until the first finding was confirmed, None without one.
+    """
+
+    total: float = 0.0
+    cpu: float = 0.0
+    generate: float = 0.0
+    batch: float = 0.0
+    online: float = 0.0
+    minimise: float = 0.0
+    detect: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Everything that one run of one view under one scenario found.
+
+    Attributes:
+        view: the view.
+        scenario: the delivery scenario.
+        seed: reproduces the run.
+        histories: how many were run, kept ones included.
+        planned: how many would be run without findings.
+        findings: distinct failures (feature and kind), each minimised.
+        untested: features that were never non-null on either side.
+        tallies: how rows compared, by feature.
+        incidents: in how many histories each incident was met.
+        mutated: (side, name) of what user code changed although it was not its own.
+        rejected: files of the corpus that could not be used, with the reason.
+        unconfirmed: divergences that were rounding, or trust in the order of delivery.
+        seconds: where the time went.
+    """
+
+    view: FeatureView
+    scenario: str
+    seed: int
+    histories: int
+    planned: int
+    findings: tuple[Finding, ...]
+    untested: tuple[str, ...]
+    tallies: Mapping[str, Tally]
+    incidents: Mapping[str, int]
+    mutated: tuple[tuple[str, str], ...]
+    rejected: tuple[tuple[str, str], ...]
+    unconfirmed: int
+    seconds: Seconds
+
+    @property
+    def ok(self) -> bool:
+        """Whether batch and online agree, on every feature, on something."""
+        return not self.findings and not self.untested

@@ -1,0 +1,1 @@
+"""Generate: Hypothesis draws small plans, numpy fills histories, many histories share a pack."""

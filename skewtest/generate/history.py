@@ -1,0 +1,98 @@
+"""Histories and packs: the frozen values that generation hands on.
+
+A pack holds many histories side by side, each in its own lane. Its tables carry the declared
+columns and, under names no user column can have, the lane and the sequence number of each row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from skewtest.declare.view import AS_OF, FeatureView
+
+LANE = "#lane"
+SEQUENCE = "#sequence"
+HIDDEN = (LANE, SEQUENCE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """Histories that share one batch call.
+
+    Attributes:
+        events: by source name: its columns, LANE and SEQUENCE, in sequence order (event time,
+            ties by SEQUENCE). SEQUENCE is unique within a lane across sources.
+        spine: entity columns, `as_of`, request columns and LANE; unique in entity and `as_of`.
+        lanes: how many histories there are, those without events included.
+        lags: by lane, for requests that do not come before the events of their own instant: how
+            many microseconds after `as_of` they come; events up to then precede them.
+    """
+
+    events: Mapping[str, pl.DataFrame]
+    spine: pl.DataFrame
+    lanes: int
+    lags: Mapping[int, int] = field(default_factory=dict)
+
+    def history(self, lane: int) -> "History":
+        """Return one lane as a history of its own."""
+        return History(
+            events={
+                name: frame.filter(pl.col(LANE) == lane).drop(LANE)
+                for name, frame in self.events.items()
+            },
+            spine=self.spine.filter(pl.col(LANE) == lane).drop(LANE),
+            lag=self.lags.get(lane),
+        )
+
+    def together(self) -> "History":
+        """Return all lanes as one history: what they are if the implementation mixes them up."""
+        offsets = pl.col(LANE).cast(pl.Int64) * (2**32)
+        return History(
+            events={
+                name: frame.with_columns(pl.col(SEQUENCE) + offsets).drop(LANE)
+                for name, frame in self.events.items()
+            },
+            spine=self.spine.drop(LANE),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """One history: events by source (with SEQUENCE) in sequence order, the spine, and the lag."""
+
+    events: Mapping[str, pl.DataFrame]
+    spine: pl.DataFrame
+    lag: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of events."""
+        return sum(frame.height for frame in self.events.values())
+
+
+def ordered(view: FeatureView, name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of a source in sequence order."""
+    return frame.sort(view.sources[name].time, SEQUENCE, maintain_order=True)
+
+
+def history_of(
+    view: FeatureView,
+    events: Mapping[str, pl.DataFrame],
+    spine: pl.DataFrame,
+) -> History:
+    """Return given frames as a history: declared columns, arrival order kept among ties."""
+    prepared: dict[str, pl.DataFrame] = {}
+    arrived = 0
+    for name, source in view.sources.items():
+        frame = events[name].select(
+            pl.col(column).cast(dtype) for column, dtype in source.schema.items()
+        )
+        frame = frame.with_row_index(SEQUENCE, offset=arrived).cast({SEQUENCE: pl.Int64})
+        arrived += frame.height
+        prepared[name] = ordered(view, name, frame)
+    asked = spine.select(pl.col(name).cast(dtype) for name, dtype in view.spine_schema.items())
+    return History(
+        events=prepared,
+        spine=asked.unique([*view.entity, AS_OF], keep="first", maintain_order=True),
+    )

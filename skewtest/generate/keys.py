@@ -1,0 +1,70 @@
+"""Identities. Lane `base` owns every key that is rendered from `base`, in all its variants.
+
+The variants collide only with each other: when cased ("a7", "A7"), trimmed ("a7", "a7 "), cast
+("8", "08", "8.0"; 2**53 + 1), truncated to 32 bits, or joined with another key column.
+"""
+
+import re
+
+from skewtest.declare.columns import Key
+
+PLAIN = ("a{n}", "b{n}", "c{n}", "d{n}")
+TEMPLATES = (
+    *PLAIN,
+    *("A{n}", "a{n} ", " a{n}"),
+    *("{m}", "0{m}", "{m}.0"),
+    *("a{n}_a{n}", "a{n}|a{n}", "a{n}:a{n}", "a{n}-a{n}", "a{n}a{n}"),
+)
+COLLIDING_STRINGS = ((0, 4), (0, 5), (0, 6), (7, 8), (7, 9))
+JOINED = (10, 11, 12, 13, 14)
+
+LANE_STRIDE = 64
+OFFSETS = (1, 2, 3, 4, 1 + 2**32, 2**53 + 8, 2**53 + 9)
+COLLIDING_INTS = ((0, 4), (5, 6))
+
+_PATTERNS = tuple(
+    re.compile(
+        re.escape(template)
+        .replace(r"\{n\}", "(?P<n>[0-9]*)", 1)
+        .replace(r"\{n\}", "(?P=n)")
+        .replace(r"\{m\}", "(?P<m>[1-9][0-9]*)")
+    )
+    for template in TEMPLATES
+)
+
+
+def render(column: Key, base: int, slot: int) -> str | int:
+    """Return the key of a slot in the lane that owns `base`; base 0 reads best: "a", "b", 1, 2."""
+    if column.type == "string":
+        return TEMPLATES[slot].format(n=base or "", m=base + 1)
+    return base * LANE_STRIDE + OFFSETS[slot]
+
+
+def parse(column: Key, value: object) -> tuple[int, int] | None:
+    """Return (base, slot) of a rendered key, or None if it is not one of ours."""
+    if column.type == "string":
+        return _parse_string(value) if isinstance(value, str) else None
+    if not isinstance(value, int):
+        return None
+    for slot in reversed(range(len(OFFSETS))):
+        base, rest = divmod(value - OFFSETS[slot], LANE_STRIDE)
+        if rest == 0 and 0 <= base < 2**20:
+            return base, slot
+    return None
+
+
+def collisions(column: Key) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of slots whose keys are confused by a careless implementation."""
+    if not column.variants or column.type == "int32":
+        return ()
+    return COLLIDING_STRINGS if column.type == "string" else COLLIDING_INTS
+
+
+def _parse_string(value: str) -> tuple[int, int] | None:
+    for slot, pattern in enumerate(_PATTERNS):
+        if match := pattern.fullmatch(value):
+            found = match.groupdict()
+            if found.get("m"):
+                return int(found["m"]) - 1, slot
+            return int(found["n"] or 0), slot
+    return None

@@ -1,0 +1,165 @@
+"""Turn a plan into a pack: counts, entities, times and values of many histories at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from skewtest.declare.columns import Key
+from skewtest.declare.source import Source
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.history import LANE, SEQUENCE, Pack, ordered
+from skewtest.generate.instants import Clock, as_of_moments, event_instants
+from skewtest.generate.keys import JOINED, PLAIN, collisions
+from skewtest.generate.plan import Plan
+from skewtest.generate.values import Rows, fill, key_values
+
+IntArray = npt.NDArray[np.int64]
+
+ENTITIES = 3
+COUNTS = np.concatenate([[0, 1, 1, 1, 2, 2, 2, 3, 3], np.arange(4, 13), [16, 20, 24, 40]])
+LONG = (130, 280, 1_100, 60, 600)
+"""Longer than any cap or counter; the first pack has the first two, each further pack the next."""
+
+
+def build(  # noqa: PLR0913 - one call makes a pack
+    view: FeatureView,
+    clock: Clock,
+    plan: Plan,
+    lanes: int,
+    long: Sequence[int] = (),
+    events: int | None = None,
+) -> Pack:
+    """Return the pack of a plan.
+
+    Args:
+        view: what to generate for.
+        clock: `Clock.of(view)`.
+        plan: drawn by Hypothesis.
+        lanes: how many histories.
+        long: event counts of the longest histories, which come last.
+        events: the same number of events for each history, instead of a mixture.
+    """
+    rng = plan.rng()
+    moments = as_of_moments(clock, rng)
+    counts = rng.choice(COUNTS, lanes) if events is None else np.full(lanes, events)
+    counts[lanes - len(long) :] = long
+    lane = np.repeat(np.arange(lanes), counts)
+    position = np.arange(len(lane)) - np.repeat(np.cumsum(counts) - counts, counts)
+    instants = event_instants(clock, moments, lane, lanes, rng)
+    origin = rng.integers(0, len(view.sources), len(lane))
+    crowded = rng.random(lanes) < plan.crowd
+    who = np.where(crowded[lane], rng.integers(0, ENTITIES, len(lane)), 0)
+    slots = _slots(view, lanes, rng)
+    tables = {}
+    for number, (name, source) in enumerate(view.sources.items()):
+        mine = np.flatnonzero(origin == number)
+        rows = Rows(lane[mine], instants[mine], position[mine], lanes)
+        tables[name] = _events(view, source, rows, who[mine], slots, plan, rng)
+    return Pack(
+        events=tables,
+        spine=_spine(view, moments, lanes, crowded, slots, plan, rng),
+        lanes=lanes,
+        lags=_lags(lanes, rng) if view.as_of == "exclusive" else {},
+    )
+
+
+def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str, IntArray]:
+    """Return, for each key column, the slot of each (lane, entity): plain or colliding ones."""
+    columns = {
+        n: c for s in view.sources.values() for n, c in s.columns.items() if isinstance(c, Key)
+    }
+    columns |= {n: c for n, c in view.request.items() if isinstance(c, Key)}
+    slots = {}
+    for number, (name, column) in enumerate(columns.items()):
+        plain = np.array([[0, 1, 2], [0, 0, 1], [0, 1, 0]][min(number, 2)])
+        by_lane = np.tile(plain, (lanes, 1))
+        pairs = collisions(column)
+        if pairs:
+            odd = rng.random(lanes) < 0.15  # noqa: PLR2004
+            by_lane[odd, :2] = rng.choice(np.array(pairs), int(odd.sum()))
+        slots[name] = by_lane
+    joined = [
+        n
+        for n in view.entity
+        if n in columns and columns[n].type == "string" and columns[n].variants
+    ]
+    if len(joined) > 1:
+        odd = rng.random(lanes) < 0.1  # noqa: PLR2004
+        separator = rng.choice(JOINED, int(odd.sum()))
+        slots[joined[0]][odd, :2] = np.stack([np.zeros_like(separator), separator], axis=1)
+        slots[joined[1]][odd, :2] = np.stack([separator, np.zeros_like(separator)], axis=1)
+    return slots
+
+
+def _events(  # noqa: PLR0913 - the parts of a table
+    view: FeatureView,
+    source: Source,
+    rows: Rows,
+    who: IntArray,
+    slots: dict[str, IntArray],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    columns = [source.type.series(source.time, rows.instants)]
+    for name, column in source.columns.items():
+        path = f"{source.name}.{name}"
+        if isinstance(column, Key):
+            # Identities beside the entity's own vary from event to event.
+            mine = who if name in view.entity else rng.integers(0, len(PLAIN) - 1, len(rows))
+            values = key_values(column, slots[name][rows.lane, mine], rows.lane, name)
+            if column.nullable:
+                kept = pl.Series(rng.random(len(rows)) > 0.1)  # noqa: PLR2004
+                values = values.zip_with(kept, pl.Series(name, [None] * len(rows), values.dtype))
+        else:
+            values = fill(column, path, rows, plan, rng, source.null_rates.get(name)).alias(name)
+        columns.append(values)
+    frame = pl.DataFrame(columns).with_columns(
+        pl.Series(LANE, rows.lane, dtype=pl.Int32),
+        pl.Series(SEQUENCE, rows.position, dtype=pl.Int64),
+    )
+    return ordered(view, source.name, frame)
+
+
+def _spine(  # noqa: PLR0913 - the parts of a table
+    view: FeatureView,
+    moments: IntArray,
+    lanes: int,
+    crowded: npt.NDArray[np.bool_],
+    slots: dict[str, IntArray],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Return up to a few requests a lane: often one, always at least one, unseen entities too."""
+    share = rng.choice([0.05, 0.4, 0.6], lanes)[:, None, None]
+    asked = rng.random((lanes, ENTITIES, len(moments))) < share
+    asked[:, 1:] &= (crowded | (rng.random(lanes) < 0.1))[:, None, None]  # noqa: PLR2004
+    asked[np.arange(lanes), 0, rng.integers(0, len(moments), lanes)] = True
+    lane, who, when = np.nonzero(asked)
+    rows = Rows(lane, moments[when], np.arange(len(lane)), lanes)
+    columns = []
+    for name, column in view.entity_columns.items():
+        if isinstance(column, Key):
+            columns.append(key_values(column, slots[name][lane, who], lane, name))
+        else:
+            columns.append(fill(column, _path(view, name), rows, plan, rng, 0.0).alias(name))
+    columns.append(view.time.series(AS_OF, rows.instants))
+    for name, column in view.request.items():
+        if isinstance(column, Key):
+            columns.append(key_values(column, slots[name][lane, who], lane, name))
+        else:
+            columns.append(fill(column, f"spine.{name}", rows, plan, rng, None).alias(name))
+    frame = pl.DataFrame(columns).with_columns(pl.Series(LANE, lane, dtype=pl.Int32))
+    return frame.drop_nulls(view.entity).unique(
+        [*view.entity, AS_OF], keep="first", maintain_order=True
+    )
+
+
+def _path(view: FeatureView, name: str) -> str:
+    return next(f"{s.name}.{name}" for s in view.sources.values() if name in s.columns)
+
+
+def _lags(lanes: int, rng: np.random.Generator) -> dict[int, int]:
+    """Return an eighth of the lanes: there, an event exactly at `as_of` precedes the request."""
+    return dict.fromkeys(np.flatnonzero(rng.random(lanes) < 0.125).tolist(), 0)  # noqa: PLR2004

@@ -1,0 +1,1 @@
+"""Report: results become sentences, tables and files. All wording lives here."""

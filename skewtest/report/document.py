@@ -1,0 +1,112 @@
+"""Results as plain JSON values: one document, from which other reports can be made."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from skewtest.drive.outcome import Failure, Nothing
+from skewtest.findings import Counterexample, Finding, Outcome
+from skewtest.deliver.operations import event_dicts
+from skewtest.report.timeline import timeline_of
+from skewtest.report.words import difference_text, failure_text, headline, value_text
+
+VERSION = 1
+
+
+def document_of(outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
+    """Return outcomes as a JSON document: only dicts, lists, strings, numbers, booleans, None."""
+    return {
+        "version": VERSION,
+        "ok": all(outcome.ok for outcome in outcomes),
+        "runs": [run_of(outcome) for outcome in outcomes],
+    }
+
+
+def run_of(outcome: Outcome) -> dict[str, Any]:
+    """Return one outcome as JSON values."""
+    return {
+        "view": outcome.view.name,
+        "scenario": outcome.scenario,
+        "ok": outcome.ok,
+        "seed": outcome.seed,
+        "histories": outcome.histories,
+        "planned": outcome.planned,
+        "untested": list(outcome.untested),
+        "features": {
+            name: {
+                "match": tally.match,
+                "mismatch": tally.mismatch,
+                "both_null": tally.both_null,
+                "batch_only": tally.batch_only,
+                "online_only": tally.online_only,
+            }
+            for name, tally in outcome.tallies.items()
+        },
+        "incidents": dict(sorted(outcome.incidents.items())),
+        "mutated": [{"side": side, "name": name} for side, name in outcome.mutated],
+        "rejected": [{"file": path, "reason": reason} for path, reason in outcome.rejected],
+        "unconfirmed": outcome.unconfirmed,
+        "seconds": asdict(outcome.seconds),
+        "findings": [finding_of(outcome, finding) for finding in outcome.findings],
+    }
+
+
+def finding_of(outcome: Outcome, finding: Finding) -> dict[str, Any]:
+    """Return one finding as JSON values."""
+    return {
+        "feature": finding.feature,
+        "scenario": finding.scenario,
+        "kind": finding.kind,
+        "cause": finding.cause,
+        "side": finding.side,
+        "alone": finding.alone,
+        "found_at": finding.found_at,
+        "headline": headline(finding, outcome.view.name),
+        "values": {
+            name: {
+                "batch": json_value(batch),
+                "online": json_value(online),
+                "batch_text": value_text(batch),
+                "online_text": value_text(online),
+                "difference": difference_text(batch, online),
+            }
+            for name, (batch, online) in finding.values.items()
+        },
+        "failures": [failure_text(failure) for failure in finding.failures],
+        "corpus": finding.corpus,
+        "counterexample": example_of(finding.counterexample),
+    }
+
+
+def example_of(example: Counterexample | None) -> dict[str, Any] | None:
+    """Return a counterexample as JSON values, with its timeline as text."""
+    if example is None:
+        return None
+    timeline = timeline_of(example)
+    view = example.view
+    return {
+        "events": {
+            name: [json_value(e) for e in event_dicts(source.schema, example.history.events[name])]
+            for name, source in view.sources.items()
+        },
+        "spine": [json_value(row) for row in event_dicts(view.spine_schema, example.spine)],
+        "delivery": asdict(example.delivery),
+        "timeline": {"columns": list(timeline.columns), "rows": [list(r) for r in timeline.rows]},
+    }
+
+
+def json_value(value: Any) -> Any:  # noqa: ANN401 - any cell
+    """Return a value as JSON; what JSON cannot hold (NaN, times, big ints) as its text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= 2**53 else str(value)
+    if isinstance(value, float):
+        return value if value - value == 0 else value_text(value)
+    if isinstance(value, Mapping):
+        return {str(name): json_value(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(inner) for inner in value]
+    if isinstance(value, Failure | Nothing):
+        return value_text(value)
+    return str(value)

@@ -1,0 +1,198 @@
+"""The report on a terminal: 80 columns, colours only where the caller says so."""
+
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from skewtest.compare.values import nothing_of
+from skewtest.findings import Finding, Outcome
+from skewtest.report.timeline import timeline_of
+from skewtest.report.words import difference_text, failure_text, headline, value_text
+
+WIDTH = 80
+
+
+def report_text(outcome: Outcome, again: str, *, colour: bool = False, width: int = WIDTH) -> str:
+    """Return the report of one outcome as text.
+
+    Args:
+        outcome: what a run found.
+        again: the command that runs it again.
+        colour: whether to write ANSI colours.
+        width: columns of the terminal.
+    """
+    return rendered(outcome_blocks(outcome, again), colour=colour, width=width)
+
+
+def rendered(blocks: Sequence[RenderableType], *, colour: bool = False, width: int = WIDTH) -> str:
+    """Return rich blocks as text."""
+    buffer = StringIO()
+    console = Console(
+        file=buffer,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for block in blocks:
+        console.print(block, soft_wrap=isinstance(block, Text))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
+    """Return one block for each finding, untested features and remarks included."""
+    blocks: list[RenderableType] = []
+    for finding in outcome.findings:
+        blocks += [*_finding(outcome, finding, again), Text("")]
+    if outcome.untested:
+        blocks += [_untested(outcome, again), Text("")]
+    blocks += _remarks(outcome)
+    return blocks
+
+
+def _finding(outcome: Outcome, finding: Finding, again: str) -> list[RenderableType]:
+    title = Text(headline(finding, outcome.view.name), style="bold red")
+    blocks: list[RenderableType] = [_title(title, _found(outcome, finding)), Text("")]
+    if finding.counterexample is not None:
+        blocks += [_history(finding), Text("")]
+    for failure in finding.failures:
+        blocks += [Padding(Text(failure_text(failure)), (0, 0, 0, 2)), Text("")]
+    if finding.kind == "extra row":
+        blocks += [Padding(Text(_extra_text(finding)), (0, 0, 0, 2)), Text("")]
+    elif finding.kind == "nondeterministic":
+        blocks += [_two_runs(finding), Text("")]
+    elif finding.values and not finding.failures:
+        blocks += [_values(finding), Text("")]
+    blocks.append(_facts(finding, again))
+    return blocks
+
+
+def _title(title: Text, found: str) -> RenderableType:
+    if len(title) + len(found) + 2 > WIDTH:
+        return Group(title, Padding(Text(found, style="dim"), (0, 0, 0, 2)))
+    line = Table.grid(expand=True)
+    line.add_column()
+    line.add_column(justify="right", no_wrap=True)
+    line.add_row(title, Text(found, style="dim"))
+    return line
+
+
+def _found(outcome: Outcome, finding: Finding) -> str:
+    if finding.replayed:
+        return "kept counterexample"
+    if not finding.found_at:
+        return ""
+    return f"history {finding.found_at:,} of {outcome.planned:,}, {outcome.seconds.total:.2f} s"
+
+
+def _history(finding: Finding) -> RenderableType:
+    assert finding.counterexample is not None  # noqa: S101 - the caller has checked it
+    timeline = timeline_of(finding.counterexample)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in timeline.columns:
+        table.add_column(name, no_wrap=name in ("#",), overflow="fold")
+    half = len(timeline.rows) // 2
+    for number, row in enumerate(timeline.rows):
+        if timeline.omitted and number == half:
+            table.add_row("", f"... {timeline.omitted:,} more ...")
+        table.add_row(*row, style="bold" if row[0] == "?" else "")
+    if not any(row[0] != "?" for row in timeline.rows):
+        table.add_row("", "(no events)")
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _values(finding: Finding) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for name in ("", "batch", "online", "difference"):
+        table.add_column(name, overflow="fold")
+    for name, (batch, online) in finding.values.items():
+        told = difference_text(batch, online)
+        style = "red" if name == finding.feature else ""
+        table.add_row(name, value_text(batch), value_text(online), told, style=style)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _two_runs(finding: Finding) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for name in ("", "first run", "second run"):
+        table.add_column(name, overflow="fold")
+    one, other = finding.divergence.batch, finding.divergence.online
+    table.add_row(finding.divergence.feature, value_text(one), value_text(other))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _extra_text(finding: Finding) -> str:
+    *entity, _ = finding.divergence.batch
+    count = finding.divergence.online
+    key = ", ".join(value_text(value) for value in entity)
+    rows = "row" if count == 1 else "rows"
+    if finding.divergence.online > 1:
+        return f"batch returns {count} {rows} for the entity {key} at one as_of; expected one."
+    return f"batch returns a row for the entity {key} at an as_of that the spine does not ask for."
+
+
+def _facts(finding: Finding, again: str) -> RenderableType:
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("cause", _cause(finding))
+    if finding.side:
+        facts.add_row("blame", finding.side)
+    if not finding.alone:
+        facts.add_row("note", "it shows only where entities share a batch call: they mix")
+    if finding.corpus:
+        facts.add_row("kept", finding.corpus)
+    facts.add_row("again", again)
+    return Padding(facts, (0, 0, 0, 2))
+
+
+def _cause(finding: Finding) -> str:
+    kind = finding.kind
+    if kind == "null":
+        sides = nothing_of(finding.divergence.batch), nothing_of(finding.divergence.online)
+        return (
+            f"{finding.cause}; one side has {' and the other '.join(s or 'a value' for s in sides)}"
+        )
+    return f"{finding.cause} ({kind})"
+
+
+def _untested(outcome: Outcome, again: str) -> RenderableType:
+    names = ", ".join(f"{outcome.view.name}.{name}" for name in outcome.untested)
+    title = Text(f"{names}: never tested", style="bold red")
+    body = Text(
+        f"In {outcome.histories:,} histories no side ever had a value that is not null. "
+        "Agreeing on null proves nothing: widen the ranges of the source, or declare windows= "
+        "so that events fall into them."
+    )
+    return Group(
+        title,
+        Text(""),
+        Padding(body, (0, 0, 0, 2)),
+        Text(""),
+        Padding(Text(f"again  {again}"), (0, 0, 0, 2)),
+    )
+
+
+def _remarks(outcome: Outcome) -> list[RenderableType]:
+    view = outcome.view.name
+    told = [f"{view}: {side} changes its input {name!r} in place" for side, name in outcome.mutated]
+    told += [
+        f"{view}: kept counterexample {path} was not used: {why}" for path, why in outcome.rejected
+    ]
+    return [Text(f"warning: {line}", style="yellow") for line in told]
+
+
+def summary_line(outcome: Outcome) -> str:
+    """Return one line on an outcome: verdict, histories, seconds."""
+    verdict = "parity" if outcome.ok else "untested" if not outcome.findings else "skew"
+    return (
+        f"{outcome.view.name}[{outcome.scenario}]: {verdict}, {outcome.histories:,} histories, "
+        f"{outcome.seconds.total:.1f} s"
+    )

@@ -1,0 +1,191 @@
+"""Words for values, failures and findings, shared by every kind of report."""
+
+import traceback
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from skewtest.compare.values import magnitude, nothing_of
+from skewtest.drive.outcome import Failure, Nothing
+from skewtest.errors import listed, nearest
+from skewtest.findings import ALL_FEATURES, Finding
+from skewtest.times import micros
+
+OUR_CODE = Path(__file__).parents[1]
+LONGEST_TEXT = 60
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - any cell
+    """Return a value as reports show it: null, NaN and no row apart, odd strings quoted."""
+    if value is None:
+        return "null"
+    if isinstance(value, Nothing):
+        return value.name
+    if isinstance(value, Failure):
+        return "failed"
+    if isinstance(value, float):
+        return "NaN" if value != value else repr(value)  # noqa: PLR0124 - NaN
+    if isinstance(value, datetime):
+        return moment_text(value)
+    if isinstance(value, str):
+        return _string_text(value)
+    if isinstance(value, timedelta):
+        return f"{micros(value) / 1e6:g} s" if micros(value) % 1_000_000 else str(value)
+    return shortened(str(value) if isinstance(value, date | Decimal) else repr(value))
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a datetime; the zone is shown unless it is UTC or none."""
+    text = moment.replace(tzinfo=None).isoformat(sep=" ")
+    if moment.tzinfo is None or moment.tzinfo is UTC or moment.utcoffset() == timedelta(0):
+        return text
+    return f"{text}{moment.strftime('%z')}"
+
+
+def shortened(text: str, most: int = LONGEST_TEXT) -> str:
+    """Return a text cut to `most` characters, with its true length."""
+    return text if len(text) <= most else f"{text[: most - 20]}... ({len(text):,} chars)"
+
+
+def difference_text(batch: Any, online: Any) -> str:  # noqa: ANN401 - any cells
+    """Return how far two answers are apart, or "" where they are the same or no distance is."""
+    if nothing_of(batch) or nothing_of(online):
+        return "" if nothing_of(batch) == nothing_of(online) else "not both have a value"
+    if type(batch) is not type(online) and magnitude(batch, online) is None:
+        return f"{type(batch).__name__} against {type(online).__name__}"
+    gap = magnitude(batch, online)
+    if gap is None:
+        return "" if batch == online else "differs"
+    if isinstance(gap, float):
+        return "" if gap == 0 else f"{gap:.6g}"
+    return value_text(gap) if gap else ""
+
+
+def headline(finding: Finding, view: str) -> str:
+    """Return the claim of a finding, in one line."""
+    place = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
+    failures = finding.failures
+    if finding.kind == "nondeterministic":
+        return f"{place}: {finding.side or 'a side'} answers differently when run twice"
+    if len(failures) == 2:  # noqa: PLR2004 - both sides
+        return f"{place}: batch and online both fail"
+    if failures:
+        return f"{place}: {failure_headline(failures[0])}"
+    if finding.kind == "missing row":
+        side = "batch" if nothing_of(finding.divergence.batch) == "missing" else "online"
+        return f"{place}: {side} has no row"
+    if finding.kind == "extra row":
+        return f"{place}: batch returns rows that were not asked for"
+    if finding.kind == "dtype":
+        return f"{place}: batch and online have different types"
+    return f"{place}: batch and online disagree"
+
+
+def failure_headline(failure: Failure) -> str:
+    """Return what a side did wrong, in a few words."""
+    side = failure.side
+    if failure.code == "raised" and failure.exception is not None:
+        return f"{side} raises {type(failure.exception).__name__}"
+    told = {
+        "timeout": "{side} hangs",
+        "not_given": "{side} implementation is missing",
+        "not_a_frame": "{side} returns no frame",
+        "missing_columns": "{side} lacks columns",
+        "wrong_parameters": "{side} asks for unknown frames",
+        "bad_key_type": "{side} returns keys of a wrong type",
+        "no_method": "{side} object lacks a method",
+        "not_a_mapping": "{side} answers with no dict",
+        "missing_feature": "{side} lacks a feature",
+        "odd_value": "{side} returns a value of an unknown type",
+        "tolerance": "tolerance does not suit the values",
+    }
+    return told.get(failure.code, "{side} fails").format(side=side)
+
+
+def failure_text(failure: Failure) -> str:
+    """Return a failure with what was got, what was expected and the next step."""
+    facts = failure.facts
+    match failure.code:
+        case "timeout":
+            return (
+                f"{failure.side} did not return within {facts['seconds']:g} s. "
+                "Give it more with FeatureView(timeout=...), or look for a loop that never ends."
+            )
+        case "not_given":
+            return (
+                f"The view is registered without {_article(failure.side)} implementation. "
+                f"Give one with FeatureView({failure.side}=...)."
+            )
+        case "not_a_frame":
+            return (
+                f"batch returned {facts['type']}; expected a frame (polars, pandas, pyarrow) or a "
+                "list of dicts, with the entity, as_of and the features as columns."
+            )
+        case "missing_columns":
+            lacking, got = facts["lacking"], facts["got"]
+            return (
+                f"batch returned no column {listed(lacking)}; it returned {listed(got)}."
+                + nearest(lacking[0], got)
+            )
+        case "wrong_parameters":
+            return (
+                f"The function has the parameter {listed(facts['names'])}; frames are passed by "
+                f"name, and there are {listed(facts['known'])}."
+                + nearest(facts["names"][0], facts["known"])
+            )
+        case "bad_key_type":
+            return f"The key columns of batch hold {facts['got']}; as_of must be a datetime."
+        case "no_method":
+            return (
+                f"{facts['type']} has no {facts['verb']}(); it has {listed(facts['has'])}. "
+                "An online object needs update(event) and query(request)."
+                + nearest(facts["verb"], facts["has"])
+            )
+        case "not_a_mapping":
+            return (
+                f"query() returned {facts['type']}: {facts['value']}; expected a dict of "
+                "features, or None for no row."
+            )
+        case "missing_feature":
+            return (
+                f"query() returned no {facts['feature']!r}; it returned {listed(facts['got'])}."
+                + nearest(facts["feature"], facts["got"])
+            )
+        case "odd_value":
+            return (
+                f"{failure.side} returned {_article(facts['type'])} as {facts['feature']!r}; "
+                "expected numbers, strings, booleans, times, lists, dicts or None."
+            )
+        case "tolerance":
+            return (
+                f"{facts['feature']!r} is declared close() or vector(), but its values are "
+                f"{facts['family']}s; declare it exact(), or close(abs=timedelta(...)) for times."
+            )
+    return user_traceback(failure)
+
+
+def user_traceback(failure: Failure) -> str:
+    """Return the traceback of an exception without our own frames."""
+    error = failure.exception
+    if error is None:
+        return ""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if OUR_CODE not in Path(frame.filename).parents and "asyncio" not in frame.filename
+    ]
+    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+    where = ""
+    if "operation" in failure.facts:
+        where = f"at operation {failure.facts['operation']} of {failure.facts['of']}\n"
+    return where + "".join(lines).rstrip()
+
+
+def _string_text(value: str) -> str:
+    plain = value.isprintable() and value == value.strip() and value not in ("", "null", "NaN")
+    return shortened(value if plain and not value.isnumeric() else repr(value))
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0].lower() in 'aeio' else 'a'} {noun}"

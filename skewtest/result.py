@@ -1,0 +1,80 @@
+"""The public result: everything that checking one view found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from skewtest.declare.view import FeatureView
+from skewtest.errors import SkewError
+from skewtest.findings import Finding, Outcome
+from skewtest.report.document import document_of
+from skewtest.report.terminal import report_text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a check found, over all scenarios that were run.
+
+    Attributes:
+        view: the view that was checked.
+        outcomes: one for each scenario.
+        again: the command or call that runs it again.
+    """
+
+    view: FeatureView
+    outcomes: tuple[Outcome, ...]
+    again: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether batch and online agree, and every feature was tested."""
+        return all(outcome.ok for outcome in self.outcomes)
+
+    @property
+    def histories(self) -> int:
+        """How many histories were run."""
+        return sum(outcome.histories for outcome in self.outcomes)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Distinct failures, each with its counterexample."""
+        return tuple(finding for outcome in self.outcomes for finding in outcome.findings)
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """Features that were never non-null on either side."""
+        return tuple(dict.fromkeys(name for o in self.outcomes for name in o.untested))
+
+    @property
+    def incidents(self) -> dict[str, int]:
+        """In how many histories each incident was met."""
+        found: dict[str, int] = {}
+        for outcome in self.outcomes:
+            for name, count in outcome.incidents.items():
+                found[name] = found.get(name, 0) + count
+        return found
+
+    @property
+    def broken(self) -> bool:
+        """Whether user code failed, rather than disagreed."""
+        return any(finding.kind in ("error", "timeout") for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return document_of(self.outcomes)
+
+    def report(self, *, colour: bool = False, width: int = 80) -> str:
+        """Return the report as text for a terminal; "" where all is well."""
+        texts = [
+            report_text(outcome, self.again, colour=colour, width=width)
+            for outcome in self.outcomes
+        ]
+        return "\n\n".join(text for text in texts if text).rstrip()
+
+    def raise_if_skewed(self) -> None:
+        """Raise SkewError with the report, unless all is well."""
+        __tracebackhide__ = True
+        if not self.ok:
+            raise SkewError(self.report(), self)
+
+    def __str__(self) -> str:
+        return self.report() or f"{self.view.name}: parity on {self.histories:,} histories"

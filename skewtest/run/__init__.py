@@ -1,0 +1,1 @@
+"""Run: search for divergences, confirm and minimise them."""

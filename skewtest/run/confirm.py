@@ -1,0 +1,159 @@
+"""Confirm a divergence alone, minimise it, and make it a finding."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from skewtest.compare.tables import Divergence
+from skewtest.declare.view import FeatureView
+from skewtest.drive.outcome import Answers, Failure
+from skewtest.findings import ALL_FEATURES, Counterexample, Finding
+from skewtest.generate.history import Pack
+from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
+from skewtest.run.judge import Group, judge, raw
+from skewtest.run.minimise import minimise
+from skewtest.run.trial import Trial, run_trial
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A divergence seen in a pack: its group, its history, and where it was seen.
+
+    `alone` is False where it shows only in company; then `draft` holds the whole company.
+    """
+
+    group: Group
+    draft: Draft
+    found_at: int
+    alone: bool = True
+
+
+def suspects_of(
+    view: FeatureView, pack: Pack, trial: Trial, offset: int, most: int
+) -> list[Suspect]:
+    """Return up to `most` suspects for each group of divergences, smallest histories first."""
+    lanes: dict[Group, list[int]] = {}
+    for lane, divergences in trial.divergences.items():
+        for divergence in divergences:
+            known = lanes.setdefault(divergence.group, [])
+            if lane not in known:
+                known.append(lane)
+    if not lanes:
+        return []
+    chosen = {group: _smallest(pack, found, most) for group, found in lanes.items()}
+    drafts = {lane: draft_of(view, pack.history(lane)) for lane in set().union(*chosen.values())}
+    return [
+        Suspect(group, drafts[lane], offset + lane + 1)
+        for group, found in chosen.items()
+        for lane in found
+    ]
+
+
+def confirmed(view: FeatureView, pack: Pack, suspects: list[Suspect]) -> tuple[list[Suspect], int]:
+    """Return one confirmed suspect for each group that stands, and how many groups do not.
+
+    A suspect that differs in its pack but not alone is tried in company: entities may mix.
+    """
+    drafts = {id(suspect.draft): suspect.draft for suspect in suspects}
+    standing = {key: _alone(view, draft) for key, draft in drafts.items()}
+    kept: dict[Group, Suspect] = {}
+    seen: dict[Group, bool] = {}
+    for suspect in suspects:
+        stands, shows = standing[id(suspect.draft)]
+        seen[suspect.group] = seen.get(suspect.group, False) or suspect.group in shows
+        if suspect.group in stands:
+            kept.setdefault(suspect.group, suspect)
+    for suspect in suspects:
+        if not seen[suspect.group] and suspect.group not in kept:
+            company = draft_of(view, pack.together())
+            kept[suspect.group] = Suspect(suspect.group, company, suspect.found_at, alone=False)
+    return list(kept.values()), len(seen) - len(kept)
+
+
+def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: float) -> Finding:
+    """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
+    draft, group = suspect.draft, suspect.group
+    if suspect.alone or group in judge(view, [draft])[0]:
+        if group[1] != "timeout":
+            draft = minimise(view, draft, group, seconds)
+    trial = run_trial(view, pack_drafts(view, [draft]))
+    again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
+    shown = _of_group(trial, group) or _of_group(again, group)
+    side = _nondeterministic(trial, again)
+    divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
+    if side is not None:
+        divergence = _restless(divergence, trial, again, side)
+    failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
+    return Finding(
+        feature=named(view, group[0]),
+        scenario=scenario,
+        kind=divergence.kind,
+        counterexample=Counterexample(view, history_of_draft(view, draft), view.delivery),
+        divergence=divergence,
+        values=answers_at(trial, divergence.row),
+        side=side or (failures[0].side if len(failures) == 1 else None),
+        alone=suspect.alone,
+        found_at=suspect.found_at,
+    )
+
+
+def named(view: FeatureView, feature: str) -> str:
+    """Return a feature's name; for whole rows the only feature's, or "*"."""
+    if feature:
+        return feature
+    return next(iter(view.features)) if len(view.features) == 1 else ALL_FEATURES
+
+
+def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
+    """Return what batch and online answered on a spine row, by feature."""
+    if row < 0:
+        return {}
+    return {
+        name: (trial.batch.values[name][row], trial.online.values[name][row])
+        for name in trial.batch.values
+    }
+
+
+def _alone(view: FeatureView, draft: Draft) -> tuple[set[Group], set[Group]]:
+    """Return the groups that stand on a draft alone, and all that show on it."""
+    return set(judge(view, [draft])[0]), set(raw(view, [draft])[0])
+
+
+def _smallest(pack: Pack, lanes: list[int], most: int) -> list[int]:
+    if len(lanes) <= most:
+        return lanes
+    counts = dict.fromkeys(lanes, 0)
+    for frame in pack.events.values():
+        for lane, size in frame["#lane"].value_counts().iter_rows():
+            if lane in counts:
+                counts[lane] += size
+    return sorted(lanes, key=lambda lane: (lane in pack.lags, counts[lane], lane))[:most]
+
+
+def _of_group(trial: Trial, group: Group) -> Divergence | None:
+    divergences = (d for found in trial.divergences.values() for d in found)
+    return next((d for d in divergences if d.group == group), None)
+
+
+def _nondeterministic(first: Trial, second: Trial) -> str | None:
+    """Return the side whose own answers differ between two runs on one history."""
+    for side, one, other in (
+        ("batch", first.batch, second.batch),
+        ("online", first.online, second.online),
+    ):
+        if _said(one) != _said(other):
+            return side
+    return None
+
+
+def _said(answers: Answers) -> str:
+    return repr((sorted(answers.values.items()), sorted(answers.failures)))
+
+
+def _restless(divergence: Divergence, first: Trial, second: Trial, side: str) -> Divergence:
+    """Return a divergence between two runs of one side, in place of one between the sides."""
+    one, other = (first.batch, second.batch) if side == "batch" else (first.online, second.online)
+    for name, values in one.values.items():
+        for row, (left, right) in enumerate(zip(values, other.values[name], strict=True)):
+            if repr(left) != repr(right):
+                return Divergence(row, name, "nondeterministic", left, right)
+    return Divergence(divergence.row, divergence.feature, "nondeterministic", None, None)

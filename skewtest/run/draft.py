@@ -1,0 +1,176 @@
+"""Drafts: histories as plain rows, which can be cut, changed and put side by side cheaply.
+
+A key is kept as a slot of an identity, not as a string, so that copies of a draft can live in
+other lanes. A key that generation did not make stays as it is and ties its draft to one lane.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from skewtest.declare.columns import Column, Key
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.deliver.operations import python_values
+from skewtest.generate.history import LANE, SEQUENCE, History, Pack, ordered
+from skewtest.generate.keys import parse, render
+
+
+class Slot(NamedTuple):
+    """A generated key: identity `group` of its lane, in one of its spellings."""
+
+    group: int
+    slot: int
+
+
+class Event(NamedTuple):
+    """One event: source, event time in microseconds, values in the order of its columns."""
+
+    source: str
+    at: int
+    values: tuple[Any, ...]
+
+
+class Ask(NamedTuple):
+    """One spine row: `as_of` in microseconds, entity, request values."""
+
+    at: int
+    entity: tuple[Any, ...]
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A history as rows: events in sequence order, the spine, the lag of its requests."""
+
+    events: tuple[Event, ...]
+    spine: tuple[Ask, ...]
+    lag: int | None = None
+
+    def ordered(self) -> "Draft":
+        """Return the draft with events and requests in order of time, ties as they stood."""
+        return replace(
+            self,
+            events=tuple(sorted(self.events, key=lambda event: event.at)),
+            spine=tuple(sorted(self.spine, key=lambda ask: ask.at)),
+        )
+
+
+def draft_of(view: FeatureView, history: History) -> Draft:
+    """Return a history as a draft; identities are numbered from 0 in order of appearance."""
+    groups: dict[int, int] = {}
+    rows: list[tuple[int, Event]] = []
+    for name, source in view.sources.items():
+        frame = history.events[name]
+        columns = [_drafted(kind, frame[c], groups) for c, kind in source.columns.items()]
+        times = frame[source.time].dt.epoch("us").to_list()
+        values = zip(*columns, strict=True)
+        events = (Event(name, at, row) for at, row in zip(times, values, strict=True))
+        rows.extend(zip(frame[SEQUENCE].to_list(), events, strict=True))
+    rows.sort(key=lambda pair: (pair[1].at, pair[0]))
+    spine = history.spine
+    entity = [_drafted(kind, spine[c], groups) for c, kind in view.entity_columns.items()]
+    request = [_drafted(kind, spine[c], groups) for c, kind in view.request.items()]
+    asked = spine[AS_OF].dt.epoch("us").to_list()
+    keys = list(zip(*entity, strict=True))
+    extras = list(zip(*request, strict=True)) if request else [()] * len(asked)
+    return Draft(
+        events=tuple(event for _, event in rows),
+        spine=tuple(Ask(*row) for row in zip(asked, keys, extras, strict=True)),
+        lag=history.lag,
+    )
+
+
+def history_of_draft(view: FeatureView, draft: Draft) -> History:
+    """Return a draft as a history, with the plainest keys."""
+    return pack_drafts(view, [draft]).history(0)
+
+
+def can_share(view: FeatureView, draft: Draft) -> bool:
+    """Return whether copies of a draft can stand side by side in one batch call."""
+    if not view.laned:
+        return False
+    return all(
+        isinstance(value, Slot) or value is None
+        for event in draft.events
+        for value, kind in zip(
+            event.values, view.sources[event.source].columns.values(), strict=True
+        )
+        if isinstance(kind, Key)
+    ) and all(isinstance(value, Slot) for ask in draft.spine for value in ask.entity)
+
+
+def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
+    """Return drafts side by side, each with identities of its own."""
+    stride = 1 + max((slot.group for draft in drafts for slot in _slots(draft)), default=0)
+    tables = {}
+    for name, source in view.sources.items():
+        rows = [
+            (lane, number, event)
+            for lane, draft in enumerate(drafts)
+            for number, event in enumerate(draft.events)
+            if event.source == name
+        ]
+        lanes = [lane for lane, _, _ in rows]
+        columns = [source.type.series(source.time, [event.at for _, _, event in rows])]
+        for position, (column, kind) in enumerate(source.columns.items()):
+            cells = [event.values[position] for _, _, event in rows]
+            columns.append(_series(column, kind, cells, lanes, stride))
+        columns.append(pl.Series(LANE, lanes, dtype=pl.Int32))
+        columns.append(pl.Series(SEQUENCE, [number for _, number, _ in rows], dtype=pl.Int64))
+        tables[name] = ordered(view, name, pl.DataFrame(columns))
+    return Pack(
+        events=tables,
+        spine=_spine(view, drafts, stride),
+        lanes=len(drafts),
+        lags={lane: draft.lag for lane, draft in enumerate(drafts) if draft.lag is not None},
+    )
+
+
+def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFrame:
+    rows = [(lane, ask) for lane, draft in enumerate(drafts) for ask in draft.spine]
+    lanes = [lane for lane, _ in rows]
+    columns = []
+    for position, (column, kind) in enumerate(view.entity_columns.items()):
+        cells = [ask.entity[position] for _, ask in rows]
+        columns.append(_series(column, kind, cells, lanes, stride))
+    columns.append(view.time.series(AS_OF, [ask.at for _, ask in rows]))
+    for position, (column, kind) in enumerate(view.request.items()):
+        cells = [ask.values[position] for _, ask in rows]
+        columns.append(_series(column, kind, cells, lanes, stride))
+    return pl.DataFrame(columns).with_columns(pl.Series(LANE, lanes, dtype=pl.Int32))
+
+
+def _drafted(kind: Column, column: pl.Series, groups: dict[int, int]) -> list[Any]:
+    values = python_values(column)
+    if not isinstance(kind, Key):
+        return values
+    known: dict[Any, Any] = {None: None}
+    for value in dict.fromkeys(values):
+        if value is not None:
+            known[value] = _slot(kind, value, groups)
+    return [known[value] for value in values]
+
+
+def _slot(kind: Key, value: Any, groups: dict[int, int]) -> Any:  # noqa: ANN401 - a key or a Slot
+    parsed = parse(kind, value)
+    if parsed is None:
+        return value
+    base, slot = parsed
+    return Slot(groups.setdefault(base, len(groups)), slot)
+
+
+def _series(name: str, kind: Column, cells: list[Any], lanes: list[int], stride: int) -> pl.Series:
+    if isinstance(kind, Key):
+        cells = [
+            render(kind, lane * stride + cell.group, cell.slot) if isinstance(cell, Slot) else cell
+            for cell, lane in zip(cells, lanes, strict=True)
+        ]
+    return pl.Series(name, cells, dtype=kind.dtype)
+
+
+def _slots(draft: Draft) -> list[Slot]:
+    cells = [value for event in draft.events for value in event.values]
+    cells += [value for ask in draft.spine for value in (*ask.entity, *ask.values)]
+    return [cell for cell in cells if isinstance(cell, Slot)]

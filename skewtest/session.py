@@ -1,0 +1,121 @@
+"""A run as the pytest plugin and the command line share it: corpus, profile, report files."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from skewtest.api import Progress, check, default_histories
+from skewtest.corpus import load, save
+from skewtest.declare.view import FeatureView
+from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
+from skewtest.findings import Outcome
+from skewtest.report.html import html_page
+from skewtest.result import Result
+
+PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
+"""How many times the default number of histories each profile runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the options say. `corpus` None: nothing is kept or replayed."""
+
+    histories: int | None = None
+    seed: int | None = None
+    profile: str = "dev"
+    corpus: Path | None = None
+    root: Path | None = None
+
+
+def default_profile() -> str:
+    """Return "ci" on continuous integration, else "dev"."""
+    return "ci" if os.environ.get("CI") else "dev"
+
+
+def run(
+    view: FeatureView,
+    scenarios: Sequence[str] | None,
+    settings: Settings,
+    again: Callable[[int], str],
+    progress: Progress = lambda _done, _planned: None,
+) -> Result:
+    """Check a view as the options say; keep what is found in the corpus.
+
+    Args:
+        view: the view.
+        scenarios: which scenarios; all by default.
+        settings: the options.
+        again: makes the command that runs it again, of the seed.
+        progress: called with the histories done and planned.
+    """
+    if settings.profile not in PROFILES:
+        raise DeclarationError(
+            f"the profile must be one of {listed(PROFILES)}; got {settings.profile!r}"
+        )
+    histories = settings.histories or default_histories(view) * PROFILES[settings.profile]
+    seed = settings.seed
+    if seed is None and settings.profile == "ci":
+        seed = 0
+    kept, rejected = load(settings.corpus, view) if settings.corpus else ([], [])
+    result = check(
+        view,
+        histories=histories,
+        seed=seed,
+        scenarios=scenarios,
+        kept=[(shown(path, settings.root), history) for path, history in kept],
+        rejected=[(shown(path, settings.root), why) for path, why in rejected],
+        progress=progress,
+    )
+    outcomes = tuple(_kept(outcome, settings) for outcome in result.outcomes)
+    return Result(view, outcomes, again(result.outcomes[0].seed))
+
+
+def write_report(folder: Path, runs: Sequence[Mapping[str, Any]]) -> Path:
+    """Write `report.json` and `report.html`; return the HTML file.
+
+    Raises:
+        ReportError: the folder cannot be written.
+    """
+    document = {"version": 1, "ok": all(run["ok"] for run in runs), "runs": list(runs)}
+    page = folder / "report.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        page.write_text(html_page(document), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"cannot write the report to {folder}: {error.strerror or error}. "
+            "Name a folder that can be written, with --skew-report=DIR."
+        ) from error
+    return page
+
+
+def shown(path: str | Path, root: Path | None) -> str:
+    """Return a path relative to the root where it lies in it."""
+    full = Path(path)
+    if root is not None and full.is_relative_to(root):
+        return str(full.relative_to(root))
+    return str(full)
+
+
+def _kept(outcome: Outcome, settings: Settings) -> Outcome:
+    """Return an outcome whose findings are in the corpus; what cannot be kept is told."""
+    if settings.corpus is None:
+        return outcome
+    findings, rejected = [], list(outcome.rejected)
+    for finding in outcome.findings:
+        if finding.replayed or finding.counterexample is None:
+            findings.append(finding)
+            continue
+        try:
+            path = shown(save(settings.corpus, finding), settings.root)
+            findings.append(replace(finding, corpus=path))
+        except CorpusError as error:
+            findings.append(finding)
+            rejected.append((shown(settings.corpus, settings.root), str(error)))
+    unique = tuple(dict.fromkeys(rejected))
+    return replace(outcome, findings=tuple(findings), rejected=unique)

@@ -1,0 +1,232 @@
+"""Histories for users' own `@given` tests: drawn event by event, so that Hypothesis shrinks them.
+
+from hypothesis import given
+from skewtest import strategies
+
+@given(strategies.histories(spend))
+def test_it_is_never_negative(history): ...
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import polars as pl
+from hypothesis import strategies as st
+
+from skewtest.declare.columns import (
+    Bools,
+    Categories,
+    Column,
+    Drawn,
+    Floats,
+    Ints,
+    Key,
+    Strings,
+    Structs,
+    Timestamps,
+    Vectors,
+)
+from skewtest.declare.source import Source
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import event_dicts
+from skewtest.generate.history import History
+from skewtest.generate.instants import Clock
+from skewtest.generate.keys import PLAIN
+from skewtest.generate.values import EDGE_INTS, ODD_TEXTS, grid_spacing
+from skewtest.run.draft import Ask, Draft, Event, Slot, history_of_draft
+from skewtest.times import DAY_US, HOUR_US, SECOND_US, TimeType, instant
+
+ANCHOR = instant(datetime(2024, 3, 8))  # noqa: DTZ001 - an instant without a zone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenHistory:
+    """One history, as a user's own test receives it.
+
+    Attributes:
+        view: the view it was drawn for.
+        history: its tables.
+    """
+
+    view: FeatureView
+    history: History
+
+    @property
+    def events(self) -> dict[str, pl.DataFrame]:
+        """The events of each source, in sequence order, declared columns only."""
+        return {
+            name: self.history.events[name].select(list(source.schema))
+            for name, source in self.view.sources.items()
+        }
+
+    @property
+    def spine(self) -> pl.DataFrame:
+        """The spine: entity, `as_of` and request columns."""
+        return self.history.spine
+
+    @property
+    def event_dicts(self) -> dict[str, list[dict[str, Any]]]:
+        """The events of each source as the online side receives them."""
+        return {
+            n: event_dicts(s.schema, self.history.events[n]) for n, s in self.view.sources.items()
+        }
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The spine rows as the online side receives them."""
+        return event_dicts(self.view.spine_schema, self.history.spine)
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={rows!r}" for name, rows in self.event_dicts.items()]
+        return f"History({', '.join(parts)}, spine={self.requests!r})"
+
+
+def histories(view: FeatureView, *, max_events: int = 20) -> st.SearchStrategy[GivenHistory]:
+    """Return the strategy of histories of a view, for `@given`.
+
+    Args:
+        view: what to draw for.
+        max_events: the most events of a history. Hypothesis draws each of them by itself, which
+            costs about half a millisecond: `skewtest.check` is the faster way to many histories.
+    """
+    clock = Clock.of(view)
+    events = st.lists(
+        st.one_of([_events(view, clock, source) for source in view.sources.values()]),
+        max_size=max_events,
+    )
+    asks = st.lists(_asks(view, clock), min_size=1, max_size=4)
+    return st.builds(
+        lambda rows, spine: GivenHistory(
+            view, history_of_draft(view, Draft(tuple(rows), _distinct(spine)).ordered())
+        ),
+        events,
+        asks,
+    )
+
+
+def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:
+    return tuple({(ask.at, ask.entity): ask for ask in spine}.values())
+
+
+def _events(view: FeatureView, clock: Clock, source: Source) -> st.SearchStrategy[Event]:
+    cells = [_cell(kind, nullable=kind.nullable) for kind in source.columns.values()]
+    return st.builds(Event, st.just(source.name), _instants(clock), st.tuples(*cells))
+
+
+def _asks(view: FeatureView, clock: Clock) -> st.SearchStrategy[Ask]:
+    entity = [_cell(kind, nullable=False) for kind in view.entity_columns.values()]
+    request = [_cell(kind, nullable=kind.nullable) for kind in view.request.values()]
+    moments = _moments(clock)
+    steps = [0, clock.tick, SECOND_US, HOUR_US, DAY_US]
+    at = st.sampled_from([moment + step for moment in moments for step in steps])
+    return st.builds(Ask, at.map(_clipped(clock)), st.tuples(*entity), st.tuples(*request))
+
+
+def _instants(clock: Clock) -> st.SearchStrategy[int]:
+    """Event times: whole days and hours first, then edges, then anything."""
+    edges = [
+        moment - window + nudge
+        for moment in _moments(clock)
+        for window in (0, *clock.windows.tolist())
+        for nudge in (0, -clock.tick, clock.tick)
+    ]
+    anchor = _moments(clock)[0]
+    days = st.integers(0, 60).map(lambda day: anchor - DAY_US * (day + 1))
+    hours = st.integers(-48, 24 * 40).map(lambda hour: anchor - HOUR_US * hour)
+    anything = st.integers(-400 * DAY_US, 40 * DAY_US).map(lambda step: anchor + step)
+    return st.one_of(days, st.sampled_from(edges), hours, anything).map(_clipped(clock))
+
+
+def _moments(clock: Clock) -> list[int]:
+    if clock.first is not None and clock.last is not None:
+        middle = (clock.first + clock.last) // 2
+        return [middle - middle % DAY_US, clock.last]
+    return [ANCHOR, *(int(change) for change in clock.changes[:2])]
+
+
+def _clipped(clock: Clock) -> Any:  # noqa: ANN401 - a function of an instant
+    return lambda at: int(clock.clip(np.array([at], dtype=np.int64))[0])
+
+
+def _cell(kind: Column, *, nullable: bool) -> st.SearchStrategy[Any]:
+    cells = cell_strategy(kind)
+    return st.one_of(cells, st.none()) if nullable else cells
+
+
+@singledispatch
+def cell_strategy(kind: Column) -> st.SearchStrategy[Any]:
+    """Return the strategy of a column's values, plainest first; keys as slots."""
+    raise NotImplementedError(type(kind))
+
+
+@cell_strategy.register
+def _(kind: Key) -> st.SearchStrategy[Any]:
+    last = len(PLAIN) + 2 if kind.variants and kind.type == "string" else len(PLAIN) - 1
+    return st.integers(0, last).map(lambda slot: Slot(0, slot))
+
+
+@cell_strategy.register
+def _(kind: Floats) -> st.SearchStrategy[Any]:
+    spacing = kind.step or grid_spacing(kind)
+    low, high = int(np.ceil(kind.min / spacing)), int(np.floor(kind.max / spacing))
+    whole = st.integers(int(np.ceil(kind.min)), int(np.floor(kind.max))).map(float)
+    ends = st.sampled_from([kind.min, kind.max])
+    options = [st.integers(low, high).map(lambda n: n * spacing), ends] if low <= high else [ends]
+    if np.ceil(kind.min) <= np.floor(kind.max):
+        options.insert(0, whole)
+    odd = [(kind.nan, float("nan")), (kind.inf, float("inf")), (kind.negative_zero, -0.0)]
+    options += [st.just(value) for declared, value in odd if declared]
+    return st.one_of(options)
+
+
+@cell_strategy.register
+def _(kind: Ints) -> st.SearchStrategy[Any]:
+    edges = [int(n) for n in EDGE_INTS if kind.min <= n <= kind.max]
+    options: list[st.SearchStrategy[Any]] = [st.integers(kind.min, kind.max)]
+    return st.one_of([*options, st.sampled_from([kind.min, kind.max, *edges])])
+
+
+@cell_strategy.register
+def _(kind: Bools) -> st.SearchStrategy[Any]:  # noqa: ARG001 - chosen by its type
+    return st.booleans()
+
+
+@cell_strategy.register
+def _(kind: Categories) -> st.SearchStrategy[Any]:
+    odd = [kind.values[0].upper(), f"{kind.values[0]} ", "unseen"] if kind.unseen else []
+    return st.sampled_from([*kind.values, *odd])
+
+
+@cell_strategy.register
+def _(kind: Strings) -> st.SearchStrategy[Any]:
+    return st.sampled_from([text[: kind.max_size] for text in ODD_TEXTS])
+
+
+@cell_strategy.register
+def _(kind: Timestamps) -> st.SearchStrategy[Any]:
+    low = ANCHOR - 400 * DAY_US if kind.min is None else instant(kind.min)
+    high = max(low, ANCHOR + 40 * DAY_US if kind.max is None else instant(kind.max))
+    return st.integers(0, (high - low) // kind.time.tick).map(
+        lambda steps: TimeType(kind.time.unit, kind.time.zone).datetimes(
+            [high - steps * kind.time.tick]
+        )[0]
+    )
+
+
+@cell_strategy.register
+def _(kind: Vectors) -> st.SearchStrategy[Any]:
+    return st.lists(cell_strategy(kind.element), min_size=kind.size, max_size=kind.size)
+
+
+@cell_strategy.register
+def _(kind: Structs) -> st.SearchStrategy[Any]:
+    fields = {name: _cell(inner, nullable=inner.nullable) for name, inner in kind.fields.items()}
+    return st.fixed_dictionaries(fields)
+
+
+@cell_strategy.register
+def _(kind: Drawn) -> st.SearchStrategy[Any]:
+    return kind.strategy

@@ -1,0 +1,144 @@
+"""The one home of time: instants as integers, declared units and zones, windows and edges.
+
+Inside skewtest an instant is an `int` of microseconds since 1970-01-01T00:00 in the source's own
+zone (UTC where the source is aware, wall time where it is naive). It becomes a `datetime` only on
+its way to user code or into a report.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from skewtest.errors import DeclarationError
+
+Unit: TypeAlias = Literal["ms", "us", "ns"]
+AsOf: TypeAlias = Literal["exclusive", "inclusive"]
+
+MICROSECOND = timedelta(microseconds=1)
+SECOND_US = 1_000_000
+HOUR_US = 3_600 * SECOND_US
+DAY_US = 24 * HOUR_US
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the epoch of naive sources
+
+
+@dataclass(frozen=True, slots=True)
+class TimeType:
+    """How a source writes its times: unit and zone (`None`: naive)."""
+
+    unit: Unit = "us"
+    zone: str | None = "UTC"
+
+    @property
+    def tick(self) -> int:
+        """The smallest step between two times, in microseconds (1 for ns: datetimes end there)."""
+        return 1_000 if self.unit == "ms" else 1
+
+    @property
+    def dtype(self) -> pl.Datetime:
+        """The polars type of a column of such times."""
+        return pl.Datetime(self.unit, self.zone)
+
+    def tzinfo(self) -> tzinfo | None:
+        """The zone as an object; UTC as `datetime.UTC`, which compares and prints fastest."""
+        if self.zone is None:
+            return None
+        return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+
+    def series(self, name: str, instants: npt.ArrayLike) -> pl.Series:
+        """Return instants (int64 microseconds, `None` allowed) as a column of this type."""
+        micros = pl.Series(name, instants, dtype=pl.Int64).cast(pl.Datetime("us"))
+        if self.zone is None:
+            return micros.cast(self.dtype)
+        return micros.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone).cast(self.dtype)
+
+    def instants(self, column: pl.Series) -> pl.Series:
+        """Return a Datetime column as int64 microseconds; the inverse of `series`."""
+        return column.dt.epoch("us")
+
+    def datetimes(self, instants: Iterable[int | None]) -> list[datetime | None]:
+        """Return instants as Python datetimes of this zone."""
+        zone = self.tzinfo()
+        if zone is None:
+            return [None if at is None else NAIVE_EPOCH + at * MICROSECOND for at in instants]
+        if zone is UTC:
+            return [None if at is None else EPOCH + at * MICROSECOND for at in instants]
+        return [
+            None if at is None else (EPOCH + at * MICROSECOND).astimezone(zone) for at in instants
+        ]
+
+    def instant(self, moment: datetime) -> int:
+        """Return a datetime as microseconds; a naive one is read as wall time of an aware source's UTC."""
+        return instant(moment)
+
+
+def instant(moment: datetime) -> int:
+    """Return a datetime as microseconds since the epoch (naive: since the naive epoch)."""
+    epoch = NAIVE_EPOCH if moment.tzinfo is None else EPOCH
+    return (moment - epoch) // MICROSECOND
+
+
+def micros(length: timedelta) -> int:
+    """Return a timedelta in microseconds, exactly."""
+    return length // MICROSECOND
+
+
+def checked_zone(argument: str, zone: str | None) -> str | None:
+    """Return `zone` if it is an IANA name or `None`; raise DeclarationError otherwise."""
+    if zone is None:
+        return None
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise DeclarationError(
+            f"{argument} must be an IANA time zone name such as 'America/New_York' or None; "
+            f"got {zone!r}"
+        ) from None
+    return zone
+
+
+def midnights(days: Sequence[int], zone: str) -> npt.NDArray[np.int64]:
+    """Return the instants of local midnight on days (days since 1970-01-01) in `zone`."""
+    local = ZoneInfo(zone)
+    starts = [(NAIVE_EPOCH + timedelta(days=int(day))).replace(tzinfo=local) for day in days]
+    return np.array([instant(start.astimezone(UTC)) for start in starts], dtype=np.int64)
+
+
+def shift_changes(zone: str, first: int, last: int) -> list[int]:
+    """Return the instants in [first, last) at which `zone` changes its UTC offset (DST), by bisection."""
+    local = ZoneInfo(zone)
+
+    def offset(at: int) -> timedelta | None:
+        return (EPOCH + at * MICROSECOND).astimezone(local).utcoffset()
+
+    found = []
+    step = 30 * DAY_US
+    for start in range(first, last, step):
+        low, high = start, min(start + step, last)
+        if offset(low) == offset(high):
+            continue
+        while high - low > SECOND_US:
+            middle = (low + high) // 2
+            low, high = (middle, high) if offset(middle) == offset(low) else (low, middle)
+        found.append(high - high % SECOND_US)
+    return found
+
+
+def window_text(length: timedelta) -> str:
+    """Return a window as people write it: `7 d`, `12 h`, `90 s`."""
+    total = micros(length)
+    for size, unit in ((DAY_US, "d"), (HOUR_US, "h"), (60 * SECOND_US, "min"), (SECOND_US, "s")):
+        if total % size == 0:
+            return f"{total // size} {unit}"
+    return f"{total} us"
+
+
+def physical(value: Any) -> Any:  # noqa: ANN401 - any cell goes in and out
+    """Return a datetime as its instant and every other value as it is: a comparable join key."""
+    return instant(value) if isinstance(value, datetime) else value
