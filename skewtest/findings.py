@@ -11,6 +11,7 @@ from skewtest.declare.delivery import Delivery
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import Failure
 from skewtest.generate.history import SEQUENCE, History
+from skewtest.times import instants_of
 
 ALL_FEATURES = "*"
 UNKNOWN = "unknown"
@@ -35,7 +36,7 @@ class Counterexample:
         tables = []
         for name, source in self.view.sources.items():
             frame = self.history.events[name]
-            at = frame[source.time].dt.epoch("us").alias("#at")
+            at = instants_of(frame[source.time]).alias("#at")
             tables.append((name, frame.with_columns(at)))
         if len(tables) == 1:
             return tables[0][1].drop("#at", SEQUENCE)

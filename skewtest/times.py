@@ -8,7 +8,7 @@ its way to user code or into a report.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -53,14 +53,8 @@ class TimeType:
 
     def series(self, name: str, instants: npt.ArrayLike) -> pl.Series:
         """Return instants (int64 microseconds, `None` allowed) as a column of this type."""
-        micros = pl.Series(name, instants, dtype=pl.Int64).cast(pl.Datetime("us"))
-        if self.zone is None:
-            return micros.cast(self.dtype)
-        return micros.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone).cast(self.dtype)
-
-    def instants(self, column: pl.Series) -> pl.Series:
-        """Return a Datetime column as int64 microseconds; the inverse of `series`."""
-        return column.dt.epoch("us")
+        moments = pl.Series(name, instants, dtype=pl.Int64).cast(pl.Datetime("us", self.zone))
+        return moments if self.unit == "us" else moments.cast(self.dtype)
 
     def datetimes(self, instants: Iterable[int | None]) -> list[datetime | None]:
         """Return instants as Python datetimes of this zone."""
@@ -73,9 +67,17 @@ class TimeType:
             None if at is None else (EPOCH + at * MICROSECOND).astimezone(zone) for at in instants
         ]
 
-    def instant(self, moment: datetime) -> int:
-        """Return a datetime as microseconds; a naive one is read as wall time of an aware source's UTC."""
-        return instant(moment)
+
+def instants_of(column: pl.Series) -> pl.Series:
+    """Return a Datetime column as int64 microseconds; the inverse of `TimeType.series`.
+
+    An aware column counts from the epoch in UTC whatever its zone, a naive one from its own.
+    """
+    unit = column.dtype.time_unit if isinstance(column.dtype, pl.Datetime) else None
+    physical = column.to_physical()
+    if unit == "us":
+        return physical
+    return physical * 1_000 if unit == "ms" else physical // 1_000
 
 
 def instant(moment: datetime) -> int:
@@ -138,7 +140,3 @@ def window_text(length: timedelta) -> str:
             return f"{total // size} {unit}"
     return f"{total} us"
 
-
-def physical(value: Any) -> Any:  # noqa: ANN401 - any cell goes in and out
-    """Return a datetime as its instant and every other value as it is: a comparable join key."""
-    return instant(value) if isinstance(value, datetime) else value

@@ -5,10 +5,9 @@ after them. In a lane with a lag an exclusive request comes after them too, as h
 production when an event and a request fall on the same tick.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,91 +15,96 @@ import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import LANE, SEQUENCE, Pack
-from skewtest.times import TimeType
-
-
-class Operation(NamedTuple):
-    """One thing that reaches the online side.
-
-    `row` is the number of the spine row for a request, -1 for an event. `payload` is a fresh dict
-    that the receiver may keep or change.
-    """
-
-    row: int
-    source: str
-    payload: dict[str, Any]
+from skewtest.times import TimeType, instants_of
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The operations of one lane, in the order in which they reach the online side."""
+    """The operations of one lane, in the order in which they reach the online side.
+
+    Attributes:
+        lane: its number.
+        rows: for each operation the number of the spine row it asks for, -1 for an event.
+        sources: for each operation the event's source, "" for a request.
+        payloads: for each operation a fresh dict that the receiver may keep or change.
+    """
 
     lane: int
-    operations: list[Operation]
+    rows: list[int]
+    sources: list[str]
+    payloads: list[dict[str, Any]]
 
 
-def deliver(view: FeatureView, pack: Pack) -> Iterator[Delivered]:
-    """Yield the operations of each lane of a pack; events after the last request are left out."""
+def deliver(view: FeatureView, pack: Pack) -> list[Delivered]:
+    """Return the operations of each lane of a pack; events after the last request are left out."""
     names = list(view.sources)
     frames = [pack.events[name] for name in names]
-    instants, lane, sequence = (
-        np.concatenate([part(frame, name) for frame, name in zip(frames, names, strict=True)])
-        for part in (
-            lambda frame, name: _instants(frame, view.sources[name].time),
-            lambda frame, _: frame[LANE].to_numpy(),
-            lambda frame, _: frame[SEQUENCE].to_numpy(),
-        )
+    lane = np.concatenate([frame[LANE].to_numpy() for frame in frames])
+    sequence = np.concatenate([frame[SEQUENCE].to_numpy() for frame in frames])
+    instants = np.concatenate(
+        [
+            instants_of(frame[view.sources[name].time]).to_numpy()
+            for frame, name in zip(frames, names, strict=True)
+        ]
     )
     asked_lane = pack.spine[LANE].to_numpy()
     lags = np.array([pack.lags.get(number, -1) for number in range(pack.lanes)], dtype=np.int64)
     lag = lags[asked_lane]
+    asked = instants_of(pack.spine[AS_OF]).to_numpy() + np.maximum(lag, 0)
+    last = np.full(pack.lanes, np.iinfo(np.int64).min)
+    np.maximum.at(last, asked_lane, asked)
+    heard = np.flatnonzero(instants <= last[lane])
     # An event's rank is 1: a request of the same instant is 0 (before it) or 2 (after it).
     late = np.where((lag >= 0) | (view.as_of == "inclusive"), 2, 0)
-    rank = np.concatenate([np.ones(len(lane), dtype=np.int8), late])
-    asked = _instants(pack.spine, AS_OF) + np.maximum(lag, 0)
+    lanes = np.concatenate([lane[heard], asked_lane])
     order = np.lexsort(
         (
-            np.concatenate([sequence, np.arange(len(asked))]),
-            rank,
-            np.concatenate([instants, asked]),
-            np.concatenate([lane, asked_lane]),
+            np.concatenate([sequence[heard], np.arange(len(asked))]),
+            np.concatenate([np.ones(len(heard), dtype=np.int64), late]),
+            np.concatenate([instants[heard], asked]),
+            lanes,
         )
     )
-    payloads = [
-        Operation(-1, name, event)
-        for frame, name in zip(frames, names, strict=True)
-        for event in event_dicts(view.sources[name].schema, frame)
+    payloads, sources = _payloads(view, pack, frames, heard)
+    payloads = [payloads[index] for index in order.tolist()]
+    sources = [sources[index] for index in order.tolist()]
+    rows = np.concatenate([np.full(len(heard), -1), np.arange(len(asked))])[order].tolist()
+    ends = np.searchsorted(lanes[order], np.arange(pack.lanes), side="right").tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        Delivered(number, rows[start:end], sources[start:end], payloads[start:end])
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if end > start
     ]
-    payloads += [
-        Operation(row, "", request)
-        for row, request in enumerate(event_dicts(view.spine_schema, pack.spine))
-    ]
-    starts = np.searchsorted(np.concatenate([lane, asked_lane])[order], np.arange(pack.lanes + 1))
-    is_request = order >= len(lane)
-    picked = order.tolist()
-    for number, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
-        requests = np.flatnonzero(is_request[start:stop])
-        if len(requests):
-            last = start + int(requests[-1]) + 1
-            yield Delivered(number, [payloads[index] for index in picked[start:last]])
+
+
+def _payloads(
+    view: FeatureView, pack: Pack, frames: list[pl.DataFrame], heard: npt.NDArray[np.int64]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the payloads of the events that are heard and of all requests, and their sources."""
+    payloads: list[dict[str, Any]] = []
+    sources: list[str] = []
+    first = 0
+    for frame, (name, source) in zip(frames, view.sources.items(), strict=True):
+        mine = heard[(heard >= first) & (heard < first + frame.height)] - first
+        first += frame.height
+        part = frame if len(mine) == frame.height else frame[mine]
+        payloads += event_dicts(source.schema, part)
+        sources += [name] * part.height
+    payloads += event_dicts(view.spine_schema, pack.spine)
+    sources += [""] * pack.spine.height
+    return payloads, sources
 
 
 def event_dicts(schema: Mapping[str, pl.DataType], frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a frame as dicts of plain Python values, declared columns only."""
     columns = [python_values(frame[name]) for name in schema]
-    return [dict(zip(schema, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(schema, row)) for row in zip(*columns)]  # noqa: B905 - equal by construction
 
 
 def python_values(column: pl.Series) -> list[Any]:
     """Return a column as plain Python values; datetimes by way of integers, which is faster."""
     if isinstance(column.dtype, pl.Datetime):
-        return _datetimes(column, TimeType(column.dtype.time_unit, column.dtype.time_zone))
+        kind = TimeType(column.dtype.time_unit, column.dtype.time_zone)
+        return kind.datetimes(instants_of(column).to_list())
     return column.to_list()
-
-
-def _datetimes(column: pl.Series, kind: TimeType) -> list[datetime | None]:
-    return kind.datetimes(kind.instants(column).to_list())
-
-
-def _instants(frame: pl.DataFrame, column: str) -> npt.NDArray[np.int64]:
-    return frame[column].dt.epoch("us").to_numpy()

@@ -13,6 +13,7 @@ from skewtest.deliver.operations import python_values
 from skewtest.drive.batch import Frames, call_by_name, row_keys
 from skewtest.drive.frames import columns_of
 from skewtest.errors import DeclarationError
+from skewtest.times import instants_of
 
 
 class AdapterError(TypeError):
@@ -33,7 +34,7 @@ class PerAsOf:
         """Return one row for each spine row whose entity the function answered."""
         asked = row_keys(
             [frames["spine"][name].to_list() for name in view.entity],
-            frames["spine"][AS_OF].dt.epoch("us").to_list(),
+            instants_of(frames["spine"][AS_OF]).to_list(),
         )
         wanted = set(asked)
         rows = []
@@ -71,7 +72,7 @@ class PerEvent:
                 by_entity.setdefault(tuple(entity), []).append((at, position))
         asked = row_keys(
             [frames["spine"][name].to_list() for name in view.entity],
-            frames["spine"][AS_OF].dt.epoch("us").to_list(),
+            instants_of(frames["spine"][AS_OF]).to_list(),
         )
         moments = python_values(frames["spine"][AS_OF])
         rows = []

@@ -14,9 +14,9 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.frames import Kind, as_kind, changed, columns_of, fingerprint, kind_of
 from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
 from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Failure
-from skewtest.drive.values import OddValueError, plain
+from skewtest.drive.values import OddValueError, all_plain, plain
 from skewtest.generate.history import HIDDEN, LANE, Pack
-from skewtest.times import instant
+from skewtest.times import instant, instants_of
 
 Frames = Mapping[str, pl.DataFrame]
 RowKey = tuple[Any, ...]
@@ -106,7 +106,7 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
     try:
         with time_limit(view.timeout):
             result = _called(view, frames, handed)
-            columns = columns_of(result)
+            columns = columns_of(result, instants=(AS_OF,))
     except TimeLimitExceeded:
         return Failure("batch", "timeout", {"seconds": view.timeout})
     except WrongParametersError as error:
@@ -151,7 +151,7 @@ def _joined(
         return Failure("batch", "bad_key_type", {"got": str(error)}, error)
     asked = row_keys(
         [pack.spine[name].to_list() for name in view.entity],
-        pack.spine[AS_OF].dt.epoch("us").to_list(),
+        instants_of(pack.spine[AS_OF]).to_list(),
     )
     where = {key: row for row, key in enumerate(asked)}
     picked: list[int | None] = [None] * len(asked)
@@ -173,15 +173,26 @@ def _values(
     failures: dict[int, Failure] = {}
     for name in view.features:
         column = columns[name]
-        answers = []
-        for row, position in enumerate(picked):
-            try:
-                answers.append(MISSING if position is None else plain(column[position]))
-            except OddValueError as error:
-                failures[row] = Failure("batch", "odd_value", {"feature": name, "type": str(error)})
-                answers.append(MISSING)
-        values[name] = answers
+        if not all_plain(column):
+            column, odd = _plain_column(column)
+            for row, position in enumerate(picked):
+                if position in odd:
+                    facts = {"feature": name, "type": odd[position]}
+                    failures[row] = Failure("batch", "odd_value", facts)
+        values[name] = [MISSING if position is None else column[position] for position in picked]
     return values, failures
+
+
+def _plain_column(column: list[Any]) -> tuple[list[Any], dict[int | None, str]]:
+    """Return a column as plain values, and by position the types of what cannot be one."""
+    values, odd = [], {}
+    for position, value in enumerate(column):
+        try:
+            values.append(plain(value))
+        except OddValueError as error:
+            values.append(MISSING)
+            odd[position] = str(error)
+    return values, odd
 
 
 def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
@@ -190,8 +201,9 @@ def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
     Raises:
         TypeError: an `as_of` is neither a datetime nor an int.
     """
-    parts = [[_key_part(value) for value in column] for column in entity]
-    return list(zip(*parts, [_moment(at) for at in as_of], strict=True))
+    parts = [c if all_plain(c) else [_key_part(value) for value in c] for c in entity]
+    moments = as_of if set(map(type, as_of)) <= {int} else [_moment(at) for at in as_of]
+    return list(zip(*parts, moments, strict=True))
 
 
 def _key_part(value: Any) -> Any:  # noqa: ANN401 - any key

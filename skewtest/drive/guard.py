@@ -17,24 +17,27 @@ class TimeLimitExceeded(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block after `seconds`, by a signal.
+def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
+    """Interrupt the block after `seconds`, by a signal; yields a function that starts them anew.
 
     It works in the main thread of a Unix process and interrupts Python code and sleeps. Elsewhere
     the block runs unlimited: a hang then ends with the test runner's own time limit. A limit
     around this one is put back as it was.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
+        yield lambda: None
         return
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         raise TimeLimitExceeded
 
+    def start() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
     previous = signal.signal(signal.SIGALRM, stop)
     remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        yield start
     finally:
         signal.setitimer(signal.ITIMER_REAL, remaining)
         signal.signal(signal.SIGALRM, previous)

@@ -1,6 +1,7 @@
 """The online side: a fresh object for each history, fed operation by operation."""
 
 import asyncio
+import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -54,71 +55,72 @@ class Answering:
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class Verbs:
-    """The two verbs of one online object; `named` where update takes the source's name."""
-
-    update: Callable[..., Any]
-    query: Callable[..., Any]
-    named: bool
-
-
 def answer_online(view: FeatureView, rows: int, deliveries: Iterable[Delivered]) -> Answers:
     """Run the online implementation over the lanes of a pack; a failing lane harms no other."""
     answering = Answering({name: [MISSING] * rows for name in view.features})
-    started = time.perf_counter()
-    with asyncio.Runner() as runner:
+    start = _starter(view)
+    began = time.perf_counter()
+    with asyncio.Runner() as runner, time_limit(view.timeout) as start_limit:
         for delivered in deliveries:
-            _drive(view, delivered, answering, runner)
+            _drive(delivered, start, start_limit, answering, runner, view.timeout)
     return Answers(
         answering.values,
         answering.failures,
         mutated=tuple(answering.mutated),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - began,
     )
 
 
 def _drive(
-    view: FeatureView, delivered: Delivered, answering: Answering, runner: asyncio.Runner
+    delivered: Delivered,
+    start: Callable[[], Any],
+    start_limit: Callable[[], None],
+    answering: Answering,
+    runner: asyncio.Runner,
+    seconds: float,
 ) -> None:
     """Run one lane. After a failed update the object is not to be trusted: the rest fails too."""
     at = 0
+    watched = delivered.lane % WATCHED == 0
     try:
-        with time_limit(view.timeout):
-            verbs = _started(view)
-            if isinstance(verbs, Failure):
-                _fail(answering, delivered, 0, verbs)
-                return
-            watched = delivered.lane % WATCHED == 0
-            for at, (row, source, payload) in enumerate(delivered.operations):
-                before = payload.copy() if watched else None
-                if row < 0:
-                    done = (
-                        verbs.update(payload, source=source)
-                        if verbs.named
-                        else verbs.update(payload)
-                    )
-                    if done is not None and inspect.isawaitable(done):
-                        runner.run(_settled(done))
-                else:
-                    _ask(verbs, row, payload, answering, runner)
-                if watched and payload != before and _differs(payload, before):
-                    answering.mutated["request" if row >= 0 else "event"] = None
+        start_limit()
+        target = start()
+        lacking = _lacking(target)
+        if lacking is not None:
+            _fail(answering, delivered, 0, lacking)
+            return
+        update, query = target.update, target.query
+        named = _takes_source(update)
+        operations = zip(delivered.rows, delivered.sources, delivered.payloads, strict=True)
+        for at, (row, source, payload) in enumerate(operations):
+            before = payload.copy() if watched else None
+            if row < 0:
+                done = update(payload, source=source) if named else update(payload)
+                if done is not None and inspect.isawaitable(done):
+                    runner.run(_settled(done))
+            else:
+                _ask(query, row, payload, answering, runner)
+            if watched and payload != before and _differs(payload, before):
+                answering.mutated["request" if row >= 0 else "event"] = None
     except TimeLimitExceeded:
-        _fail(answering, delivered, at, Failure("online", "timeout", {"seconds": view.timeout}))
+        _fail(answering, delivered, at, Failure("online", "timeout", {"seconds": seconds}))
     except OURS:
         raise
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        facts = {"operation": at + 1, "of": len(delivered.operations)}
+        facts = {"operation": at + 1, "of": len(delivered.rows)}
         _fail(answering, delivered, at, Failure("online", "raised", facts, error))
 
 
 def _ask(
-    verbs: Verbs, row: int, request: dict[str, Any], answering: Answering, runner: asyncio.Runner
+    query: Callable[..., Any],
+    row: int,
+    request: dict[str, Any],
+    answering: Answering,
+    runner: asyncio.Runner,
 ) -> None:
     try:
-        answer = verbs.query(request)
-        if inspect.isawaitable(answer):
+        answer = query(request)
+        if type(answer) is not dict and inspect.isawaitable(answer):
             answer = runner.run(_settled(answer))
     except (TimeLimitExceeded, *OURS):
         raise
@@ -132,21 +134,21 @@ async def _settled(awaitable: Any) -> Any:  # noqa: ANN401 - user code's
     return await awaitable
 
 
-def _started(view: FeatureView) -> Verbs | Failure:
-    if view.online is None:
-        return Failure("online", "not_given")
-    adapter = view.online
-    if isinstance(adapter, OnlineAdapter) and not inspect.isclass(adapter):
-        target = adapter.start(view)
-    else:
-        target = view.online()
+def _starter(view: FeatureView) -> Callable[[], Any]:
+    """Return what makes a fresh online object."""
+    assert view.online is not None  # noqa: S101 - a missing side is not driven
+    if isinstance(view.online, OnlineAdapter) and not inspect.isclass(view.online):
+        return functools.partial(view.online.start, view)
+    return view.online
+
+
+def _lacking(target: object) -> Failure | None:
     for verb in ("update", "query"):
         if not callable(getattr(target, verb, None)):
             has = [name for name in dir(target) if not name.startswith("_")]
             facts = {"verb": verb, "type": type(target).__name__, "has": has}
             return Failure("online", "no_method", facts)
-    named = len(view.sources) > 1 or _takes_source(target.update)
-    return Verbs(target.update, target.query, named)
+    return None
 
 
 def _takes_source(update: Callable[..., Any]) -> bool:
@@ -157,9 +159,9 @@ def _takes_source(update: Callable[..., Any]) -> bool:
 
 
 def _fail(answering: Answering, delivered: Delivered, at: int, failure: Failure) -> None:
-    for operation in delivered.operations[at:]:
-        if operation.row >= 0:
-            answering.failures[operation.row] = failure
+    for row in delivered.rows[at:]:
+        if row >= 0:
+            answering.failures[row] = failure
 
 
 def _differs(payload: Mapping[str, Any], before: Any) -> bool:  # noqa: ANN401

@@ -46,6 +46,11 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - anything comes in
     return _converted(value)
 
 
+def all_plain(column: list[Any]) -> bool:
+    """Return whether every value of a column is plain already."""
+    return _EXACT.issuperset(map(type, column))
+
+
 def _base(value: Any) -> Any:  # noqa: ANN401 - a subclass of a plain type
     """Return a subclass instance (numpy.float64 is a float) as the plain type."""
     for base in (bool, int, float, str):

@@ -4,135 +4,151 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from skewtest.declare.columns import Categories, Column, Floats, Ints, Key, Strings
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import LANE, Pack
-from skewtest.generate.instants import USUAL_WINDOWS
-from skewtest.generate.keys import PLAIN, TEMPLATES
-from skewtest.times import DAY_US, micros, window_text
+from skewtest.generate.instants import USUAL_WINDOWS, Clock
+from skewtest.generate.keys import PLAIN
+from skewtest.times import DAY_US, instants_of, micros, midnights, window_text
+
+IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 BURST = 100
-AT = "#at"
-ASKED = "#asked"
+PLAIN_KEY = f"^[{''.join(template[0] for template in PLAIN)}][0-9]*$"
 
 
-def incidents_of(view: FeatureView, pack: Pack) -> Counter[str]:
+def incidents_of(view: FeatureView, clock: Clock, pack: Pack) -> Counter[str]:
     """Return how many histories of a pack hold each incident; absent ones are not in it."""
-    found: Counter[str] = Counter()
-    lanes_with_events = set()
-    moments = pack.spine.select(LANE, pl.col(AS_OF).dt.epoch("us").alias(ASKED))
-    timeline = pl.concat(
-        frame.select(LANE, pl.col(view.sources[name].time).dt.epoch("us").alias(AT))
-        for name, frame in pack.events.items()
+    lane = np.concatenate([frame[LANE].to_numpy() for frame in pack.events.values()])
+    at = np.concatenate(
+        [instants_of(pack.events[n][s.time]).to_numpy() for n, s in view.sources.items()]
     )
-    lanes_with_events |= set(timeline[LANE].to_list())
-    found["no events"] = pack.lanes - len(lanes_with_events)
-    found += _counted(timeline.join(moments, on=LANE), _time_checks(view))
-    found += _counted(timeline.sort(LANE, AT), _order_checks(view))
-    sizes = timeline.group_by(LANE).len()
-    found["one event"] = sizes.filter(pl.col("len") == 1).height
-    found["burst"] = sizes.filter(pl.col("len") > BURST).height
+    asked_lane = pack.spine[LANE].to_numpy()
+    asked = instants_of(pack.spine[AS_OF]).to_numpy()
+    count = _Count(pack.lanes)
+    sizes = np.bincount(lane, minlength=pack.lanes)
+    requests = np.bincount(asked_lane, minlength=pack.lanes)
+    count.lanes("no events", sizes == 0)
+    count.lanes("one event", sizes == 1)
+    count.lanes("burst", sizes > BURST)
+    count.lanes("several requests", requests > 1)
+    _time_incidents(view, clock, count, lane, at, asked_lane, asked)
     for name, source in view.sources.items():
-        checks = [c for column, kind in source.columns.items() for c in _value_checks(column, kind)]
-        found += _counted(pack.events[name], checks)
-    found += _counted(pack.spine, [c for n, k in view.request.items() for c in _value_checks(n, k)])
-    found["entity never seen"] = _never_seen(view, pack)
-    found["several requests"] = pack.spine.group_by(LANE).len().filter(pl.col("len") > 1).height
-    return +found
+        frame = pack.events[name]
+        for column, kind in source.columns.items():
+            for incident, holds in _value_incidents(kind, frame[column]):
+                count.rows(f"{column} {incident}", frame[LANE].to_numpy()[holds])
+    for column, kind in view.request.items():
+        for incident, holds in _value_incidents(kind, pack.spine[column]):
+            count.rows(f"{column} {incident}", asked_lane[holds])
+    count.rows("entity never seen", asked_lane[_never_seen(view, pack)])
+    return count.found
 
 
-Check = tuple[str, pl.Expr]
+class _Count:
+    """Counts lanes."""
+
+    def __init__(self, size: int) -> None:
+        self.found: Counter[str] = Counter()
+        self._size = size
+
+    def lanes(self, name: str, held: Mask) -> None:
+        """Count lanes by a mask over all of them."""
+        if total := int(np.count_nonzero(held)):
+            self.found[name] += total
+
+    def rows(self, name: str, lanes: IntArray) -> None:
+        """Count distinct lanes of rows."""
+        if len(lanes):
+            self.found[name] += int(np.count_nonzero(np.bincount(lanes, minlength=self._size)))
 
 
-def _counted(frame: pl.DataFrame, checks: list[Check]) -> Counter[str]:
-    if not checks or frame.is_empty():
-        return Counter()
-    counted = frame.select(
-        pl.col(LANE).filter(condition).n_unique().alias(f"{number} {name}")
-        for number, (name, condition) in enumerate(checks)
-    ).row(0, named=True)
-    found: Counter[str] = Counter()
-    for name, lanes in counted.items():
-        found[name.split(" ", 1)[1]] += lanes
-    return found
-
-
-def _time_checks(view: FeatureView) -> list[Check]:
-    tick = view.time.tick
-    before = pl.col(ASKED) - pl.col(AT)
-    checks = [
-        ("event at as_of", before == 0),
-        ("event one tick before as_of", before == tick),
-        ("event one tick after as_of", before == -tick),
-        ("event after as_of", before < 0),
-        ("event at midnight UTC", pl.col(AT) % DAY_US == 0),
+def _time_incidents(  # noqa: PLR0913 - events and requests, as two pairs of arrays
+    view: FeatureView,
+    clock: Clock,
+    count: _Count,
+    lane: IntArray,
+    at: IntArray,
+    asked_lane: IntArray,
+    asked: IntArray,
+) -> None:
+    pairs = [
+        (lane[here], moment - at[here])
+        for moment in np.unique(asked)
+        for here in [np.isin(lane, asked_lane[asked == moment])]
     ]
+    owner = np.concatenate([own for own, _ in pairs])
+    before = np.concatenate([gap for _, gap in pairs])
+    tick = view.time.tick
+    count.rows("event at as_of", owner[before == 0])
+    count.rows("event one tick before as_of", owner[before == tick])
+    count.rows("event one tick after as_of", owner[before == -tick])
+    count.rows("event after as_of", owner[before < 0])
+    longest = 0
     for window in view.windows or USUAL_WINDOWS:
         text, size = window_text(window), micros(window)
-        checks += [
-            (f"event on the {text} edge", before == size),
-            (f"event one tick inside the {text} edge", before == size - tick),
-            (f"event one tick outside the {text} edge", before == size + tick),
-        ]
-    if view.zone and view.time.zone:
-        local = (
-            pl.from_epoch(AT, time_unit="us")
-            .dt.replace_time_zone("UTC")
-            .dt.convert_time_zone(view.zone)
-        )
-        clock = local.dt.replace_time_zone(None)
-        checks += [
-            (f"event at midnight {view.zone}", clock.dt.epoch("us") % DAY_US == 0),
-            (f"event on a day of clock change {view.zone}", _clock_changes(local)),
-        ]
-    return checks
+        longest = max(longest, size)
+        count.rows(f"event on the {text} edge", owner[before == size])
+        count.rows(f"event one tick inside the {text} edge", owner[before == size - tick])
+        count.rows(f"event one tick outside the {text} edge", owner[before == size + tick])
+    order = np.lexsort((at, lane))
+    same_lane = lane[order][1:] == lane[order][:-1]
+    gap = np.diff(at[order])
+    later = lane[order][1:]
+    count.rows("tie", later[same_lane & (gap == 0)])
+    count.rows("gap longer than every window", later[same_lane & (gap > longest)])
+    count.rows("event at midnight UTC", lane[at % DAY_US == 0])
+    if view.zone:
+        _zone_incidents(view.zone, clock, count, lane, at)
 
 
-def _clock_changes(local: pl.Expr) -> pl.Expr:
-    """Return whether the local day is not 24 hours long."""
-    start = local.dt.truncate("1d")
-    return (start.dt.offset_by("1d") - start) != pl.duration(days=1)
+def _zone_incidents(zone: str, clock: Clock, count: _Count, lane: IntArray, at: IntArray) -> None:
+    days, inverse = np.unique(at // DAY_US, return_inverse=True)
+    for shift in (-1, 0, 1):
+        starts = midnights([int(day) + shift for day in days], zone)[inverse]
+        count.rows(f"event at midnight {zone}", lane[at == starts])
+    changed = np.isin(at // DAY_US, clock.changes // DAY_US)
+    count.rows(f"event on a day of clock change {zone}", lane[changed])
 
 
-def _order_checks(view: FeatureView) -> list[Check]:
-    gap = pl.col(AT).diff().over(LANE)
-    longest = max(micros(window) for window in view.windows or USUAL_WINDOWS)
-    return [("tie", gap == 0), ("gap longer than every window", gap > longest)]
-
-
-def _value_checks(name: str, kind: Column) -> Iterator[Check]:
-    column = pl.col(name)
+def _value_incidents(kind: Column, column: pl.Series) -> Iterator[tuple[str, Mask]]:
+    """Yield (incident, which rows hold it) of one column."""
     if kind.nullable:
-        yield f"{name} null", column.is_null()
+        yield "null", column.is_null().to_numpy()
+    if isinstance(kind, Floats | Ints):
+        yield "at a range end", _true((column == kind.min) | (column == kind.max))
     if isinstance(kind, Floats):
-        yield f"{name} at a range end", (column == kind.min) | (column == kind.max)
         if kind.nan:
-            yield f"{name} NaN", column.is_nan()
+            yield "NaN", _true(column.is_nan())
         if kind.inf:
-            yield f"{name} infinite", column.is_infinite()
+            yield "infinite", _true(column.is_infinite())
         if kind.negative_zero:
-            yield f"{name} -0.0", (column == 0) & ((1 / column) == -math.inf)
-    if isinstance(kind, Ints):
-        yield f"{name} at a range end", (column == kind.min) | (column == kind.max)
-        if max(abs(kind.min), abs(kind.max)) > 2**53:
-            yield f"{name} beyond 2**53", (column > 2**53) | (column < -(2**53))
+            yield "-0.0", _true((column == 0) & ((1 / column) == -math.inf))
+    if isinstance(kind, Ints) and max(abs(kind.min), abs(kind.max)) > 2**53:
+        yield "beyond 2**53", _true((column > 2**53) | (column < -(2**53)))
     if isinstance(kind, Categories) and kind.unseen:
-        yield f"{name} unseen", column.is_not_null() & ~column.is_in(list(kind.values))
+        yield "unseen", _true(column.is_not_null() & ~column.is_in(list(kind.values)))
     if isinstance(kind, Strings):
-        yield f"{name} empty", column == ""
+        yield "empty", _true(column == "")
     if isinstance(kind, Key) and kind.variants and kind.type == "string":
-        yield f"{name} odd key", ~column.str.contains(_PLAIN_KEY)
+        yield "odd key", _true(~column.str.contains(PLAIN_KEY))
 
 
-_PLAIN_KEY = f"^[{''.join(template[0] for template in PLAIN)}][0-9]*$"
-assert len(TEMPLATES) > len(PLAIN)  # noqa: S101 - odd keys are the templates beyond the plain ones
+def _true(holds: pl.Series) -> Mask:
+    """Return a boolean column as a mask in which null is False."""
+    return holds.fill_null(value=False).to_numpy()
 
 
-def _never_seen(view: FeatureView, pack: Pack) -> int:
-    asked = pack.spine
+def _never_seen(view: FeatureView, pack: Pack) -> Mask:
+    """Return which spine rows ask for an entity that no event has."""
+    seen: set[tuple[object, ...]] = set()
     for name, frame in pack.events.items():
         if all(column in view.sources[name].columns for column in view.entity):
-            asked = asked.join(frame, on=list(view.entity), how="anti")
-    return asked[LANE].n_unique()
+            seen.update(zip(*(frame[column].to_list() for column in view.entity), strict=True))
+    asked = zip(*(pack.spine[column].to_list() for column in view.entity), strict=True)
+    return np.array([key not in seen for key in asked], dtype=bool)

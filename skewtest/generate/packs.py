@@ -9,7 +9,7 @@ import polars as pl
 from skewtest.declare.columns import Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.generate.history import LANE, SEQUENCE, Pack, ordered
+from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.generate.instants import Clock, as_of_moments, event_instants
 from skewtest.generate.keys import JOINED, PLAIN, collisions
 from skewtest.generate.plan import Plan
@@ -55,6 +55,7 @@ def build(  # noqa: PLR0913 - one call makes a pack
     tables = {}
     for number, (name, source) in enumerate(view.sources.items()):
         mine = np.flatnonzero(origin == number)
+        mine = mine[np.lexsort((position[mine], instants[mine]))]
         rows = Rows(lane[mine], instants[mine], position[mine], lanes)
         tables[name] = _events(view, source, rows, who[mine], slots, plan, rng)
     return Pack(
@@ -71,9 +72,13 @@ def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str,
         n: c for s in view.sources.values() for n, c in s.columns.items() if isinstance(c, Key)
     }
     columns |= {n: c for n, c in view.request.items() if isinstance(c, Key)}
+    # Distinct for one entity column, and for two: one user at two merchants, two at one.
+    entity = [name for name in view.entity if name in columns]
+    several = ([0, 0, 1], [0, 1, 0], [0, 0, 0]) if len(entity) > 1 else ([0, 1, 2],)
     slots = {}
-    for number, (name, column) in enumerate(columns.items()):
-        plain = np.array([[0, 1, 2], [0, 0, 1], [0, 1, 0]][min(number, 2)])
+    for name, column in columns.items():
+        place = entity.index(name) if name in entity else 0
+        plain = np.array(several[min(place, 2)] if name in entity else [0, 1, 2])
         by_lane = np.tile(plain, (lanes, 1))
         pairs = collisions(column)
         if pairs:
@@ -115,11 +120,9 @@ def _events(  # noqa: PLR0913 - the parts of a table
         else:
             values = fill(column, path, rows, plan, rng, source.null_rates.get(name)).alias(name)
         columns.append(values)
-    frame = pl.DataFrame(columns).with_columns(
-        pl.Series(LANE, rows.lane, dtype=pl.Int32),
-        pl.Series(SEQUENCE, rows.position, dtype=pl.Int64),
-    )
-    return ordered(view, source.name, frame)
+    columns.append(pl.Series(LANE, rows.lane, dtype=pl.Int32))
+    columns.append(pl.Series(SEQUENCE, rows.position, dtype=pl.Int64))
+    return pl.DataFrame(columns)
 
 
 def _spine(  # noqa: PLR0913 - the parts of a table
@@ -150,7 +153,9 @@ def _spine(  # noqa: PLR0913 - the parts of a table
             columns.append(key_values(column, slots[name][lane, who], lane, name))
         else:
             columns.append(fill(column, f"spine.{name}", rows, plan, rng, None).alias(name))
-    frame = pl.DataFrame(columns).with_columns(pl.Series(LANE, lane, dtype=pl.Int32))
+    frame = pl.DataFrame([*columns, pl.Series(LANE, lane, dtype=pl.Int32)])
+    if view.laned:
+        return frame
     return frame.drop_nulls(view.entity).unique(
         [*view.entity, AS_OF], keep="first", maintain_order=True
     )

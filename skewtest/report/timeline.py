@@ -72,7 +72,11 @@ def _operations(view: FeatureView, history: History) -> list[tuple[int, str, dic
         lanes=1,
         lags={} if history.lag is None else {0: history.lag},
     )
-    delivered = [tuple(op) for lane_ops in deliver(view, pack) for op in lane_ops.operations]
+    delivered = [
+        operation
+        for lane in deliver(view, pack)
+        for operation in zip(lane.rows, lane.sources, lane.payloads, strict=True)
+    ]
     seen = sum(1 for row, _, _ in delivered if row < 0)
     rest = []
     for name, source in view.sources.items():

@@ -7,9 +7,9 @@ from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import Answers, Failure
 from skewtest.findings import ALL_FEATURES, Counterexample, Finding
-from skewtest.generate.history import Pack
+from skewtest.generate.history import LANE, Pack
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
-from skewtest.run.judge import Group, judge, raw
+from skewtest.run.judge import Group, Standing, judge, raw, sift
 from skewtest.run.minimise import minimise
 from skewtest.run.trial import Trial, run_trial
 
@@ -53,20 +53,24 @@ def confirmed(view: FeatureView, pack: Pack, suspects: list[Suspect]) -> tuple[l
 
     A suspect that differs in its pack but not alone is tried in company: entities may mix.
     """
-    drafts = {id(suspect.draft): suspect.draft for suspect in suspects}
-    standing = {key: _alone(view, draft) for key, draft in drafts.items()}
+    tried: dict[int, tuple[Standing, Standing]] = {}
     kept: dict[Group, Suspect] = {}
-    seen: dict[Group, bool] = {}
+    shown: dict[Group, bool] = {}
     for suspect in suspects:
-        stands, shows = standing[id(suspect.draft)]
-        seen[suspect.group] = seen.get(suspect.group, False) or suspect.group in shows
+        if suspect.group in kept:
+            continue
+        if id(suspect.draft) not in tried:
+            shows = raw(view, [suspect.draft])
+            tried[id(suspect.draft)] = shows[0], sift(view, [suspect.draft], shows)[0]
+        shows_alone, stands = tried[id(suspect.draft)]
+        shown[suspect.group] = shown.get(suspect.group, False) or suspect.group in shows_alone
         if suspect.group in stands:
-            kept.setdefault(suspect.group, suspect)
+            kept[suspect.group] = suspect
     for suspect in suspects:
-        if not seen[suspect.group] and suspect.group not in kept:
+        if not shown[suspect.group] and suspect.group not in kept:
             company = draft_of(view, pack.together())
             kept[suspect.group] = Suspect(suspect.group, company, suspect.found_at, alone=False)
-    return list(kept.values()), len(seen) - len(kept)
+    return list(kept.values()), len(shown) - len(kept)
 
 
 def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: float) -> Finding:
@@ -113,17 +117,12 @@ def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _alone(view: FeatureView, draft: Draft) -> tuple[set[Group], set[Group]]:
-    """Return the groups that stand on a draft alone, and all that show on it."""
-    return set(judge(view, [draft])[0]), set(raw(view, [draft])[0])
-
-
 def _smallest(pack: Pack, lanes: list[int], most: int) -> list[int]:
     if len(lanes) <= most:
         return lanes
     counts = dict.fromkeys(lanes, 0)
     for frame in pack.events.values():
-        for lane, size in frame["#lane"].value_counts().iter_rows():
+        for lane, size in frame[LANE].value_counts().iter_rows():
             if lane in counts:
                 counts[lane] += size
     return sorted(lanes, key=lambda lane: (lane in pack.lags, counts[lane], lane))[:most]

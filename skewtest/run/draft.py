@@ -15,6 +15,7 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.generate.history import LANE, SEQUENCE, History, Pack, ordered
 from skewtest.generate.keys import parse, render
+from skewtest.times import instants_of
 
 
 class Slot(NamedTuple):
@@ -64,7 +65,7 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     for name, source in view.sources.items():
         frame = history.events[name]
         columns = [_drafted(kind, frame[c], groups) for c, kind in source.columns.items()]
-        times = frame[source.time].dt.epoch("us").to_list()
+        times = instants_of(frame[source.time]).to_list()
         values = zip(*columns, strict=True)
         events = (Event(name, at, row) for at, row in zip(times, values, strict=True))
         rows.extend(zip(frame[SEQUENCE].to_list(), events, strict=True))
@@ -72,7 +73,7 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     spine = history.spine
     entity = [_drafted(kind, spine[c], groups) for c, kind in view.entity_columns.items()]
     request = [_drafted(kind, spine[c], groups) for c, kind in view.request.items()]
-    asked = spine[AS_OF].dt.epoch("us").to_list()
+    asked = instants_of(spine[AS_OF]).to_list()
     keys = list(zip(*entity, strict=True))
     extras = list(zip(*request, strict=True)) if request else [()] * len(asked)
     return Draft(

@@ -21,7 +21,13 @@ EVENTS_A_CALL = 30_000
 
 def judge(view: FeatureView, drafts: Sequence[Draft]) -> list[Standing]:
     """Return, for each draft, the divergences that stand: the first of each group."""
-    found = raw(view, drafts)
+    return sift(view, drafts, raw(view, drafts))
+
+
+def sift(
+    view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
+) -> list[Standing]:
+    """Return what stands of the divergences that drafts show."""
     found = _without_late_requests(view, drafts, found)
     return _without_rounding(view, drafts, found)
 

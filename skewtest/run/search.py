@@ -74,7 +74,7 @@ class Search:
         started = time.perf_counter()
         fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
         pack = build(self.view, self.clock, plan, lanes, long[-lanes:] if fits else ())
-        self.incidents += incidents_of(self.view, pack)
+        self.incidents += incidents_of(self.view, self.clock, pack)
         self.spent["generate"] += time.perf_counter() - started
         trial = run_trial(self.view, pack)
         self._count(trial)
