@@ -79,7 +79,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'skewtest' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

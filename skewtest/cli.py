@@ -3,7 +3,6 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, NoReturn
@@ -52,9 +51,7 @@ def demo(
     """
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
     typer.echo(skewed.shown_source())
-    result = _checked(
-        skewed.spend, Settings(seed=1), "skewtest demo", lambda _seed: "skewtest demo"
-    )
+    result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo")
     _show(result)
     _write(report, result)
     raise typer.Exit(PARITY if result.findings else SKEW)
@@ -84,8 +81,8 @@ def check(
     )
     results = []
     for name, view in _views(target):
-        again = f"skewtest check {target.partition(':')[0]}:{name} --seed "
-        results.append(_checked(view, settings, view.name, lambda seed, a=again: f"{a}{seed}"))
+        again = f"skewtest check {target.partition(':')[0]}:{name} --seed={{seed}}"
+        results.append(_checked(view, settings, view.name, again))
         _show(results[-1])
     if report is not None:
         _write(report, *results)
@@ -94,9 +91,7 @@ def check(
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
 
 
-def _checked(
-    view: FeatureView, settings: Settings, title: str, again: Callable[[int], str]
-) -> Result:
+def _checked(view: FeatureView, settings: Settings, title: str, again: str) -> Result:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -112,7 +107,7 @@ def _checked(
                 view,
                 None,
                 settings,
-                again,
+                lambda seed: again.format(seed=seed),
                 lambda done, planned: bar.update(task, completed=done, total=planned),
             )
         except SkewtestError as error:
@@ -162,10 +157,11 @@ def _module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             _refuse(
-                f"there is no module {name!r}; name one as in: skewtest check my_repo.features:spend"
+                f"there is no module {name!r}; "
+                "name one as in: skewtest check my_repo.features:spend"
             )
         _broken(name)
-    except Exception:  # noqa: BLE001 - a module may raise anything
+    except Exception:
         _broken(name)
 
 

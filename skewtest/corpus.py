@@ -90,7 +90,7 @@ def _identity(finding: Finding) -> str:
 
 
 def _history_document(finding: Finding) -> dict[str, Any]:
-    assert finding.counterexample is not None  # noqa: S101 - the caller has checked it
+    assert finding.counterexample is not None
     view, history = finding.counterexample.view, finding.counterexample.history
     return {
         "request_lag_us": history.lag,
@@ -167,7 +167,7 @@ def _frame(rows: list[dict[str, Any]], schema: Mapping[str, pl.DataType]) -> pl.
     )
 
 
-def _encoded(value: Any) -> Any:  # noqa: ANN401 - any cell
+def _encoded(value: Any) -> Any:
     """Return a value as JSON; its column's type tells how to read it back."""
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -186,7 +186,7 @@ def _encoded(value: Any) -> Any:  # noqa: ANN401 - any cell
     return str(value)
 
 
-def _decoded(value: Any, dtype: pl.DataType) -> Any:  # noqa: ANN401, PLR0911 - any cell, one a type
+def _decoded(value: Any, dtype: pl.DataType) -> Any:
     if value is None:
         return None
     if dtype.is_float():

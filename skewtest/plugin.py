@@ -3,10 +3,11 @@
 What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first check.
 """
 
+import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ REGISTERED = pytest.StashKey[tuple[str, ...]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and ini keys."""
     group = parser.getgroup("skewtest", "training-serving skew")
     group.addoption(
         "--skew-histories", type=_positive, metavar="N", help="histories for each view and scenario"
@@ -42,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Describe the marker, read `[tool.skewtest] views`, prepare the report."""
     config.addinivalue_line(
         "markers", "skew: a parity check of a feature view (set on every one; pick with -m skew)"
     )
@@ -57,7 +60,7 @@ class Skew:
         self._request = request
         self._scenario = scenario
 
-    def check(self, view: Any) -> Any:  # noqa: ANN401 - a FeatureView; its type would load polars
+    def check(self, view: Any) -> Any:
         """Check a view and return its Result.
 
         Raises:
@@ -68,7 +71,7 @@ class Skew:
         result.raise_if_skewed()
         return result
 
-    def run(self, view: Any) -> Any:  # noqa: ANN401 - a FeatureView; its type would load polars
+    def run(self, view: Any) -> Any:
         """Check a view and return its Result, whatever was found."""
         return run_view(self._request.node, view, self._scenario)
 
@@ -80,11 +83,13 @@ def skew(request: pytest.FixtureRequest) -> Skew:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one item a scenario of each test that uses the fixture `skew`."""
     if "skew" in metafunc.fixturenames:
         metafunc.parametrize("skew", SCENARIOS, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark tests that use the fixture `skew`, so that `-m skew` picks them."""
     if "skew" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.skew)
 
@@ -93,6 +98,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object
 ) -> "list[ViewItem] | None":
+    """Collect a module-level view, unless a test function of its module checks it."""
     if not _is_view(obj) or not isinstance(collector, pytest.Module):
         return None
     if _named_by_a_test(collector.obj, name):
@@ -100,46 +106,48 @@ def pytest_pycollect_makeitem(
     return list(_items(collector, obj))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the registered views, unless the command line names something else to run."""
-    source = session.config.args_source
-    if source is not pytest.Config.ArgsSource.ARGS:
+    """Add the registered views, unless the command line names something else to run.
+
+    First of all hooks, so that -k, -m and --lf see the items that are added here.
+    """
+    if session.config.args_source is not pytest.Config.ArgsSource.ARGS:
         items.extend(_registered_items(session, items))
-
-
-# First of all, so that -k, -m and --lf see the items that are added here.
-pytest_collection_modifyitems = pytest.hookimpl(tryfirst=True)(pytest_collection_modifyitems)
 
 
 class ViewItem(pytest.Item):
     """One feature view under one scenario."""
 
-    def __init__(self, *, view: Any, scenario: str, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, view: Any, scenario: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.view = view
         self.scenario = scenario
         self.add_marker(pytest.mark.skew)
 
     def runtest(self) -> None:
+        """Check the view."""
         __tracebackhide__ = True
         run_view(self, self.view, self.scenario).raise_if_skewed()
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return where the view is, for reports."""
         return self.path, None, self.name
 
 
 class BrokenViews(pytest.Item):
     """A registered module that cannot be imported, or that holds no views: always an error."""
 
-    def __init__(self, *, message: str, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, message: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.message = message
 
     def runtest(self) -> None:
+        """Fail with the reason."""
         pytest.fail(self.message, pytrace=False)
 
 
-def run_view(item: pytest.Item, view: Any, scenario: str) -> Any:  # noqa: ANN401 - as above
+def run_view(item: pytest.Item, view: Any, scenario: str) -> Any:
     """Check one view for a test item, as the options say; the result is kept for the report."""
     if not _is_view(view):
         pytest.fail(f"skew.check takes a FeatureView; got {view!r}", pytrace=False)
@@ -173,7 +181,7 @@ class Progress:
         self._capture = config.pluginmanager.getplugin("capturemanager")
         reporter = config.pluginmanager.getplugin("terminalreporter")
         quiet = config.get_verbosity() < 0 or reporter is None or hasattr(config, "workerinput")
-        self._writer = None if quiet or not reporter.isatty else reporter._tw  # noqa: SLF001
+        self._writer = None if quiet or not reporter.isatty else reporter._tw
 
     def show(self, done: int, planned: int) -> None:
         """Show how far the check is."""
@@ -188,11 +196,10 @@ class Progress:
             self._write("\r" + " " * 78 + "\r")
 
     def _write(self, text: str) -> None:
-        if self._capture is None:
-            self._writer.write(text, flush=True)
-            return
-        with self._capture.global_and_fixture_disabled():
-            self._writer.write(text, flush=True)
+        quiet = contextlib.nullcontext()
+        capture = self._capture.global_and_fixture_disabled() if self._capture else quiet
+        with capture:
+            self._writer.write(text, flush=True)  # type: ignore[union-attr] # written to if there
 
 
 class Crash:
@@ -205,12 +212,12 @@ class Crash:
 class SkewText:
     """The report of a failed check, in place of a traceback."""
 
-    def __init__(self, result: Any, *, colour: bool) -> None:  # noqa: ANN401 - as above
-        self._plain = result.report()
+    def __init__(self, result: Any, *, colour: bool) -> None:
+        self._plain: str = result.report()
         self._shown = result.report(colour=True) if colour else self._plain
         self.reprcrash = Crash(self._plain.split("   ")[0].split("\n")[0])
 
-    def toterminal(self, writer: Any) -> None:  # noqa: ANN401 - pytest's terminal writer
+    def toterminal(self, writer: Any) -> None:
         """Write the report; pytest calls it."""
         writer.line(self._shown)
 
@@ -219,22 +226,22 @@ class SkewText:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show skew in the user's words, not as a traceback; carry results to the report."""
     report = yield
     results = item.stash.get(RESULTS, [])
     if call.when != "call" or not results:
         return report
     runs = [run for result in results for run in result.to_dict()["runs"]]
-    report.skewtest_runs = runs
+    report.skewtest_runs = runs  # type: ignore[attr-defined] # reports carry what they are given
     error = call.excinfo.value if call.excinfo is not None else None
     if type(error).__name__ == "SkewError":
         colour = item.config.get_terminal_writer().hasmarkup
-        report.longrepr = SkewText(error.result, colour=colour)
+        report.longrepr = SkewText(error.result, colour=colour)  # type: ignore[assignment, union-attr]
     elif error is None:
-        for warning in _warnings(results):
-            report.sections.append(("skewtest", warning))
-            item.warn(pytest.PytestWarning(warning))
+        report.sections += [("skewtest", text) for r in results if (text := r.report())]
     return report
 
 
@@ -245,12 +252,14 @@ class Reports:
         self._runs = config.stash[REPORTS]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the runs of one item."""
         self._runs.extend(getattr(report, "skewtest_runs", ()))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    """Write the parity report where `--skew-report` says."""
     folder, runs = config.getoption("skew_report"), config.stash[REPORTS]
     if not folder or hasattr(config, "workerinput"):
         return
@@ -260,7 +269,7 @@ def pytest_terminal_summary(
         page = session.write_report(Path(folder), runs)
     except errors.ReportError as error:
         terminalreporter.write_line(f"skewtest: {error}", red=True)
-        terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # noqa: SLF001
+        terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
         return
     terminalreporter.write_line(f"skewtest: parity report in {page}")
 
@@ -313,7 +322,7 @@ class _RegisteredModule(pytest.Collector):
         return ()
 
 
-def _imported(name: str, root: Path) -> Any:  # noqa: ANN401 - a module, or why there is none
+def _imported(name: str, root: Path) -> Any:
     """Return a module, or its own traceback as text."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -321,7 +330,7 @@ def _imported(name: str, root: Path) -> Any:  # noqa: ANN401 - a module, or why 
         return importlib.import_module(name)
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
-    except BaseException as error:  # noqa: BLE001 - a module may raise anything
+    except BaseException as error:
         traceback = importlib.import_module("traceback")
         frames = [
             frame
@@ -332,7 +341,7 @@ def _imported(name: str, root: Path) -> Any:  # noqa: ANN401 - a module, or why 
         return f"[tool.skewtest] views: {name!r} cannot be imported\n\n" + "".join(lines)
 
 
-def _items(parent: pytest.Collector, view: Any) -> Iterator[ViewItem]:  # noqa: ANN401 - as above
+def _items(parent: pytest.Collector, view: Any) -> Iterator[ViewItem]:
     for scenario in view.delivery.scenarios:
         name = f"{view.name}[{scenario}]"
         yield ViewItem.from_parent(parent, name=name, view=view, scenario=scenario)
@@ -344,7 +353,7 @@ def _is_view(obj: object) -> bool:
     return home is not None and isinstance(obj, home.FeatureView)
 
 
-def _named_by_a_test(module: Any, name: str) -> bool:  # noqa: ANN401 - a module
+def _named_by_a_test(module: Any, name: str) -> bool:
     """Return whether a test function with the fixture `skew` names the view: then it is its."""
     for test_name, obj in vars(module).items():
         code = getattr(obj, "__code__", None)
@@ -355,7 +364,7 @@ def _named_by_a_test(module: Any, name: str) -> bool:  # noqa: ANN401 - a module
     return False
 
 
-def _names(code: Any) -> set[str]:  # noqa: ANN401 - a code object
+def _names(code: Any) -> set[str]:
     inner = (const for const in code.co_consts if hasattr(const, "co_names"))
     return set(code.co_names).union(*map(_names, inner))
 
@@ -368,7 +377,7 @@ def _seed(config: pytest.Config) -> int | None:
     return int(hypothesis_seed) if str(hypothesis_seed or "").isdigit() else None
 
 
-def _profile(config: pytest.Config, session: Any) -> str:  # noqa: ANN401 - a module
+def _profile(config: pytest.Config, session: Any) -> str:
     named = config.getoption("skew_profile") or config.getini("skew_profile")
     return str(named or session.default_profile())
 
@@ -380,12 +389,6 @@ def _again(item: pytest.Item, seed: int) -> str:
     chosen = " and ".join(word for word in words if word)
     where = f"{path} " if path.endswith(".py") else ""
     return f'pytest {where}-k "{chosen}" --skew-seed={seed}'
-
-
-def _warnings(results: list[Any]) -> Iterator[str]:
-    for result in results:
-        if text := result.report():
-            yield text
 
 
 def _positive(text: str) -> int:

@@ -8,7 +8,7 @@ def test_it_is_never_negative(history): ...
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
@@ -39,7 +39,7 @@ from skewtest.generate.values import EDGE_INTS, ODD_TEXTS, grid_spacing
 from skewtest.run.draft import Ask, Draft, Event, Slot, history_of_draft
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, TimeType, instant
 
-ANCHOR = instant(datetime(2024, 3, 8))  # noqa: DTZ001 - an instant without a zone
+ANCHOR = instant(datetime(2024, 3, 8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ def histories(view: FeatureView, *, max_events: int = 20) -> st.SearchStrategy[G
     """
     clock = Clock.of(view)
     events = st.lists(
-        st.one_of([_events(view, clock, source) for source in view.sources.values()]),
+        st.one_of([_events(clock, source) for source in view.sources.values()]),
         max_size=max_events,
     )
     asks = st.lists(_asks(view, clock), min_size=1, max_size=4)
@@ -111,7 +111,7 @@ def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:
     return tuple({(ask.at, ask.entity): ask for ask in spine}.values())
 
 
-def _events(view: FeatureView, clock: Clock, source: Source) -> st.SearchStrategy[Event]:
+def _events(clock: Clock, source: Source) -> st.SearchStrategy[Event]:
     cells = [_cell(kind, nullable=kind.nullable) for kind in source.columns.values()]
     return st.builds(Event, st.just(source.name), _instants(clock), st.tuples(*cells))
 
@@ -147,7 +147,7 @@ def _moments(clock: Clock) -> list[int]:
     return [ANCHOR, *(int(change) for change in clock.changes[:2])]
 
 
-def _clipped(clock: Clock) -> Any:  # noqa: ANN401 - a function of an instant
+def _clipped(clock: Clock) -> Any:
     return lambda at: int(clock.clip(np.array([at], dtype=np.int64))[0])
 
 
@@ -190,7 +190,7 @@ def _(kind: Ints) -> st.SearchStrategy[Any]:
 
 
 @cell_strategy.register
-def _(kind: Bools) -> st.SearchStrategy[Any]:  # noqa: ARG001 - chosen by its type
+def _(kind: Bools) -> st.SearchStrategy[Any]:
     return st.booleans()
 
 

@@ -25,7 +25,7 @@ SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the epoch of naive sources
+NAIVE_EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ class TimeType:
             return None
         return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
 
-    def series(self, name: str, instants: npt.ArrayLike) -> pl.Series:
+    def series(
+        self, name: str, instants: npt.NDArray[np.int64] | Sequence[int | None]
+    ) -> pl.Series:
         """Return instants (int64 microseconds, `None` allowed) as a column of this type."""
         moments = pl.Series(name, instants, dtype=pl.Int64).cast(pl.Datetime("us", self.zone))
         return moments if self.unit == "us" else moments.cast(self.dtype)
@@ -105,7 +107,7 @@ def checked_zone(argument: str, zone: str | None) -> str | None:
     return zone
 
 
-def midnights(days: Sequence[int], zone: str) -> npt.NDArray[np.int64]:
+def midnights(days: Iterable[int], zone: str) -> npt.NDArray[np.int64]:
     """Return the instants of local midnight on days (days since 1970-01-01) in `zone`."""
     local = ZoneInfo(zone)
     starts = [(NAIVE_EPOCH + timedelta(days=int(day))).replace(tzinfo=local) for day in days]
@@ -113,7 +115,7 @@ def midnights(days: Sequence[int], zone: str) -> npt.NDArray[np.int64]:
 
 
 def shift_changes(zone: str, first: int, last: int) -> list[int]:
-    """Return the instants in [first, last) at which `zone` changes its UTC offset (DST), by bisection."""
+    """Return the instants in [first, last) at which a zone changes its UTC offset, by bisection."""
     local = ZoneInfo(zone)
 
     def offset(at: int) -> timedelta | None:
@@ -139,4 +141,3 @@ def window_text(length: timedelta) -> str:
         if total % size == 0:
             return f"{total // size} {unit}"
     return f"{total} us"
-

@@ -26,7 +26,7 @@ def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
     batch, online = divergence.batch, divergence.online
     if not (math.isfinite(batch) and math.isfinite(online)):
         return False
-    return abs(batch - online) > PLAIN * max(abs(batch), abs(online), largest)
+    return bool(abs(batch - online) > PLAIN * max(abs(batch), abs(online), largest))
 
 
 def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:

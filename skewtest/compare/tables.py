@@ -10,7 +10,6 @@ from skewtest.declare.tolerance import Vector
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import MISSING, Answers, Failure
 
-
 _SIMPLE = frozenset([int, float, str, bool])
 """Types whose equal values agree under every tolerance but a vector's; the quick way."""
 
@@ -84,7 +83,12 @@ def compare(
         for row, (left, right) in enumerate(pairs):
             if row in failed:
                 continue
-            if left == right and type(left) in _SIMPLE and type(left) is type(right) and not is_vector:
+            if (
+                left == right
+                and type(left) in _SIMPLE
+                and type(left) is type(right)
+                and not is_vector
+            ):
                 match += 1
                 continue
             try:

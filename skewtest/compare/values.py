@@ -33,14 +33,14 @@ def nothing_of(value: object) -> str | None:
         return "missing"
     if value is NULL_OR_NAN:
         return "null or nan"
-    return "nan" if isinstance(value, float) and value != value else None  # noqa: PLR0124
+    return "nan" if isinstance(value, float) and value != value else None
 
 
 def difference(
     batch: Any,
     online: Any,
     tolerance: Tolerance,
-    equal: frozenset[str],  # noqa: ANN401
+    equal: frozenset[str],
 ) -> Kind | None:
     """Return the kind of divergence of two plain values, or None if they agree.
 
@@ -80,11 +80,11 @@ def _nothings(left: str | None, right: str | None, equal: frozenset[str]) -> Kin
     return "missing row" if "missing" in (left, right) else "null"
 
 
-def _present(  # noqa: PLR0911 - one return a family of types
+def _present(
     batch: Any,
     online: Any,
     tolerance: Tolerance,
-    equal: frozenset[str],  # noqa: ANN401
+    equal: frozenset[str],
 ) -> Kind | None:
     families = family(batch), family(online)
     if families[0] != families[1]:
@@ -135,7 +135,7 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
 )
 
 
-def _numbers(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:  # noqa: ANN401
+def _numbers(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
     # Python compares int with float exactly, also beyond 2**53.
     if batch == online:
         return None
@@ -162,11 +162,11 @@ def _wide(batch: object, online: object) -> bool:
     return isinstance(batch, Decimal) or isinstance(online, Decimal)
 
 
-def _exact(value: Any) -> float:  # noqa: ANN401 - a number
+def _exact(value: Any) -> float:
     return float(value)
 
 
-def _times(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:  # noqa: ANN401
+def _times(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
     if batch == online:
         return None
     if isinstance(tolerance, Close):
@@ -201,8 +201,8 @@ def _structs(
     return None
 
 
-def _vectors(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:  # noqa: ANN401
-    assert isinstance(tolerance, Vector)  # noqa: S101 - the caller has checked it
+def _vectors(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
+    assert isinstance(tolerance, Vector)
     if not isinstance(batch, list) or not isinstance(online, list):
         raise ToleranceError(family(batch if not isinstance(batch, list) else online))
     if len(batch) != len(online):
@@ -236,18 +236,18 @@ def ulps_between(left: float, right: float) -> int:
 
 
 def _ordinal(value: float) -> int:
-    bits = struct.unpack("<q", struct.pack("<d", value))[0]
+    bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
     return bits if bits >= 0 else -(2**63) - bits
 
 
-def magnitude(batch: Any, online: Any) -> Any:  # noqa: ANN401 - numbers or times
+def magnitude(batch: Any, online: Any) -> Any:
     """Return `|batch - online|`: a number, a timedelta, or None where there is none."""
     families = {family(batch), family(online)}
     if families <= {"int", "float", "decimal"}:
         if _wide(batch, online):
             return abs(_exact(batch) - _exact(online))
         gap = abs(batch - online)
-        return None if gap != gap else gap  # noqa: PLR0124
+        return None if gap != gap else gap
     if families in ({"datetime"}, {"date"}, {"duration"}):
         try:
             return abs(batch - online) // MICROSECOND * MICROSECOND

@@ -43,11 +43,14 @@ class Key(Column):
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return KEY_TYPES[self.type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floats(Column):
+    """A float64 column; see `floats`."""
+
     min: float
     max: float
     step: float | None = None
@@ -57,72 +60,94 @@ class Floats(Column):
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.Float64()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ints(Column):
+    """An int64 column; see `ints`."""
+
     min: int
     max: int
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.Int64()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bools(Column):
+    """A boolean column; see `bools`."""
+
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.Boolean()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories(Column):
+    """A string column of known values; see `categories`."""
+
     values: tuple[str, ...]
     unseen: bool = False
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.String()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strings(Column):
+    """A free-text column; see `strings`."""
+
     max_size: int = 20
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.String()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timestamps(Column):
+    """A datetime column; see `timestamps`."""
+
     min: datetime | None = None
     max: datetime | None = None
-    time: TimeType = TimeType()
+    time: TimeType = field(default_factory=TimeType)
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return self.time.dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vectors(Column):
+    """A column of float64 lists of one size; see `vectors`."""
+
     size: int
     element: Floats
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.List(pl.Float64())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structs(Column):
+    """A column of records; see `structs`."""
+
     fields: Mapping[str, Column]
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return pl.Struct({name: column.dtype for name, column in self.fields.items()})
 
 
@@ -135,11 +160,12 @@ class Drawn(Column):
 
     @property
     def dtype(self) -> pl.DataType:
+        """As in Column."""
         return self.type
 
 
 def key(
-    type: Literal["string", "int", "int32"] = "string",  # noqa: A002 - the natural word here
+    type: Literal["string", "int", "int32"] = "string",
     *,
     variants: bool = True,
     nullable: bool = False,
@@ -163,9 +189,9 @@ def key(
     return Key(type=type, variants=variants, nullable=nullable)
 
 
-def floats(  # noqa: PLR0913 - each is a fact about the column
-    min: float = -1e6,  # noqa: A002 - the natural word here
-    max: float = 1e6,  # noqa: A002 - the natural word here
+def floats(
+    min: float = -1e6,
+    max: float = 1e6,
     *,
     step: float | None = None,
     nullable: bool = False,
@@ -209,8 +235,8 @@ def floats(  # noqa: PLR0913 - each is a fact about the column
 
 
 def ints(
-    min: int = -(2**31),  # noqa: A002 - the natural word here
-    max: int = 2**31 - 1,  # noqa: A002 - the natural word here
+    min: int = -(2**31),
+    max: int = 2**31 - 1,
     *,
     nullable: bool = False,
 ) -> Ints:
@@ -268,8 +294,8 @@ def strings(*, max_size: int = 20, nullable: bool = False) -> Strings:
 
 
 def timestamps(
-    min: datetime | None = None,  # noqa: A002 - the natural word here
-    max: datetime | None = None,  # noqa: A002 - the natural word here
+    min: datetime | None = None,
+    max: datetime | None = None,
     *,
     nullable: bool = False,
     zone: str | None = "UTC",
@@ -297,8 +323,8 @@ def timestamps(
 
 def vectors(
     size: int,
-    min: float = -1.0,  # noqa: A002 - the natural word here
-    max: float = 1.0,  # noqa: A002 - the natural word here
+    min: float = -1.0,
+    max: float = 1.0,
     *,
     nullable: bool = False,
 ) -> Vectors:
@@ -376,7 +402,7 @@ def _drawn(place: str, strategy: "SearchStrategy[Any]") -> Drawn:
 def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
     """Draw some values, the same each time: enough to know the type of the column."""
     # Hypothesis costs 0.3 s to import: only who declares a strategy has it loaded already.
-    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
+    from hypothesis import HealthCheck, Phase, given, seed, settings
 
     drawn: list[Any] = []
 
@@ -389,13 +415,13 @@ def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
-    def collect(value: Any) -> None:  # noqa: ANN401 - the owner's strategy decides
+    def collect(value: Any) -> None:
         drawn.append(value)
 
     collect()
     return drawn
 
 
-def _ordered(kind: str, low: Any, high: Any) -> None:  # noqa: ANN401 - numbers or datetimes
+def _ordered(kind: str, low: Any, high: Any) -> None:
     if low > high:
         raise DeclarationError(f"{kind}(min, max): min must not exceed max; got {low!r} > {high!r}")

@@ -28,9 +28,10 @@ from skewtest.declare.columns import (
     timestamps,
 )
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import TimeType, Unit
+from skewtest.times import TimeType
 
 MOST_CATEGORIES = 50
+NEXT_TO_NOTHING = 1e-9
 GAP_QUANTILES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001)
 
@@ -57,7 +58,7 @@ def learn(
     arrival: str | None,
     columns: Mapping[str, object] | None,
 ) -> dict[str, Any]:
-    """Return the keyword arguments of the Source that fits a log; reads it in a few aggregations."""
+    """Return the keyword arguments of the Source that fits a log, read in a few aggregations."""
     log = frame.lazy()
     schema = log.collect_schema()
     for argument, names in (("time", [time]), ("keys", keys), ("columns", columns or ())):
@@ -104,7 +105,7 @@ def learn(
         "columns": {n: given.get(n, learned.get(n)) for n in schema if n != time},
         "arrival": arrival,
         "zone": moments.time_zone,
-        "unit": cast("Unit", moments.time_unit),
+        "unit": moments.time_unit,
         "start": first if wide else None,
         "end": last if wide else None,
         "rhythm": _rhythm(log, time, keys) if rows else Rhythm(),
@@ -112,7 +113,7 @@ def learn(
     }
 
 
-def pandera_columns(schema: Any, place: str, time: str, keys: Sequence[str]) -> dict[str, Column]:  # noqa: ANN401
+def pandera_columns(schema: Any, place: str, time: str, keys: Sequence[str]) -> dict[str, Column]:
     """Return the columns that a pandera DataFrameSchema declares."""
     described = getattr(schema, "columns", None)
     if not isinstance(described, Mapping):
@@ -140,9 +141,7 @@ def _key(place: str, name: str, dtype: pl.DataType) -> Key:
     raise DeclarationError(f"{place}: key {name!r} must be a string or an integer; got {dtype}")
 
 
-def _column(  # noqa: PLR0911 - one return a type
-    log: pl.LazyFrame, place: str, name: str, dtype: pl.DataType, rows: int
-) -> Column:
+def _column(log: pl.LazyFrame, place: str, name: str, dtype: pl.DataType, rows: int) -> Column:
     nullable = not rows or log.select(pl.col(name).null_count()).collect().item() > 0
     if dtype.is_integer():
         low, high = _extent(log, name)
@@ -159,11 +158,11 @@ def _column(  # noqa: PLR0911 - one return a type
         return _strings(log, name, nullable=nullable)
     if isinstance(dtype, pl.Datetime):
         low, high = _extent(log, name)
-        unit = cast("Unit", dtype.time_unit)
+        unit = dtype.time_unit
         return Timestamps(
             min=low, max=high, nullable=nullable, time=TimeType(unit, dtype.time_zone)
         )
-    if isinstance(dtype, pl.List | pl.Array) and pl.datatypes.DataType.is_float(dtype.inner):  # type: ignore[arg-type]
+    if isinstance(dtype, pl.List | pl.Array) and dtype.inner in (pl.Float64, pl.Float32):
         size = log.select(pl.col(name).cast(pl.List(pl.Float64)).list.len().max()).collect().item()
         return Vectors(size=size or 1, element=floats(-1, 1), nullable=nullable)
     if isinstance(dtype, pl.Struct):
@@ -204,7 +203,7 @@ def _floats(log: pl.LazyFrame, name: str, *, nullable: bool) -> Floats:
     return Floats(
         min=found["low"],
         max=found["high"],
-        step=next((step for step in STEPS if found[f"step {step}"] < 1e-9), None),  # noqa: PLR2004
+        step=next((step for step in STEPS if found[f"step {step}"] < NEXT_TO_NOTHING), None),
         nullable=nullable,
         nan=bool(found["nan"]),
         inf=bool(found["inf"]),
@@ -239,16 +238,16 @@ def _rhythm(log: pl.LazyFrame, time: str, keys: Sequence[str]) -> Rhythm:
         .collect()
         .row(0)
     )
-    known = [timedelta(microseconds=int(gap)) for gap in found if gap is not None]
-    return Rhythm(gaps=tuple(known), ties=float(ties or 0.0))
+    known = tuple(timedelta(microseconds=int(gap)) for gap in found if gap is not None)
+    return Rhythm(gaps=known, ties=float(ties or 0.0))
 
 
-def _pandera_column(place: str, name: str, column: Any, *, is_key: bool) -> Column:  # noqa: ANN401, PLR0911
+def _pandera_column(place: str, name: str, column: Any, *, is_key: bool) -> Column:
     dtype = str(column.dtype).lower()
     nullable = bool(column.nullable)
     facts: dict[str, Any] = {}
     for check in column.checks or ():
-        facts |= {k: v for k, v in (check.statistics or {}).items()}
+        facts |= dict(check.statistics or {})
     allowed = facts.get("allowed_values")
     low = facts.get("min_value", facts.get("min"))
     high = facts.get("max_value", facts.get("max"))
@@ -273,7 +272,7 @@ def _pandera_column(place: str, name: str, column: Any, *, is_key: bool) -> Colu
     )
 
 
-def _range(low: Any, high: Any, default: tuple[Any, Any], kind: type) -> tuple[Any, Any]:  # noqa: ANN401
+def _range(low: Any, high: Any, default: tuple[Any, Any], kind: type) -> tuple[Any, Any]:
     """Return declared bounds; a missing one is the default, moved out if it would cross."""
     low = default[0] if low is None else low
     high = default[1] if high is None else high

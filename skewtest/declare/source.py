@@ -1,6 +1,5 @@
 """A source: a named stream or table of events."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,7 +43,7 @@ class Source:
     rhythm: Rhythm
     null_rates: Mapping[str, float] = field(repr=False)
 
-    def __init__(  # noqa: PLR0913 - each is a fact about the source
+    def __init__(
         self,
         name: str,
         *,
@@ -76,56 +75,20 @@ class Source:
             DeclarationError: names the argument, what it got and what it wanted.
         """
         place = f"Source({name!r})"
-        _checked_name("Source name", name)
-        if not isinstance(columns, Mapping) or not columns:
-            raise DeclarationError(
-                f"{place}: columns must be a dict of column name to column, at least one; "
-                f"got {columns!r}"
-            )
-        declared = {
-            column: as_column(f"{place}: column {column!r}", kind)
-            for column, kind in columns.items()
-        }
-        if not isinstance(time, str) or not time:
-            raise DeclarationError(f"{place}: time must be a column name; got {time!r}")
+        _check_name(name)
+        declared = _checked_columns(place, time, columns)
         held = declared.pop(time, None)
-        if held is not None and not isinstance(held, Timestamps):
-            raise DeclarationError(
-                f"{place}: time column {time!r} must be timestamps(); got {held!r}"
-            )
         if isinstance(held, Timestamps):
             start, end = start or held.min, end or held.max
             zone, unit = held.time.zone, held.time.unit
-        if arrival is not None and not isinstance(declared.get(arrival), Timestamps):
-            raise DeclarationError(
-                f"{place}: arrival must name a timestamps() column, one of "
-                f"{listed(declared)}; got {arrival!r}." + nearest(str(arrival), declared)
-            )
-        for column in (time, *declared):
-            if not isinstance(column, str) or column.startswith("#") or not column:
-                raise DeclarationError(
-                    f"{place}: a column name must be a string that does not start with '#'; "
-                    f"got {column!r}"
-                )
         if not declared:
             raise DeclarationError(f"{place}: columns has only the time column; add the entity key")
         if unit not in UNITS:
             raise DeclarationError(f"{place}: unit must be one of {listed(UNITS)}; got {unit!r}")
         zone = checked_zone(f"{place}: zone", zone)
-        for argument, moment in (("start", start), ("end", end)):
-            if moment is not None:
-                checked_moment(f"{place}: {argument}", moment, zone)
-        if start is not None and end is not None and start >= end:
-            raise DeclarationError(
-                f"{place}: start must be before end; got {start.isoformat()} and {end.isoformat()}"
-            )
-        rates = dict(null_rates or {})
-        for column, rate in rates.items():
-            if column not in declared or not 0 <= rate <= 1 or math.isnan(rate):
-                raise DeclarationError(
-                    f"{place}: null_rates takes a share of 0 to 1 for a declared column; "
-                    f"got {column!r}: {rate!r}." + nearest(column, declared)
-                )
+        _check_arrival(place, arrival, declared)
+        _check_span(place, start, end, zone)
+        rates = _checked_rates(place, null_rates or {}, declared)
         for attribute, value in (
             ("name", name),
             ("time", time),
@@ -184,7 +147,7 @@ class Source:
         )
 
     @classmethod
-    def from_arrow(cls, table: Any, name: str, **learning: Any) -> "Source":  # noqa: ANN401
+    def from_arrow(cls, table: Any, name: str, **learning: Any) -> "Source":
         """Learn a source from a pyarrow table; with an empty one, from its schema alone.
 
         Arguments and errors as in `from_polars`.
@@ -195,7 +158,7 @@ class Source:
         return cls.from_polars(frame, name, **learning)
 
     @classmethod
-    def from_parquet(cls, path: str | Path, name: str, **learning: Any) -> "Source":  # noqa: ANN401
+    def from_parquet(cls, path: str | Path, name: str, **learning: Any) -> "Source":
         """Learn a source from a Parquet file or glob, read lazily.
 
         Arguments and errors as in `from_polars`; a missing file is a DeclarationError.
@@ -208,9 +171,9 @@ class Source:
         return cls.from_polars(frame, name, **learning)
 
     @classmethod
-    def from_pandera(  # noqa: PLR0913 - as from_polars
+    def from_pandera(
         cls,
-        schema: Any,  # noqa: ANN401 - pandera is optional
+        schema: Any,
         name: str,
         *,
         time: str,
@@ -232,6 +195,62 @@ class Source:
         )
 
 
-def _checked_name(argument: str, name: object) -> None:
+def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.isidentifier():
-        raise DeclarationError(f"{argument} must be a Python identifier; got {name!r}")
+        raise DeclarationError(f"Source name must be a Python identifier; got {name!r}")
+
+
+def _checked_columns(place: str, time: str, columns: Mapping[str, object]) -> dict[str, Column]:
+    if not isinstance(columns, Mapping) or not columns:
+        raise DeclarationError(
+            f"{place}: columns must be a dict of column name to column, at least one; "
+            f"got {columns!r}"
+        )
+    if not isinstance(time, str) or not time:
+        raise DeclarationError(f"{place}: time must be a column name; got {time!r}")
+    for column in (time, *columns):
+        if not isinstance(column, str) or column.startswith("#") or not column:
+            raise DeclarationError(
+                f"{place}: a column name must be a string that does not start with '#'; "
+                f"got {column!r}"
+            )
+    declared = {
+        name: as_column(f"{place}: column {name!r}", kind) for name, kind in columns.items()
+    }
+    held = declared.get(time)
+    if held is not None and not isinstance(held, Timestamps):
+        raise DeclarationError(
+            f"{place}: time column {time!r} must be timestamps() or left out of columns; "
+            f"got {type(held).__name__.lower()}()"
+        )
+    return declared
+
+
+def _check_arrival(place: str, arrival: str | None, declared: Mapping[str, Column]) -> None:
+    if arrival is not None and not isinstance(declared.get(arrival), Timestamps):
+        raise DeclarationError(
+            f"{place}: arrival must name a timestamps() column, one of {listed(declared)}; "
+            f"got {arrival!r}." + nearest(str(arrival), declared)
+        )
+
+
+def _check_span(place: str, start: datetime | None, end: datetime | None, zone: str | None) -> None:
+    for argument, moment in (("start", start), ("end", end)):
+        if moment is not None:
+            checked_moment(f"{place}: {argument}", moment, zone)
+    if start is not None and end is not None and start >= end:
+        raise DeclarationError(
+            f"{place}: start must be before end; got {start.isoformat()} and {end.isoformat()}"
+        )
+
+
+def _checked_rates(
+    place: str, rates: Mapping[str, float], declared: Mapping[str, Column]
+) -> dict[str, float]:
+    for column, rate in rates.items():
+        if column not in declared or not 0 <= rate <= 1:
+            raise DeclarationError(
+                f"{place}: null_rates takes a share of 0 to 1 for a declared column; "
+                f"got {column!r}: {rate!r}." + nearest(column, declared)
+            )
+    return dict(rates)

@@ -44,7 +44,7 @@ def close(
     *,
     rel: float | None = None,
     abs: float | timedelta | None = None,
-    ulps: int | None = None,  # noqa: A002
+    ulps: int | None = None,
 ) -> Close:
     """Compare numbers, and times, with a tolerance.
 

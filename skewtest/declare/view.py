@@ -58,7 +58,7 @@ class FeatureView:
     equal: frozenset[str]
     timeout: float
 
-    def __init__(  # noqa: PLR0913 - one call declares a view, everything keyword after the name
+    def __init__(
         self,
         name: str,
         *,
@@ -223,7 +223,7 @@ def _checked_request(
     )
 
 
-def _checked_side(place: str, side: str, given: object) -> Any:  # noqa: ANN401
+def _checked_side(place: str, side: str, given: object) -> Any:
     if given is not None and not callable(given):
         wanted = "a function" if side == "batch" else "a class or a function without arguments"
         raise DeclarationError(f"{place}: {side} must be {wanted}; got {given!r}")
@@ -266,7 +266,7 @@ def _checked_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelt
     return tuple(dict.fromkeys(windows))
 
 
-def _checked_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _checked_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:
     if got not in choices:
         raise DeclarationError(
             f"{place}: {argument} must be one of {listed(choices)}; got {got!r}."

@@ -1,8 +1,7 @@
 """Adapters: implementations of another shape, made to look like a batch or an online side."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -26,7 +25,7 @@ class PerAsOf:
 
     function: Callable[..., Any]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the adapted function itself."""
         return self.function(*args, **kwargs)
 
@@ -56,7 +55,7 @@ class PerEvent:
 
     function: Callable[..., Any]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the adapted function itself."""
         return self.function(*args, **kwargs)
 
@@ -95,14 +94,14 @@ class Sql:
 
     query: str
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:  # noqa: ANN401 - a view needs a callable
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
         """Refuse: a query runs over the frames of a view."""
         raise TypeError("sql(...) is run by skewtest over a view's sources; call check() instead")
 
-    def batch(self, view: FeatureView, frames: Frames) -> Any:  # noqa: ANN401, ARG002 - any frame
+    def batch(self, view: FeatureView, frames: Frames) -> Any:
         """Run the query over tables of the sources' names and `spine`."""
         try:
-            import duckdb  # noqa: PLC0415 - an extra
+            import duckdb
         except ImportError as error:
             raise AdapterError(
                 "sql(...) needs DuckDB; install it with: pip install 'skewtest[duckdb]'"
@@ -130,7 +129,7 @@ class FoldState:
         """Fold one event into the state."""
         self.state = self.fold(self.state, event)
 
-    def query(self, request: dict[str, Any]) -> Any:  # noqa: ANN401 - user code's
+    def query(self, request: dict[str, Any]) -> Any:
         """Return the features of the state."""
         return self.value(self.state, request)
 
@@ -155,7 +154,7 @@ class MicroBatch:
     function: Callable[..., Any]
     size: int = 1
 
-    def __call__(self) -> Any:  # noqa: ANN401 - a view needs a callable
+    def __call__(self) -> Any:
         """Refuse: a pipeline runs for a view."""
         raise TypeError("micro_batch(...) is started by skewtest for a view; call check() instead")
 
@@ -172,10 +171,8 @@ class Pipeline:
     function: Callable[..., Any]
     size: int
     source: Source
-
-    def __post_init__(self) -> None:
-        self._waiting: list[dict[str, Any]] = []
-        self._store: dict[tuple[Any, ...], dict[str, Any]] = {}
+    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _store: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
 
     def update(self, event: dict[str, Any]) -> None:
         """Take one event; run the function once `size` of them have gathered."""
@@ -192,7 +189,7 @@ class Pipeline:
         if not self._waiting:
             return
         frame = pl.DataFrame(self._waiting, schema=self.source.schema, orient="row")
-        clock: datetime = max(event[self.source.time] for event in self._waiting)
+        clock = max(event[self.source.time] for event in self._waiting)
         self._waiting = []
         known = {"events": frame, self.source.name: frame, AS_OF: clock}
         columns = _columns(self.function, call_by_name(self.function, known))
@@ -281,7 +278,7 @@ def _only_source(view: FeatureView) -> Source:
     return next(iter(view.sources.values()))
 
 
-def _columns(function: Callable[..., Any], result: Any) -> Mapping[str, list[Any]]:  # noqa: ANN401
+def _columns(function: Callable[..., Any], result: Any) -> Mapping[str, list[Any]]:
     columns = columns_of(result)
     if columns is None:
         name = getattr(function, "__name__", repr(function))
@@ -298,5 +295,5 @@ def _check_columns(
         raise AdapterError(f"{name} returned no column {lacking}; it returned {list(columns)}")
 
 
-def _no_rows(view: FeatureView) -> Any:  # noqa: ANN401 - an empty frame
+def _no_rows(view: FeatureView) -> Any:
     return pl.DataFrame(schema=dict.fromkeys((*view.entity, AS_OF, *view.features), pl.Null))

@@ -26,7 +26,7 @@ RowKey = tuple[Any, ...]
 class BatchAdapter(Protocol):
     """A batch implementation of another shape, such as `per_as_of(f)`."""
 
-    def batch(self, view: FeatureView, frames: Frames) -> Any:  # noqa: ANN401 - any frame
+    def batch(self, view: FeatureView, frames: Frames) -> Any:
         """Return rows keyed by entity and `as_of`; `frames` holds the sources and "spine"."""
 
 
@@ -54,7 +54,7 @@ class Handed:
 
 def call_by_name(
     function: Callable[..., Any], frames: Mapping[str, Any], handed: list[Handed] | None = None
-) -> Any:  # noqa: ANN401 - user code's
+) -> Any:
     """Call a function with the frames (and other values) that its parameters name.
 
     Raises:
@@ -87,7 +87,7 @@ def call_by_name(
     return function(*positional, **arguments)
 
 
-def named_frames(view: FeatureView, pack: Pack) -> dict[str, pl.DataFrame]:
+def named_frames(pack: Pack) -> dict[str, pl.DataFrame]:
     """Return the frames that batch may ask for, without our own columns."""
     frames = {name: frame.drop(HIDDEN) for name, frame in pack.events.items()}
     if len(frames) == 1:
@@ -101,7 +101,7 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
     if view.batch is None:
         return Failure("batch", "not_given")
     handed: list[Handed] = []
-    frames = named_frames(view, pack)
+    frames = named_frames(pack)
     started = time.perf_counter()
     try:
         with time_limit(view.timeout):
@@ -113,7 +113,7 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
         return Failure("batch", "wrong_parameters", {"names": error.names, "known": error.known})
     except OURS:
         raise
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+    except BaseException as error:
         return Failure("batch", "raised", exception=error)
     seconds = time.perf_counter() - started
     if columns is None:
@@ -122,16 +122,16 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
     return _joined(view, pack, columns, mutated, seconds)
 
 
-def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Handed]) -> Any:  # noqa: ANN401
+def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Handed]) -> Any:
     if isinstance(view.batch, BatchAdapter):
         result = view.batch.batch(view, frames)
     else:
-        assert view.batch is not None  # noqa: S101 - the caller has checked it
+        assert view.batch is not None
         result = call_by_name(view.batch, frames, handed)
     return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
 
 
-async def _awaited(coroutine: Any) -> Any:  # noqa: ANN401 - user code's
+async def _awaited(coroutine: Any) -> Any:
     return await coroutine
 
 
@@ -185,7 +185,8 @@ def _values(
 
 def _plain_column(column: list[Any]) -> tuple[list[Any], dict[int | None, str]]:
     """Return a column as plain values, and by position the types of what cannot be one."""
-    values, odd = [], {}
+    values: list[Any] = []
+    odd: dict[int | None, str] = {}
     for position, value in enumerate(column):
         try:
             values.append(plain(value))
@@ -206,16 +207,16 @@ def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
     return list(zip(*parts, moments, strict=True))
 
 
-def _key_part(value: Any) -> Any:  # noqa: ANN401 - any key
+def _key_part(value: Any) -> Any:
     return None if value is NULL_OR_NAN else plain(value)
 
 
-def _moment(at: Any) -> int | None:  # noqa: ANN401 - any key
+def _moment(at: Any) -> int | None:
     if type(at) is int or at is None:
         return at
     at = plain(at)
     if isinstance(at, date) and not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day)  # noqa: DTZ001 - a day is its midnight
+        at = datetime(at.year, at.month, at.day)
     if not isinstance(at, datetime):
         raise TypeError(type(at).__name__)
     return instant(at)

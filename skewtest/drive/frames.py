@@ -15,6 +15,9 @@ from skewtest.deliver.operations import python_values
 from skewtest.drive.outcome import NULL_OR_NAN
 from skewtest.times import instants_of
 
+STRINGS_SINCE = 3
+"""The pandas version in which strings got a type of their own."""
+
 Kind = Literal["polars", "polars lazy", "pandas", "pyarrow", "rows"]
 
 
@@ -33,7 +36,7 @@ def kind_of(annotation: object) -> Kind:
     return "rows" if lowered.startswith("list") else "polars"
 
 
-def as_kind(frame: pl.DataFrame, kind: Kind) -> Any:  # noqa: ANN401 - one of five kinds
+def as_kind(frame: pl.DataFrame, kind: Kind) -> Any:
     """Return a frame as the kind that user code wants; always a copy that it may change."""
     if kind == "polars":
         return frame.clone()
@@ -46,7 +49,7 @@ def as_kind(frame: pl.DataFrame, kind: Kind) -> Any:  # noqa: ANN401 - one of fi
     return _pandas(frame)
 
 
-def fingerprint(frame: Any, kind: Kind) -> Any:  # noqa: ANN401 - one of five kinds
+def fingerprint(frame: Any, kind: Kind) -> Any:
     """Return what shows whether user code changed a frame in place; None if it cannot."""
     if kind == "pandas":
         return frame.copy(deep=True)
@@ -55,7 +58,7 @@ def fingerprint(frame: Any, kind: Kind) -> Any:  # noqa: ANN401 - one of five ki
     return None
 
 
-def changed(frame: Any, before: Any, kind: Kind) -> bool:  # noqa: ANN401 - one of five kinds
+def changed(frame: Any, before: Any, kind: Kind) -> bool:
     """Return whether a frame is no longer what `fingerprint` saw."""
     if before is None:
         return False
@@ -65,7 +68,7 @@ def changed(frame: Any, before: Any, kind: Kind) -> bool:  # noqa: ANN401 - one 
 
 
 def columns_of(
-    result: Any,  # noqa: ANN401 - user code's
+    result: Any,
     instants: Sequence[str] = (),
 ) -> Mapping[str, list[Any]] | None:
     """Return a returned frame's columns as Python values, or None if it is no frame.
@@ -100,20 +103,20 @@ def _qualified(annotation: object) -> str:
     return f"{module}.{getattr(annotation, '__qualname__', annotation)}"
 
 
-def _relation(result: Any) -> Any:  # noqa: ANN401 - user code's
+def _relation(result: Any) -> Any:
     """Return a DuckDB relation as an arrow table and anything else as it is."""
     if type(result).__name__ == "DuckDBPyRelation":
         return result.to_arrow_table()
     return result
 
 
-def _pandas(frame: pl.DataFrame) -> Any:  # noqa: ANN401 - pandas is optional
-    import pandas as pd  # noqa: PLC0415 - only views with pandas functions need it
+def _pandas(frame: pl.DataFrame) -> Any:
+    import pandas as pd
 
     return pd.DataFrame({name: _pandas_column(frame[name], pd) for name in frame.columns})
 
 
-def _pandas_column(column: pl.Series, pd: Any) -> Any:  # noqa: ANN401 - pandas is optional
+def _pandas_column(column: pl.Series, pd: Any) -> Any:
     dtype = column.dtype
     if isinstance(dtype, pl.Datetime):
         moments = pd.Series(column.dt.replace_time_zone(None).to_numpy(), name=column.name)
@@ -130,19 +133,19 @@ def _pandas_column(column: pl.Series, pd: Any) -> Any:  # noqa: ANN401 - pandas 
     return pd.Series(column.to_list(), name=column.name, dtype=object)
 
 
-def _new(pd: Any) -> bool:  # noqa: ANN401 - pandas is optional
-    return int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004 - strings have a type since 3
+def _new(pd: Any) -> bool:
+    return int(pd.__version__.split(".")[0]) >= STRINGS_SINCE
 
 
-def _pandas_columns(frame: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - pandas is optional
+def _pandas_columns(frame: Any) -> dict[str, list[Any]]:
     if any(name is not None for name in frame.index.names):
         clash = [name for name in frame.index.names if name in frame.columns]
         frame = frame.reset_index(drop=bool(clash))
     return {str(name): _pandas_values(frame[name]) for name in frame.columns}
 
 
-def _pandas_values(column: Any) -> list[Any]:  # noqa: ANN401 - pandas is optional
-    values = column.tolist()
+def _pandas_values(column: Any) -> list[Any]:
+    values: list[Any] = column.tolist()
     if column.dtype.kind == "f" and not hasattr(column.dtype, "na_value"):
-        return [NULL_OR_NAN if value != value else value for value in values]  # noqa: PLR0124
+        return [NULL_OR_NAN if value != value else value for value in values]
     return values

@@ -14,6 +14,7 @@ from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
 from skewtest.drive.outcome import MISSING, Answers, Failure
 from skewtest.drive.values import OddValueError, plain
 
+LONGEST = 60
 WATCHED = 8
 """Every so many lanes, events are checked for having been changed by the receiver."""
 
@@ -22,7 +23,7 @@ WATCHED = 8
 class OnlineAdapter(Protocol):
     """An online implementation of another shape, such as `micro_batch(f)`."""
 
-    def start(self, view: FeatureView) -> Any:  # noqa: ANN401 - an object with update and query
+    def start(self, view: FeatureView) -> Any:
         """Return a fresh object with `update(event)` and `query(request)`."""
 
 
@@ -34,18 +35,18 @@ class Answering:
     failures: dict[int, Failure] = field(default_factory=dict)
     mutated: dict[str, None] = field(default_factory=dict)
 
-    def take(self, row: int, answer: Any) -> None:  # noqa: ANN401 - user code's
+    def take(self, row: int, answer: Any) -> None:
         """Read one answer: a dict with every feature, or None for no row."""
         if answer is None:
             return
         if not isinstance(answer, Mapping):
-            facts = {"type": type(answer).__name__, "value": _short(answer)}
-            self.failures[row] = Failure("online", "not_a_mapping", facts)
+            told = {"type": type(answer).__name__, "value": _short(answer)}
+            self.failures[row] = Failure("online", "not_a_mapping", told)
             return
         for name, answers in self.values.items():
             if name not in answer:
-                facts = {"feature": name, "got": [str(key) for key in answer]}
-                self.failures[row] = Failure("online", "missing_feature", facts)
+                got = {"feature": name, "got": [str(key) for key in answer]}
+                self.failures[row] = Failure("online", "missing_feature", got)
                 return
             try:
                 answers[row] = plain(answer[name])
@@ -92,7 +93,7 @@ def _drive(
         update, query = target.update, target.query
         named = _takes_source(update)
         operations = zip(delivered.rows, delivered.sources, delivered.payloads, strict=True)
-        for at, (row, source, payload) in enumerate(operations):
+        for at, (row, source, payload) in enumerate(operations):  # noqa: B007 - told on failure
             before = payload.copy() if watched else None
             if row < 0:
                 done = update(payload, source=source) if named else update(payload)
@@ -106,7 +107,7 @@ def _drive(
         _fail(answering, delivered, at, Failure("online", "timeout", {"seconds": seconds}))
     except OURS:
         raise
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+    except BaseException as error:
         facts = {"operation": at + 1, "of": len(delivered.rows)}
         _fail(answering, delivered, at, Failure("online", "raised", facts, error))
 
@@ -124,19 +125,19 @@ def _ask(
             answer = runner.run(_settled(answer))
     except (TimeLimitExceeded, *OURS):
         raise
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+    except BaseException as error:
         answering.failures[row] = Failure("online", "raised", {}, error)
         return
     answering.take(row, answer)
 
 
-async def _settled(awaitable: Any) -> Any:  # noqa: ANN401 - user code's
+async def _settled(awaitable: Any) -> Any:
     return await awaitable
 
 
 def _starter(view: FeatureView) -> Callable[[], Any]:
     """Return what makes a fresh online object."""
-    assert view.online is not None  # noqa: S101 - a missing side is not driven
+    assert view.online is not None
     if isinstance(view.online, OnlineAdapter) and not inspect.isclass(view.online):
         return functools.partial(view.online.start, view)
     return view.online
@@ -164,11 +165,11 @@ def _fail(answering: Answering, delivered: Delivered, at: int, failure: Failure)
             answering.failures[row] = failure
 
 
-def _differs(payload: Mapping[str, Any], before: Any) -> bool:  # noqa: ANN401
+def _differs(payload: Mapping[str, Any], before: Any) -> bool:
     """Return whether payloads differ beyond NaN, which is unequal to itself."""
     return repr(payload) != repr(before)
 
 
-def _short(value: Any) -> str:  # noqa: ANN401 - user code's
+def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -17,7 +17,7 @@ class OddValueError(TypeError):
     """The value is of no type that features have."""
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - anything comes in
+def plain(value: Any) -> Any:
     """Return `value` as a plain Python value.
 
     numpy and pyarrow scalars, pandas timestamps, arrays and Series become what they hold; NaT and
@@ -51,7 +51,7 @@ def all_plain(column: list[Any]) -> bool:
     return _EXACT.issuperset(map(type, column))
 
 
-def _base(value: Any) -> Any:  # noqa: ANN401 - a subclass of a plain type
+def _base(value: Any) -> Any:
     """Return a subclass instance (numpy.float64 is a float) as the plain type."""
     for base in (bool, int, float, str):
         if isinstance(value, base):
@@ -59,7 +59,7 @@ def _base(value: Any) -> Any:  # noqa: ANN401 - a subclass of a plain type
     return value
 
 
-def _converted(value: Any) -> Any:  # noqa: ANN401 - anything comes in
+def _converted(value: Any) -> Any:
     if callable(getattr(value, "as_py", None)):
         return plain(value.as_py())
     if type(value).__module__.startswith("numpy") and hasattr(value, "dtype"):

@@ -68,7 +68,7 @@ class _Count:
             self.found[name] += int(np.count_nonzero(np.bincount(lanes, minlength=self._size)))
 
 
-def _time_incidents(  # noqa: PLR0913 - events and requests, as two pairs of arrays
+def _time_incidents(
     view: FeatureView,
     clock: Clock,
     count: _Count,

@@ -108,8 +108,7 @@ def as_of_moments(clock: Clock, rng: np.random.Generator) -> IntArray:
     jitter = rng.choice([0, 0, 0, clock.tick, -clock.tick, 1_000 + 1, HOUR_US // 2], MOMENTS)
     # All but one stay where they are: whole days are what people ask for.
     moments[0] += jitter[0]
-    moments = np.unique(clock.clip(moments))
-    return moments
+    return np.unique(clock.clip(moments))
 
 
 def event_instants(
@@ -125,10 +124,10 @@ def event_instants(
     theme = np.where(
         rng.random(size) < 0.5,
         leaning[lane],
-        rng.choice(THEMES, size, p=weights),  # noqa: PLR2004
+        rng.choice(THEMES, size, p=weights),
     )
     focus = moments[rng.integers(0, len(moments), lanes)][lane]
-    origin = np.where(rng.random(size) < 0.7, focus, rng.choice(moments, size))  # noqa: PLR2004
+    origin = np.where(rng.random(size) < 0.7, focus, rng.choice(moments, size))
     window = rng.choice(clock.windows, size)
     offsets = np.choose(
         np.where(theme == TIE, RECENT, theme),
@@ -152,24 +151,24 @@ def event_instants(
 
 def _anchor(clock: Clock, rng: np.random.Generator) -> int:
     roll = rng.random()
-    if len(clock.changes) and roll < 0.4:  # noqa: PLR2004
+    if len(clock.changes) and roll < 0.4:
         at = int(rng.choice(clock.changes))
         day = at // DAY_US + int(rng.integers(0, 3))
     elif clock.first is not None and clock.last is not None:
         day = int(rng.integers(clock.first // DAY_US, clock.last // DAY_US + 1))
-    elif roll < 0.7:  # noqa: PLR2004
+    elif roll < 0.7:
         day = int(rng.choice(NOTABLE_DAYS))
     else:
         day = int(rng.integers(NOTABLE_DAYS[7] - 400, NOTABLE_DAYS[7] + 400))
     kind = rng.integers(0, 6)
     if kind <= 1:
         return day * DAY_US
-    if kind == 2:  # noqa: PLR2004 - local midnight
+    if kind == 2:
         zone = clock.zones[int(rng.integers(0, len(clock.zones)))]
         return int(midnights([day], zone)[0])
-    if kind == 3:  # noqa: PLR2004 - whole hour
+    if kind == 3:
         return day * DAY_US + int(rng.integers(0, 24)) * HOUR_US
-    if kind == 4:  # noqa: PLR2004 - any moment
+    if kind == 4:
         return day * DAY_US + int(rng.integers(0, DAY_US))
     return day * DAY_US + DAY_US - clock.tick
 
@@ -191,7 +190,8 @@ def _calendar(clock: Clock, origin: IntArray, rng: np.random.Generator) -> IntAr
     back = rng.choice([0, 0, 0, 1, 1, 2, 7, 29, 30, 31, 32], len(origin))
     days, inverse = np.unique(origin // DAY_US - back, return_inverse=True)
     steps = np.array([0, 0, -clock.tick, HOUR_US, -HOUR_US, 23 * HOUR_US, 3 * HOUR_US])
-    return midnights(days, zone)[inverse] + rng.choice(steps, len(origin))
+    instants: IntArray = midnights(days.tolist(), zone)[inverse] + rng.choice(steps, len(origin))
+    return instants
 
 
 def _rhythmic(clock: Clock, size: int, rng: np.random.Generator) -> IntArray:

@@ -23,7 +23,7 @@ LONG = (130, 280, 1_100, 60, 600)
 """Longer than any cap or counter; the first pack has the first two, each further pack the next."""
 
 
-def build(  # noqa: PLR0913 - one call makes a pack
+def build(
     view: FeatureView,
     clock: Clock,
     plan: Plan,
@@ -82,7 +82,7 @@ def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str,
         by_lane = np.tile(plain, (lanes, 1))
         pairs = collisions(column)
         if pairs:
-            odd = rng.random(lanes) < 0.15  # noqa: PLR2004
+            odd = rng.random(lanes) < 0.15
             by_lane[odd, :2] = rng.choice(np.array(pairs), int(odd.sum()))
         slots[name] = by_lane
     joined = [
@@ -91,14 +91,14 @@ def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str,
         if n in columns and columns[n].type == "string" and columns[n].variants
     ]
     if len(joined) > 1:
-        odd = rng.random(lanes) < 0.1  # noqa: PLR2004
+        odd = rng.random(lanes) < 0.1
         separator = rng.choice(JOINED, int(odd.sum()))
         slots[joined[0]][odd, :2] = np.stack([np.zeros_like(separator), separator], axis=1)
         slots[joined[1]][odd, :2] = np.stack([separator, np.zeros_like(separator)], axis=1)
     return slots
 
 
-def _events(  # noqa: PLR0913 - the parts of a table
+def _events(
     view: FeatureView,
     source: Source,
     rows: Rows,
@@ -115,7 +115,7 @@ def _events(  # noqa: PLR0913 - the parts of a table
             mine = who if name in view.entity else rng.integers(0, len(PLAIN) - 1, len(rows))
             values = key_values(column, slots[name][rows.lane, mine], rows.lane, name)
             if column.nullable:
-                kept = pl.Series(rng.random(len(rows)) > 0.1)  # noqa: PLR2004
+                kept = pl.Series(rng.random(len(rows)) > 0.1)
                 values = values.zip_with(kept, pl.Series(name, [None] * len(rows), values.dtype))
         else:
             values = fill(column, path, rows, plan, rng, source.null_rates.get(name)).alias(name)
@@ -125,7 +125,7 @@ def _events(  # noqa: PLR0913 - the parts of a table
     return pl.DataFrame(columns)
 
 
-def _spine(  # noqa: PLR0913 - the parts of a table
+def _spine(
     view: FeatureView,
     moments: IntArray,
     lanes: int,
@@ -137,7 +137,7 @@ def _spine(  # noqa: PLR0913 - the parts of a table
     """Return up to a few requests a lane: often one, always at least one, unseen entities too."""
     share = rng.choice([0.05, 0.4, 0.6], lanes)[:, None, None]
     asked = rng.random((lanes, ENTITIES, len(moments))) < share
-    asked[:, 1:] &= (crowded | (rng.random(lanes) < 0.1))[:, None, None]  # noqa: PLR2004
+    asked[:, 1:] &= (crowded | (rng.random(lanes) < 0.1))[:, None, None]
     asked[np.arange(lanes), 0, rng.integers(0, len(moments), lanes)] = True
     lane, who, when = np.nonzero(asked)
     rows = Rows(lane, moments[when], np.arange(len(lane)), lanes)
@@ -167,4 +167,4 @@ def _path(view: FeatureView, name: str) -> str:
 
 def _lags(lanes: int, rng: np.random.Generator) -> dict[int, int]:
     """Return an eighth of the lanes: there, an event exactly at `as_of` precedes the request."""
-    return dict.fromkeys(np.flatnonzero(rng.random(lanes) < 0.125).tolist(), 0)  # noqa: PLR2004
+    return dict.fromkeys(np.flatnonzero(rng.random(lanes) < 0.125).tolist(), 0)

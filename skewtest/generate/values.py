@@ -85,7 +85,7 @@ def filled(
 
 
 @filled.register
-def _(column: Floats, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:  # noqa: ARG001
+def _(column: Floats, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     values = float_values(column, rows, plan, rng)
     for declared, odd in ((column.nan, math.nan), (column.inf, math.inf)):
         if declared:
@@ -112,7 +112,7 @@ def _(column: Ints, path: str, rows: Rows, plan: Plan, rng: np.random.Generator)
 
 
 @filled.register
-def _(column: Bools, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:  # noqa: ARG001
+def _(column: Bools, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     share = rng.choice([0.5, 0.0, 1.0, 0.2, 0.8], rows.lanes)
     return pl.Series(path, rng.random(len(rows)) < share[rows.lane])
 
@@ -127,10 +127,10 @@ def _(column: Categories, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
             v for v in (first.upper(), first.title(), f"{first} ", "unseen", "") if v not in pool
         ]
     anywhere = rng.integers(0, known, len(rows))
-    first = rng.integers(0, known, rows.lanes)[rows.lane]
-    cycle = (first + rows.position * rng.choice([1, -1], rows.lanes)[rows.lane]) % known
+    start = rng.integers(0, known, rows.lanes)[rows.lane]
+    cycle = (start + rows.position * rng.choice([1, -1], rows.lanes)[rows.lane]) % known
     regime = _regimes(rows, rng, plan, usual=(0, 1), odd=(2,))
-    codes = np.choose(regime, [anywhere, cycle, first])
+    codes = np.choose(regime, [anywhere, cycle, start])
     if len(pool) > known:
         odd = _sprinkled(rows, rng)
         codes[odd] = rng.integers(known, len(pool), int(odd.sum()))
@@ -138,7 +138,7 @@ def _(column: Categories, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
 
 
 @filled.register
-def _(column: Strings, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:  # noqa: ARG001
+def _(column: Strings, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     pool = list(dict.fromkeys(t[: column.max_size] for t in (*ODD_TEXTS, "x" * column.max_size)))
     few = rng.integers(0, len(pool), (rows.lanes, 3))
     picked = few[rows.lane, rng.integers(0, 3, len(rows))]
@@ -151,11 +151,11 @@ def _(column: Strings, path: str, rows: Rows, plan: Plan, rng: np.random.Generat
 
 
 @filled.register
-def _(column: Timestamps, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:  # noqa: ARG001
+def _(column: Timestamps, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     steps = np.array([0, 1, -1, SECOND_US, -SECOND_US, HOUR_US, -HOUR_US, DAY_US, -DAY_US])
     near = rows.instants + rng.choice(steps, len(rows))
     far = rows.instants + rng.integers(-400 * DAY_US, 30 * DAY_US, len(rows))
-    moments = np.where(rng.random(len(rows)) < 0.6, near, far)  # noqa: PLR2004
+    moments = np.where(rng.random(len(rows)) < 0.6, near, far)
     if column.min is not None:
         moments = np.maximum(moments, instant(column.min))
     if column.max is not None:
@@ -218,7 +218,8 @@ def float_values(column: Floats, rows: Rows, plan: Plan, rng: np.random.Generato
         values = np.round(values / column.step) * column.step
         if column.step < 1:
             values = np.round(values, max(0, math.ceil(-math.log10(column.step)) + 3))
-    return np.clip(values, low, high)
+    clipped: FloatArray = np.clip(values, low, high)
+    return clipped
 
 
 def grid_spacing(column: Floats) -> float:
@@ -233,7 +234,7 @@ def _wild(column: Floats, rows: Rows, rng: np.random.Generator) -> FloatArray:
     uniform = low + rng.random(size) * (high - low)
     largest = max(abs(low), abs(high))
     magnitude = largest * 10.0 ** -rng.uniform(0, 12, size)
-    signed = np.where(rng.random(size) < 0.5, magnitude, -magnitude)  # noqa: PLR2004
+    signed = np.where(rng.random(size) < 0.5, magnitude, -magnitude)
     big_first = np.where(rows.position == 0, largest, np.round(uniform % 1.0, 2))
     kind = rng.integers(0, 3, rows.lanes)[rows.lane]
     return np.choose(kind, [np.round(uniform, 2), signed, big_first])

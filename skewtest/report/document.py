@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.findings import Counterexample, Finding, Outcome
-from skewtest.deliver.operations import event_dicts
 from skewtest.report.timeline import timeline_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
@@ -95,7 +95,7 @@ def example_of(example: Counterexample | None) -> dict[str, Any] | None:
     }
 
 
-def json_value(value: Any) -> Any:  # noqa: ANN401 - any cell
+def json_value(value: Any) -> Any:
     """Return a value as JSON; what JSON cannot hold (NaN, times, big ints) as its text."""
     if value is None or isinstance(value, bool | str):
         return value

@@ -49,15 +49,42 @@ def rendered(blocks: Sequence[RenderableType], *, colour: bool = False, width: i
 def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
     """Return one block for each finding, untested features and remarks included."""
     blocks: list[RenderableType] = []
-    for finding in outcome.findings:
-        blocks += [*_finding(outcome, finding, again), Text("")]
+    for first, *alike in _alike(outcome.findings):
+        blocks += [*_finding(outcome, first, alike, again), Text("")]
     if outcome.untested:
         blocks += [_untested(outcome, again), Text("")]
     blocks += _remarks(outcome)
     return blocks
 
 
-def _finding(outcome: Outcome, finding: Finding, again: str) -> list[RenderableType]:
+def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Return findings in groups that the same counterexample shows, one block each."""
+    groups: list[list[Finding]] = []
+    for finding in findings:
+        home = next((group for group in groups if _same_example(group[0], finding)), None)
+        if home is None:
+            groups.append([finding])
+        else:
+            home.append(finding)
+    return groups
+
+
+def _same_example(one: Finding, other: Finding) -> bool:
+    if one.counterexample is None or other.counterexample is None:
+        return False
+    if one.failures or other.failures or one.divergence.row != other.divergence.row:
+        return False
+    left, right = one.counterexample.history, other.counterexample.history
+    return (
+        left.lag == right.lag
+        and left.spine.equals(right.spine)
+        and all(frame.equals(right.events[name]) for name, frame in left.events.items())
+    )
+
+
+def _finding(
+    outcome: Outcome, finding: Finding, alike: Sequence[Finding], again: str
+) -> list[RenderableType]:
     title = Text(headline(finding, outcome.view.name), style="bold red")
     blocks: list[RenderableType] = [_title(title, _found(outcome, finding)), Text("")]
     if finding.counterexample is not None:
@@ -69,8 +96,8 @@ def _finding(outcome: Outcome, finding: Finding, again: str) -> list[RenderableT
     elif finding.kind == "nondeterministic":
         blocks += [_two_runs(finding), Text("")]
     elif finding.values and not finding.failures:
-        blocks += [_values(finding), Text("")]
-    blocks.append(_facts(finding, again))
+        blocks += [_values(finding, {finding.feature, *(f.feature for f in alike)}), Text("")]
+    blocks.append(_facts(finding, alike, again))
     return blocks
 
 
@@ -93,11 +120,11 @@ def _found(outcome: Outcome, finding: Finding) -> str:
 
 
 def _history(finding: Finding) -> RenderableType:
-    assert finding.counterexample is not None  # noqa: S101 - the caller has checked it
+    assert finding.counterexample is not None
     timeline = timeline_of(finding.counterexample)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in timeline.columns:
-        table.add_column(name, no_wrap=name in ("#",), overflow="fold")
+        table.add_column(name, no_wrap=name == "#", overflow="fold")
     half = len(timeline.rows) // 2
     for number, row in enumerate(timeline.rows):
         if timeline.omitted and number == half:
@@ -108,13 +135,13 @@ def _history(finding: Finding) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _values(finding: Finding) -> RenderableType:
+def _values(finding: Finding, marked: set[str]) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for name in ("", "batch", "online", "difference"):
         table.add_column(name, overflow="fold")
     for name, (batch, online) in finding.values.items():
         told = difference_text(batch, online)
-        style = "red" if name == finding.feature else ""
+        style = "red" if name in marked else ""
         table.add_row(name, value_text(batch), value_text(online), told, style=style)
     return Padding(table, (0, 0, 0, 2))
 
@@ -138,7 +165,7 @@ def _extra_text(finding: Finding) -> str:
     return f"batch returns a row for the entity {key} at an as_of that the spine does not ask for."
 
 
-def _facts(finding: Finding, again: str) -> RenderableType:
+def _facts(finding: Finding, alike: Sequence[Finding], again: str) -> RenderableType:
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -147,8 +174,11 @@ def _facts(finding: Finding, again: str) -> RenderableType:
         facts.add_row("blame", finding.side)
     if not finding.alone:
         facts.add_row("note", "it shows only where entities share a batch call: they mix")
-    if finding.corpus:
-        facts.add_row("kept", finding.corpus)
+    for other in alike:
+        facts.add_row("also", f"{other.feature} ({other.kind})")
+    for kept in (finding, *alike):
+        if kept.corpus:
+            facts.add_row("kept", kept.corpus)
     facts.add_row("again", again)
     return Padding(facts, (0, 0, 0, 2))
 

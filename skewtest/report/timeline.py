@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver, python_values
@@ -10,8 +11,6 @@ from skewtest.findings import Counterexample
 from skewtest.generate.history import LANE, SEQUENCE, History, Pack
 from skewtest.report.words import moment_text, value_text
 from skewtest.times import instant, micros, window_text
-
-import polars as pl
 
 MOST_ROWS = 24
 
@@ -90,7 +89,7 @@ def _operations(view: FeatureView, history: History) -> list[tuple[int, str, dic
     return delivered + [(-1, name, payload) for _, _, name, payload in rest[seen:]]
 
 
-def _remark(view: FeatureView, at: Any, asked: list[Any], before: Any) -> str:  # noqa: ANN401
+def _remark(view: FeatureView, at: Any, asked: list[Any], before: Any) -> str:
     """Return what is special about the time of an event."""
     remarks = []
     for as_of in dict.fromkeys(asked):

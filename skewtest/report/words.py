@@ -16,7 +16,7 @@ OUR_CODE = Path(__file__).parents[1]
 LONGEST_TEXT = 60
 
 
-def value_text(value: Any) -> str:  # noqa: ANN401 - any cell
+def value_text(value: Any) -> str:
     """Return a value as reports show it: null, NaN and no row apart, odd strings quoted."""
     if value is None:
         return "null"
@@ -25,7 +25,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - any cell
     if isinstance(value, Failure):
         return "failed"
     if isinstance(value, float):
-        return "NaN" if value != value else repr(value)  # noqa: PLR0124 - NaN
+        return "NaN" if value != value else repr(value)
     if isinstance(value, datetime):
         return moment_text(value)
     if isinstance(value, str):
@@ -48,7 +48,7 @@ def shortened(text: str, most: int = LONGEST_TEXT) -> str:
     return text if len(text) <= most else f"{text[: most - 20]}... ({len(text):,} chars)"
 
 
-def difference_text(batch: Any, online: Any) -> str:  # noqa: ANN401 - any cells
+def difference_text(batch: Any, online: Any) -> str:
     """Return how far two answers are apart, or "" where they are the same or no distance is."""
     if nothing_of(batch) or nothing_of(online):
         return "" if nothing_of(batch) == nothing_of(online) else "not both have a value"
@@ -68,7 +68,7 @@ def headline(finding: Finding, view: str) -> str:
     failures = finding.failures
     if finding.kind == "nondeterministic":
         return f"{place}: {finding.side or 'a side'} answers differently when run twice"
-    if len(failures) == 2:  # noqa: PLR2004 - both sides
+    if len(failures) > 1:
         return f"{place}: batch and online both fail"
     if failures:
         return f"{place}: {failure_headline(failures[0])}"

@@ -76,9 +76,9 @@ def confirmed(view: FeatureView, pack: Pack, suspects: list[Suspect]) -> tuple[l
 def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: float) -> Finding:
     """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
     draft, group = suspect.draft, suspect.group
-    if suspect.alone or group in judge(view, [draft])[0]:
-        if group[1] != "timeout":
-            draft = minimise(view, draft, group, seconds)
+    holds = suspect.alone or group in judge(view, [draft])[0]
+    if holds and group[1] != "timeout":
+        draft = minimise(view, draft, group, seconds)
     trial = run_trial(view, pack_drafts(view, [draft]))
     again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
     shown = _of_group(trial, group) or _of_group(again, group)

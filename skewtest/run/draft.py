@@ -154,7 +154,7 @@ def _drafted(kind: Column, column: pl.Series, groups: dict[int, int]) -> list[An
     return [known[value] for value in values]
 
 
-def _slot(kind: Key, value: Any, groups: dict[int, int]) -> Any:  # noqa: ANN401 - a key or a Slot
+def _slot(kind: Key, value: Any, groups: dict[int, int]) -> Any:
     parsed = parse(kind, value)
     if parsed is None:
         return value

@@ -24,9 +24,7 @@ def judge(view: FeatureView, drafts: Sequence[Draft]) -> list[Standing]:
     return sift(view, drafts, raw(view, drafts))
 
 
-def sift(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
-) -> list[Standing]:
+def sift(view: FeatureView, drafts: Sequence[Draft], found: list[Standing]) -> list[Standing]:
     """Return what stands of the divergences that drafts show."""
     found = _without_late_requests(view, drafts, found)
     return _without_rounding(view, drafts, found)

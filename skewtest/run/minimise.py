@@ -33,14 +33,14 @@ PASSES = 3
 
 
 class Edit(NamedTuple):
-    """One change of a draft. `what` names it; `index` is an event or spine row; None drops it.
+    """One change of a draft. `what` names it; `row` is the number of an event or a spine row.
 
     what: "event" and "ask" drop a row, "event.at" and "ask.at" move it, "event.value" and
     "ask.value" set the value at `position`.
     """
 
     what: str
-    index: int
+    row: int
     position: int = 0
     value: Any = None
 
@@ -171,8 +171,8 @@ def minimise(view: FeatureView, draft: Draft, group: Group, seconds: float) -> D
 
 def applied(draft: Draft, edits: Edits) -> Draft:
     """Return a draft with edits made; indices are those of `draft`."""
-    dropped = {edit.index for edit in edits if edit.what == "event"}
-    unasked = {edit.index for edit in edits if edit.what == "ask"}
+    dropped = {edit.row for edit in edits if edit.what == "event"}
+    unasked = {edit.row for edit in edits if edit.what == "ask"}
     events: list[Event] = list(draft.events)
     spine: list[Ask] = list(draft.spine)
     for what, index, position, value in edits:
@@ -204,7 +204,7 @@ def _joined(proposals: Iterable[Edits]) -> Edits:
     return tuple(edit for edits in proposals for edit in edits)
 
 
-def _with(values: tuple[Any, ...], position: int, value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _with(values: tuple[Any, ...], position: int, value: Any) -> tuple[Any, ...]:
     return (*values[:position], value, *values[position + 1 :])
 
 
@@ -266,11 +266,10 @@ def _rounded(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
     def moved(at: int) -> int:
         return as_of - (as_of - at + side) // level * level
 
+    times = [("event.at", index, event.at) for index, event in enumerate(draft.events)]
+    times += [("ask.at", index, ask.at) for index, ask in enumerate(draft.spine)]
     return [
-        (Edit(what, index, value=moved(row.at)),)
-        for what, rows in (("event.at", draft.events), ("ask.at", draft.spine))
-        for index, row in enumerate(rows)
-        if (as_of - row.at) % level
+        (Edit(what, index, value=moved(at)),) for what, index, at in times if (as_of - at) % level
     ]
 
 
@@ -279,30 +278,36 @@ def _column_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
     columns: dict[tuple[str, str, int], list[Edit]] = {}
     for edits in _cell_edits(view, draft, rank):
         for edit in edits:
-            source = draft.events[edit.index].source if edit.what == "event.value" else ""
+            source = draft.events[edit.row].source if edit.what == "event.value" else ""
             columns.setdefault((edit.what, source, edit.position), []).append(edit)
     return [tuple(edits) for edits in columns.values()]
 
 
 def _cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
     """Return edits that set single cells to their plain value number `rank`."""
-    found = []
     kinds = {name: list(source.columns.values()) for name, source in view.sources.items()}
-    for index, event in enumerate(draft.events):
+    cells = [
+        ("event.value", index, position, kind, value)
+        for index, event in enumerate(draft.events)
         for position, (kind, value) in enumerate(
             zip(kinds[event.source], event.values, strict=True)
-        ):
-            for plain in _plainer(kind, value, rank):
-                found.append((Edit("event.value", index, position, plain),))
-    request = list(view.request.values())
-    for index, ask in enumerate(draft.spine):
-        for position, (kind, value) in enumerate(zip(request, ask.values, strict=True)):
-            for plain in _plainer(kind, value, rank):
-                found.append((Edit("ask.value", index, position, plain),))
-    return found
+        )
+    ]
+    cells += [
+        ("ask.value", index, position, kind, value)
+        for index, ask in enumerate(draft.spine)
+        for position, (kind, value) in enumerate(
+            zip(view.request.values(), ask.values, strict=True)
+        )
+    ]
+    return [
+        (Edit(what, index, position, plain),)
+        for what, index, position, kind, value in cells
+        for plain in _plainer(kind, value, rank)
+    ]
 
 
-def _plainer(kind: Column, value: Any, rank: int) -> list[Any]:  # noqa: ANN401 - any cell
+def _plainer(kind: Column, value: Any, rank: int) -> list[Any]:
     """Return the plain value number `rank` of a column, if it is plainer than what is there."""
     options = _plain_values(kind, value)
     if rank >= len(options) or value in options[: rank + 1]:
@@ -310,7 +315,7 @@ def _plainer(kind: Column, value: Any, rank: int) -> list[Any]:  # noqa: ANN401 
     return [options[rank]]
 
 
-def _plain_values(kind: Column, value: Any) -> list[Any]:  # noqa: ANN401, PLR0911 - one a kind
+def _plain_values(kind: Column, value: Any) -> list[Any]:
     match kind:
         case Key():
             return [Slot(0, 0)] if isinstance(value, Slot) and value.slot >= len(PLAIN) else []
@@ -332,7 +337,7 @@ def _plain_values(kind: Column, value: Any) -> list[Any]:  # noqa: ANN401, PLR09
     return []
 
 
-def _plain_numbers(low: Any, high: Any, value: Any, kind: Callable[[Any], Any]) -> list[Any]:  # noqa: ANN401
+def _plain_numbers(low: Any, high: Any, value: Any, kind: Callable[[Any], Any]) -> list[Any]:
     options = [kind(plain) for plain in (1, 0) if low <= plain <= high]
     if not options:
         options = [kind(low)]

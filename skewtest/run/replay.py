@@ -4,7 +4,7 @@ import time
 
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
-from skewtest.findings import Outcome, Seconds
+from skewtest.findings import Finding, Outcome, Seconds
 from skewtest.generate.history import History
 from skewtest.run.confirm import Suspect, finding_of
 from skewtest.run.draft import Draft, draft_of, pack_drafts
@@ -25,7 +25,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     draft = draft_of(view, history)
     pack = pack_drafts(view, [draft])
     trial = run_trial(view, pack)
-    findings = []
+    findings: list[Finding] = []
     unconfirmed = 0
     for group, row in _first_rows(trial).items():
         suspect = _suspect(view, draft, group, row)

@@ -1,9 +1,10 @@
 """The search: Hypothesis draws plans, packs are tried, what diverges is confirmed and minimised."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -30,6 +31,7 @@ ALONE_LONG = 20
 SUSPECTS = 3
 FINDINGS = 8
 MINIMISE_SECONDS = 6.0
+STAGES = ("generate", "batch", "online", "minimise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Budget:
     seed: int
 
 
-class _EnoughFound(BaseException):  # noqa: N818 - it ends a loop that only an exception can end
-    """Ends Hypothesis's loop. A BaseException, so that Hypothesis neither shrinks nor reports it."""
+class _EnoughFound(BaseException):
+    """Ends Hypothesis's loop: a BaseException, which Hypothesis neither shrinks nor reports."""
 
 
 @dataclass(slots=True)
@@ -60,11 +62,10 @@ class Search:
     stop_at: int = 0
     unconfirmed: int = 0
     suspects: dict[Group, Suspect] = field(default_factory=dict)
-    dismissed: Counter[Group] = field(default_factory=Counter)
     tallies: dict[str, Tally] = field(default_factory=dict)
     incidents: Counter[str] = field(default_factory=Counter)
     mutated: set[tuple[str, str]] = field(default_factory=set)
-    spent: Counter[str] = field(default_factory=Counter)
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     detect: float | None = None
 
     def try_plan(self, plan: Plan) -> None:
@@ -130,10 +131,8 @@ class Search:
         def draw(plan: Plan) -> None:
             self.try_plan(plan)
 
-        try:
+        with contextlib.suppress(_EnoughFound):
             draw()
-        except _EnoughFound:
-            pass
 
 
 def search(
@@ -171,30 +170,21 @@ def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> list[Finding]
         run.histories += 1
         for group in judge(run.view, [draft])[0]:
             found = finding_of(run.view, run.scenario, Suspect(group, draft, 0), 0.0)
-            findings.append(_from_file(found, path))
+            findings.append(replace(found, corpus=path, replayed=True))
     if findings and run.detect is None:
         run.detect = time.process_time() - run.began_cpu
     return findings
-
-
-def _from_file(finding: Finding, path: str) -> Finding:
-    return Finding(
-        **{
-            **{name: getattr(finding, name) for name in Finding.__slots__},
-            "corpus": path,
-            "replayed": True,
-        }
-    )
 
 
 def _minimised(run: Search, known: Sequence[Finding]) -> list[Finding]:
     """Return the confirmed suspects as findings, without those that kept files show already."""
     started = time.perf_counter()
     shown = {finding.divergence.group for finding in known}
-    findings: list[Finding] = []
-    for suspect in list(run.suspects.values())[:FINDINGS]:
-        if suspect.group not in shown:
-            findings.append(finding_of(run.view, run.scenario, suspect, MINIMISE_SECONDS))
+    findings = [
+        finding_of(run.view, run.scenario, suspect, MINIMISE_SECONDS)
+        for suspect in list(run.suspects.values())[:FINDINGS]
+        if suspect.group not in shown
+    ]
     run.spent["minimise"] += time.perf_counter() - started
     return findings
 
