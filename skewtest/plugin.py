@@ -300,12 +300,14 @@ def _registered_items(session: pytest.Session, items: list[pytest.Item]) -> Iter
     for module_name in session.config.stash[REGISTERED]:
         loaded = _imported(module_name, session.config.rootpath)
         if isinstance(loaded, str):
-            yield BrokenViews.from_parent(session, name=module_name, message=loaded)
+            parent = _RegisteredModule.from_parent(session, name=module_name, nodeid=module_name)
+            yield BrokenViews.from_parent(parent, name="import", message=loaded)
             continue
         views = {name: obj for name, obj in vars(loaded).items() if _is_view(obj)}
         if not views:
             message = f"[tool.skewtest] views: the module {module_name!r} holds no FeatureView"
-            yield BrokenViews.from_parent(session, name=module_name, message=message)
+            parent = _RegisteredModule.from_parent(session, name=module_name, nodeid=module_name)
+            yield BrokenViews.from_parent(parent, name="views", message=message)
         parent = _RegisteredModule.from_parent(
             session, name=module_name, nodeid=module_name, path=Path(loaded.__file__ or ".")
         )

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -81,58 +81,88 @@ def _drive(
     seconds: float,
 ) -> None:
     """Run one lane. After a failed update the object is not to be trusted: the rest fails too."""
-    at = 0
-    watched = delivered.lane % WATCHED == 0
+    lane = Lane(delivered)
     try:
         start_limit()
-        target = start()
-        lacking = _lacking(target)
-        if lacking is not None:
-            _fail(answering, delivered, 0, lacking)
-            return
-        update, query = target.update, target.query
-        named = _takes_source(update)
-        operations = zip(delivered.rows, delivered.sources, delivered.payloads, strict=True)
-        for at, (row, source, payload) in enumerate(operations):  # noqa: B007 - told on failure
-            before = payload.copy() if watched else None
-            if row < 0:
-                done = update(payload, source=source) if named else update(payload)
-                if done is not None and inspect.isawaitable(done):
-                    runner.run(_settled(done))
-            else:
-                _ask(query, row, payload, answering, runner)
-            if watched and payload != before and _differs(payload, before):
-                answering.mutated["request" if row >= 0 else "event"] = None
+        steps = lane.steps(start, answering)
+        for awaitable in steps:
+            # Code that waits does so in one event loop run for the rest of the lane.
+            runner.run(_pumped(steps, awaitable))
     except TimeLimitExceeded:
-        _fail(answering, delivered, at, Failure("online", "timeout", {"seconds": seconds}))
+        lane.fail(answering, Failure("online", "timeout", {"seconds": seconds}))
     except OURS:
         raise
     except BaseException as error:
-        facts = {"operation": at + 1, "of": len(delivered.rows)}
-        _fail(answering, delivered, at, Failure("online", "raised", facts, error))
+        facts = {"operation": lane.at + 1, "of": len(delivered.rows)}
+        lane.fail(answering, Failure("online", "raised", facts, error))
 
 
-def _ask(
-    query: Callable[..., Any],
-    row: int,
-    request: dict[str, Any],
-    answering: Answering,
-    runner: asyncio.Runner,
+@dataclass(slots=True)
+class Lane:
+    """One lane on its way through an online object."""
+
+    delivered: Delivered
+    at: int = 0
+
+    def steps(
+        self, start: Callable[[], Any], answering: Answering
+    ) -> Generator[Awaitable[Any], Any, None]:
+        """Feed the operations; what user code wants awaited is yielded, its result sent back."""
+        target = start()
+        lacking = _lacking(target)
+        if lacking is not None:
+            self.fail(answering, lacking)
+            return
+        update, query = target.update, target.query
+        named = _takes_source(update)
+        watched = self.delivered.lane % WATCHED == 0
+        sources, payloads = self.delivered.sources, self.delivered.payloads
+        for at, row in enumerate(self.delivered.rows):
+            self.at, payload = at, payloads[at]
+            before = payload.copy() if watched else None
+            if row < 0:
+                done = update(payload, source=sources[at]) if named else update(payload)
+                if done is not None and inspect.isawaitable(done):
+                    yield done
+            else:
+                try:
+                    answer = query(payload)
+                    if type(answer) is not dict and inspect.isawaitable(answer):
+                        answer = yield answer
+                except (TimeLimitExceeded, GeneratorExit, *OURS):
+                    raise
+                except BaseException as error:
+                    answering.failures[row] = Failure("online", "raised", {}, error)
+                else:
+                    answering.take(row, answer)
+            if watched and payload != before and _differs(payload, before):
+                answering.mutated["request" if row >= 0 else "event"] = None
+
+    def fail(self, answering: Answering, failure: Failure) -> None:
+        """Answer all requests from here on with a failure."""
+        for row in self.delivered.rows[self.at :]:
+            if row >= 0:
+                answering.failures[row] = failure
+
+
+async def _pumped(
+    steps: Generator[Awaitable[Any], Any, None], awaitable: Awaitable[Any] | None
 ) -> None:
+    """Await what the steps yield, to their end; errors go back to where they were awaited."""
+    while awaitable is not None:
+        try:
+            result = await awaitable
+        except BaseException as error:
+            awaitable = _advanced(steps.throw, error)
+        else:
+            awaitable = _advanced(steps.send, result)
+
+
+def _advanced(go_on: Callable[[Any], Awaitable[Any]], value: Any) -> Awaitable[Any] | None:
     try:
-        answer = query(request)
-        if type(answer) is not dict and inspect.isawaitable(answer):
-            answer = runner.run(_settled(answer))
-    except (TimeLimitExceeded, *OURS):
-        raise
-    except BaseException as error:
-        answering.failures[row] = Failure("online", "raised", {}, error)
-        return
-    answering.take(row, answer)
-
-
-async def _settled(awaitable: Any) -> Any:
-    return await awaitable
+        return go_on(value)
+    except StopIteration:
+        return None
 
 
 def _starter(view: FeatureView) -> Callable[[], Any]:
@@ -157,12 +187,6 @@ def _takes_source(update: Callable[..., Any]) -> bool:
     if code is None:
         return False
     return "source" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
-def _fail(answering: Answering, delivered: Delivered, at: int, failure: Failure) -> None:
-    for row in delivered.rows[at:]:
-        if row >= 0:
-            answering.failures[row] = failure
 
 
 def _differs(payload: Mapping[str, Any], before: Any) -> bool:

@@ -112,21 +112,28 @@ def as_of_moments(clock: Clock, rng: np.random.Generator) -> IntArray:
 
 
 def event_instants(
-    clock: Clock, moments: IntArray, lane: IntArray, lanes: int, rng: np.random.Generator
+    clock: Clock,
+    moments: IntArray,
+    lane: IntArray,
+    is_long: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> IntArray:
-    """Return event times for rows grouped by lane; each lane leans towards one theme."""
-    size = len(lane)
+    """Return event times for rows grouped by lane; each lane leans towards one theme.
+
+    Long lanes lean towards being dense before the last moment, so that a window can hold them.
+    """
+    size, lanes = len(lane), len(is_long)
     weights = WEIGHTS.copy()
     weights[RHYTHM] = 0.2 if len(clock.gaps) else 0.0
     weights[TIE] += min(clock.ties, 0.2)
     weights /= weights.sum()
-    leaning = rng.choice(THEMES, lanes, p=weights)
+    leaning = np.where(is_long, DENSE, rng.choice(THEMES, lanes, p=weights))
     theme = np.where(
         rng.random(size) < 0.5,
         leaning[lane],
         rng.choice(THEMES, size, p=weights),
     )
-    focus = moments[rng.integers(0, len(moments), lanes)][lane]
+    focus = np.where(is_long, moments[-1], moments[rng.integers(0, len(moments), lanes)])[lane]
     origin = np.where(rng.random(size) < 0.7, focus, rng.choice(moments, size))
     window = rng.choice(clock.windows, size)
     offsets = np.choose(

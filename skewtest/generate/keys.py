@@ -17,6 +17,7 @@ TEMPLATES = (
 )
 COLLIDING_STRINGS = ((0, 4), (0, 5), (0, 6), (7, 8), (7, 9))
 JOINED = (10, 11, 12, 13, 14)
+JOINED_ODDS = (0.4, 0.15, 0.1, 0.1, 0.25)
 
 LANE_STRIDE = 64
 OFFSETS = (1, 2, 3, 4, 1 + 2**32, 2**53 + 8, 2**53 + 9)

@@ -11,7 +11,7 @@ from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.generate.instants import Clock, as_of_moments, event_instants
-from skewtest.generate.keys import JOINED, PLAIN, collisions
+from skewtest.generate.keys import JOINED, JOINED_ODDS, PLAIN, collisions
 from skewtest.generate.plan import Plan
 from skewtest.generate.values import Rows, fill, key_values
 
@@ -19,7 +19,7 @@ IntArray = npt.NDArray[np.int64]
 
 ENTITIES = 3
 COUNTS = np.concatenate([[0, 1, 1, 1, 2, 2, 2, 3, 3], np.arange(4, 13), [16, 20, 24, 40]])
-LONG = (130, 280, 1_100, 60, 600)
+LONG = (130, 400, 1_400, 60, 700)
 """Longer than any cap or counter; the first pack has the first two, each further pack the next."""
 
 
@@ -44,13 +44,20 @@ def build(
     rng = plan.rng()
     moments = as_of_moments(clock, rng)
     counts = rng.choice(COUNTS, lanes) if events is None else np.full(lanes, events)
-    counts[lanes - len(long) :] = long
+    is_long = np.arange(lanes) >= lanes - len(long)
+    counts[is_long] = long
+    crowded = (rng.random(lanes) < plan.crowd) & ~is_long
+    asked = _asked(crowded, is_long, len(moments), rng)
+    lags = _lags(lanes, rng) if view.as_of == "exclusive" else {}
     lane = np.repeat(np.arange(lanes), counts)
-    position = np.arange(len(lane)) - np.repeat(np.cumsum(counts) - counts, counts)
-    instants = event_instants(clock, moments, lane, lanes, rng)
+    first = np.cumsum(counts) - counts
+    position = np.arange(len(lane)) - np.repeat(first, counts)
+    instants = event_instants(clock, moments, lane, is_long, rng)
+    on_request = [late for late in lags if counts[late]]
+    instants[first[on_request]] = moments[asked[on_request, 0].argmax(axis=1)]
     origin = rng.integers(0, len(view.sources), len(lane))
-    crowded = rng.random(lanes) < plan.crowd
     who = np.where(crowded[lane], rng.integers(0, ENTITIES, len(lane)), 0)
+    who[first[on_request]] = 0
     slots = _slots(view, lanes, rng)
     tables = {}
     for number, (name, source) in enumerate(view.sources.items()):
@@ -60,9 +67,9 @@ def build(
         tables[name] = _events(view, source, rows, who[mine], slots, plan, rng)
     return Pack(
         events=tables,
-        spine=_spine(view, moments, lanes, crowded, slots, plan, rng),
+        spine=_spine(view, moments, asked, slots, plan, rng),
         lanes=lanes,
-        lags=_lags(lanes, rng) if view.as_of == "exclusive" else {},
+        lags=lags,
     )
 
 
@@ -91,8 +98,8 @@ def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str,
         if n in columns and columns[n].type == "string" and columns[n].variants
     ]
     if len(joined) > 1:
-        odd = rng.random(lanes) < 0.1
-        separator = rng.choice(JOINED, int(odd.sum()))
+        odd = rng.random(lanes) < 0.2
+        separator = rng.choice(JOINED, int(odd.sum()), p=JOINED_ODDS)
         slots[joined[0]][odd, :2] = np.stack([np.zeros_like(separator), separator], axis=1)
         slots[joined[1]][odd, :2] = np.stack([separator, np.zeros_like(separator)], axis=1)
     return slots
@@ -125,20 +132,36 @@ def _events(
     return pl.DataFrame(columns)
 
 
+def _asked(
+    crowded: npt.NDArray[np.bool_],
+    is_long: npt.NDArray[np.bool_],
+    moments: int,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.bool_]:
+    """Return which (lane, entity, moment) is asked for: often one, always at least one.
+
+    Entities that no event has are asked for too. A long lane asks at the last moment, when all
+    its events can have been seen.
+    """
+    lanes = len(crowded)
+    share = rng.choice([0.05, 0.4, 0.6], lanes)[:, None, None]
+    asked = rng.random((lanes, ENTITIES, moments)) < share
+    asked[:, 1:] &= (crowded | (rng.random(lanes) < 0.1))[:, None, None]
+    asked[np.arange(lanes), 0, rng.integers(0, moments, lanes)] = True
+    asked[is_long, 0, -1] = True
+    return asked
+
+
 def _spine(
     view: FeatureView,
     moments: IntArray,
-    lanes: int,
-    crowded: npt.NDArray[np.bool_],
+    asked: npt.NDArray[np.bool_],
     slots: dict[str, IntArray],
     plan: Plan,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Return up to a few requests a lane: often one, always at least one, unseen entities too."""
-    share = rng.choice([0.05, 0.4, 0.6], lanes)[:, None, None]
-    asked = rng.random((lanes, ENTITIES, len(moments))) < share
-    asked[:, 1:] &= (crowded | (rng.random(lanes) < 0.1))[:, None, None]
-    asked[np.arange(lanes), 0, rng.integers(0, len(moments), lanes)] = True
+    """Return one row for each (lane, entity, moment) that is asked for."""
+    lanes = len(asked)
     lane, who, when = np.nonzero(asked)
     rows = Rows(lane, moments[when], np.arange(len(lane)), lanes)
     columns = []

@@ -126,12 +126,12 @@ def _history(finding: Finding) -> RenderableType:
     for name in timeline.columns:
         table.add_column(name, no_wrap=name == "#", overflow="fold")
     half = len(timeline.rows) // 2
+    if not any(row[0] != "?" for row in timeline.rows):
+        table.add_row("", "(no events)")
     for number, row in enumerate(timeline.rows):
         if timeline.omitted and number == half:
             table.add_row("", f"... {timeline.omitted:,} more ...")
         table.add_row(*row, style="bold" if row[0] == "?" else "")
-    if not any(row[0] != "?" for row in timeline.rows):
-        table.add_row("", "(no events)")
     return Padding(table, (0, 0, 0, 2))
 
 
@@ -179,8 +179,16 @@ def _facts(finding: Finding, alike: Sequence[Finding], again: str) -> Renderable
     for kept in (finding, *alike):
         if kept.corpus:
             facts.add_row("kept", kept.corpus)
-    facts.add_row("again", again)
+    facts.add_row("again", _foldable(again))
     return Padding(facts, (0, 0, 0, 2))
+
+
+def _foldable(command: str) -> str:
+    """Return a command that fits, or one that a shell reads on over two lines."""
+    if len(command) <= WIDTH - len("  again  "):
+        return command
+    head, _, tail = command.rpartition(" ")
+    return f"{head} \\\n  {tail}"
 
 
 def _cause(finding: Finding) -> str:

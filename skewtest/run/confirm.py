@@ -78,7 +78,7 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
     draft, group = suspect.draft, suspect.group
     holds = suspect.alone or group in judge(view, [draft])[0]
     if holds and group[1] != "timeout":
-        draft = minimise(view, draft, group, seconds)
+        draft = minimise(view, draft, group, seconds, alone=not suspect.alone)
     trial = run_trial(view, pack_drafts(view, [draft]))
     again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
     shown = _of_group(trial, group) or _of_group(again, group)

@@ -19,8 +19,13 @@ Standing = dict[Group, Divergence]
 EVENTS_A_CALL = 30_000
 
 
-def judge(view: FeatureView, drafts: Sequence[Draft]) -> list[Standing]:
-    """Return, for each draft, the divergences that stand: the first of each group."""
+def judge(view: FeatureView, drafts: Sequence[Draft], *, alone: bool = False) -> list[Standing]:
+    """Return, for each draft, the divergences that stand: the first of each group.
+
+    With `alone`, no draft shares a batch call with another.
+    """
+    if alone:
+        return [sift(view, [draft], raw(view, [draft]))[0] for draft in drafts]
     return sift(view, drafts, raw(view, drafts))
 
 

@@ -30,6 +30,10 @@ from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
 PASSES = 3
+FEWEST = 32
+"""So many proposals are always tried one by one."""
+EVENTS_A_ROUND = 8_000
+"""Of long histories, so many events are tried in a round: a spread of the proposals."""
 
 
 class Edit(NamedTuple):
@@ -56,6 +60,7 @@ class Minimiser:
     group: Group
     draft: Draft
     deadline: float
+    alone: bool = False
 
     def run(self) -> Draft:
         """Return the smallest draft found."""
@@ -76,7 +81,7 @@ class Minimiser:
     def _holding(self, drafts: Sequence[Draft]) -> list[bool]:
         if self._is_late() or not drafts:
             return [False] * len(drafts)
-        return [self.group in standing for standing in judge(self.view, drafts)]
+        return [self.group in found for found in judge(self.view, drafts, alone=self.alone)]
 
     def _first(self, *candidates: Draft | None) -> bool:
         """Take the first candidate that still fails."""
@@ -93,10 +98,14 @@ class Minimiser:
         waiting = [edits for edits in proposals if edits]
         if not waiting:
             return
+        waiting = _spread(waiting, max(FEWEST, EVENTS_A_ROUND // (len(base.events) + 1)))
+        everything = applied(base, _joined(waiting))
+        if len(base.events) > FEWEST and self._first(everything):
+            return
         alone = [applied(base, edits) for edits in waiting]
-        everything, *single = self._holding([applied(base, _joined(waiting)), *alone])
-        if everything:
-            self.draft = applied(base, _joined(waiting))
+        at_once, *single = self._holding([everything, *alone])
+        if at_once:
+            self.draft = everything
             return
         good = [edits for edits, holds in zip(waiting, single, strict=True) if holds]
         taken: list[Edits] = []
@@ -157,7 +166,9 @@ class Minimiser:
         self._settle(_cell_edits(self.view, self.draft, 2))
 
 
-def minimise(view: FeatureView, draft: Draft, group: Group, seconds: float) -> Draft:
+def minimise(
+    view: FeatureView, draft: Draft, group: Group, seconds: float, *, alone: bool = False
+) -> Draft:
     """Return a smallest draft on which the divergences of `group` still stand.
 
     Args:
@@ -165,8 +176,10 @@ def minimise(view: FeatureView, draft: Draft, group: Group, seconds: float) -> D
         draft: a history on which it does.
         group: feature, kind and failure of the divergence.
         seconds: when to stop with the smallest draft so far.
+        alone: give each candidate a batch call of its own, because company is what matters.
     """
-    return Minimiser(view, group, draft.ordered(), time.perf_counter() + seconds).run()
+    deadline = time.perf_counter() + seconds
+    return Minimiser(view, group, draft.ordered(), deadline, alone).run()
 
 
 def applied(draft: Draft, edits: Edits) -> Draft:
@@ -198,6 +211,13 @@ def applied(draft: Draft, edits: Edits) -> Draft:
         events=tuple(event for i, event in enumerate(events) if i not in dropped),
         spine=tuple(kept.values()),
     ).ordered()
+
+
+def _spread(proposals: list[Edits], most: int) -> list[Edits]:
+    """Return at most `most` proposals, evenly spread."""
+    if len(proposals) <= most:
+        return proposals
+    return [proposals[index * len(proposals) // most] for index in range(most)]
 
 
 def _joined(proposals: Iterable[Edits]) -> Edits:
