@@ -132,12 +132,16 @@ class FeatureView:
 
     @property
     def laned(self) -> bool:
-        """Whether histories can share a batch call: each entity column is drawn as a `key()`."""
+        """Whether histories can share a batch call without meeting.
+
+        Each entity column is drawn as a `key()`, and so is some column of every source: a source
+        without one would be common to all histories.
+        """
+        sources = self.sources.values()
         return self.scope == "entity" and all(
-            isinstance(column, Key)
-            for source in self.sources.values()
-            for name, column in source.columns.items()
-            if name in self.entity
+            source.keys
+            and all(isinstance(source.columns[n], Key) for n in self.entity if n in source.columns)
+            for source in sources
         )
 
     @property
