@@ -79,6 +79,10 @@ class GivenHistory:
         """The spine rows as the online side receives them."""
         return event_dicts(self.view.spine_schema, self.history.spine)
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        """Show the rows, not the view, where Hypothesis prints a failing example."""
+        printer.text(repr(self))
+
     def __repr__(self) -> str:
         parts = [f"{name}={rows!r}" for name, rows in self.event_dicts.items()]
         return f"History({', '.join(parts)}, spine={self.requests!r})"
@@ -98,13 +102,18 @@ def histories(view: FeatureView, *, max_events: int = 20) -> st.SearchStrategy[G
         max_size=max_events,
     )
     asks = st.lists(_asks(view, clock), min_size=1, max_size=4)
-    return st.builds(
-        lambda rows, spine: GivenHistory(
-            view, history_of_draft(view, Draft(tuple(rows), _distinct(spine)).ordered())
-        ),
-        events,
-        asks,
-    )
+    return _built(view, events, asks)
+
+
+@st.composite
+def _built(
+    draw: st.DrawFn,
+    view: FeatureView,
+    events: st.SearchStrategy[list[Event]],
+    asks: st.SearchStrategy[list[Ask]],
+) -> GivenHistory:
+    draft = Draft(tuple(draw(events)), _distinct(draw(asks))).ordered()
+    return GivenHistory(view, history_of_draft(view, draft))
 
 
 def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:

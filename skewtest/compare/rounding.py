@@ -1,10 +1,11 @@
 """Is a difference rounding? The interim rule of `close()` without arguments.
 
 Two right float algorithms differ by rounding, and under cancellation that difference is unbounded
-in relative terms. Until equality is aware of noise, a difference of a default `close()` stands if
-it is plain: above `PLAIN` of the larger value and of the largest input. Any other must exceed
-`SLACK * n * eps * max(S, S**2)` (n inputs of magnitude at most S: what sums, and sums of squares,
-can lose) and must be there still when the inputs are moved to exactly representable values.
+in relative terms. Until equality is aware of noise, a difference of a default `close()` stands
+
+- if it is plain: above `PLAIN` of the larger value and of the largest input;
+- else if it is more than rounding can do (`exceeds_bound`), and is there still on inputs that are
+  exactly representable (`grid_of`), or on a single event, where nothing cancels.
 """
 
 import math
@@ -15,8 +16,10 @@ from skewtest.declare.tolerance import Close
 from skewtest.declare.view import FeatureView
 
 PLAIN = 1e-6
+UNSTABLE = 1e-4
 SLACK = 64
 EPS = 2.0**-52
+GRID_BITS = 20
 
 
 def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
@@ -30,12 +33,20 @@ def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
 
 
 def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:
-    """Return whether a divergence is more than sums and squares of the inputs can lose."""
+    """Return whether a divergence is more than right algorithms can lose by rounding.
+
+    Sums of n inputs of magnitude at most S lose up to about `n * eps * S`, sums of squares
+    `n * eps * S**2`; `SLACK` times that is granted. What loses more than `UNSTABLE` of its own
+    value is granted the former alone: it cancels squares, which right algorithms do not.
+    """
     batch, online = divergence.batch, divergence.online
     if not (math.isfinite(batch) and math.isfinite(online)):
         return True
-    bound = SLACK * max(inputs, 1) * EPS * max(largest, largest**2)
-    return bool(abs(batch - online) > bound)
+    gap = abs(batch - online)
+    loss = SLACK * max(inputs, 1) * EPS * largest
+    if gap > UNSTABLE * max(abs(batch), abs(online)):
+        return bool(gap > loss)
+    return bool(gap > loss * max(1.0, largest))
 
 
 def largest_of(values: Iterable[object]) -> float:
@@ -44,11 +55,16 @@ def largest_of(values: Iterable[object]) -> float:
     return max(floats, default=0.0)
 
 
-def on_grid(value: float) -> float:
-    """Return a float as the nearest multiple of 2**-8 below 2**20, where sums are exact."""
-    if not math.isfinite(value):
-        return value
-    return max(-(2.0**20), min(2.0**20, round(value * 256) / 256))
+def grid_of(largest: float) -> float:
+    """Return a spacing on which sums and sums of squares of the inputs are exact: a power of 2."""
+    if largest == 0.0:
+        return 1.0
+    return float(2.0 ** (math.floor(math.log2(largest)) + 1 - GRID_BITS))
+
+
+def on_grid(value: float, spacing: float) -> float:
+    """Return a float as the nearest multiple of a spacing."""
+    return round(value / spacing) * spacing if math.isfinite(value) else value
 
 
 def _is_judged(view: FeatureView, divergence: Divergence) -> bool:

@@ -33,7 +33,7 @@ class Divergence:
     online: Any
 
     @property
-    def group(self) -> tuple[str, str, object]:
+    def group(self) -> tuple[str, Kind, object]:
         """What makes two divergences the same finding: feature, kind, and what failed how."""
         failures = tuple(v.signature for v in (self.batch, self.online) if isinstance(v, Failure))
         return self.feature, self.kind, failures

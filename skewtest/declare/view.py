@@ -22,7 +22,7 @@ AS_OF = "as_of"
 NOTHINGS = ("null", "nan", "missing")
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class FeatureView:
     """A set of features computed together from the same sources for the same entity.
 
@@ -124,6 +124,9 @@ class FeatureView:
         }
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
+
+    def __repr__(self) -> str:
+        return f"FeatureView({self.name!r})"
 
     @property
     def time(self) -> TimeType:

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from skewtest.compare.values import nothing_of
 from skewtest.findings import Finding, Outcome
-from skewtest.report.timeline import timeline_of
+from skewtest.report.timeline import Timeline, timeline_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 WIDTH = 80
+GAP = 2
 
 
 def report_text(outcome: Outcome, again: str, *, colour: bool = False, width: int = WIDTH) -> str:
@@ -122,9 +123,15 @@ def _found(outcome: Outcome, finding: Finding) -> str:
 def _history(finding: Finding) -> RenderableType:
     assert finding.counterexample is not None
     timeline = timeline_of(finding.counterexample)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    widths = [max(map(len, column)) for column in zip(timeline.columns, *timeline.rows)]  # noqa: B905
+    fits = sum(widths) + GAP * len(widths) <= WIDTH
+    return Padding((_as_table if fits else _as_records)(timeline), (0, 0, 0, 2))
+
+
+def _as_table(timeline: Timeline) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
     for name in timeline.columns:
-        table.add_column(name, no_wrap=name == "#", overflow="fold")
+        table.add_column(name, overflow="fold")
     half = len(timeline.rows) // 2
     if not any(row[0] != "?" for row in timeline.rows):
         table.add_row("", "(no events)")
@@ -132,7 +139,27 @@ def _history(finding: Finding) -> RenderableType:
         if timeline.omitted and number == half:
             table.add_row("", f"... {timeline.omitted:,} more ...")
         table.add_row(*row, style="bold" if row[0] == "?" else "")
-    return Padding(table, (0, 0, 0, 2))
+    return table
+
+
+def _as_records(timeline: Timeline) -> Table:
+    """Return a timeline that is too wide for a table: a line for the time, then the values."""
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    head = timeline.columns.index(timeline.time) + 1
+    names = timeline.columns[head:-1]
+    half = len(timeline.rows) // 2
+    for number, row in enumerate(timeline.rows):
+        if timeline.omitted and number == half:
+            table.add_row("", f"... {timeline.omitted:,} more ...")
+        style = "bold" if row[0] == "?" else ""
+        table.add_row(
+            row[0], "  ".join(filter(None, (*reversed(row[1:head]), row[-1]))), style=style
+        )
+        cells = (f"{n}={v}" for n, v in zip(names, row[head:-1], strict=True) if v)
+        table.add_row("", "  ".join(cells), style=style)
+    return table
 
 
 def _values(finding: Finding, marked: set[str]) -> RenderableType:

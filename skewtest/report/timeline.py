@@ -22,11 +22,13 @@ class Timeline:
     Attributes:
         columns: headings.
         rows: cells as text, one for each heading; a request has "?" as its number.
+        time: the heading of the times.
         omitted: how many rows in the middle are left out.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    time: str
     omitted: int = 0
 
 
@@ -57,9 +59,9 @@ def timeline_of(example: Counterexample) -> Timeline:
         before = at
     head = ("#", *(["source"] if several else []), time, *names, "")
     if len(rows) <= MOST_ROWS:
-        return Timeline(head, tuple(rows))
+        return Timeline(head, tuple(rows), time)
     half = MOST_ROWS // 2
-    return Timeline(head, (*rows[:half], *rows[-half:]), len(rows) - 2 * half)
+    return Timeline(head, (*rows[:half], *rows[-half:]), time, len(rows) - 2 * half)
 
 
 def _operations(view: FeatureView, history: History) -> list[tuple[int, str, dict[str, Any]]]:

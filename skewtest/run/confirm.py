@@ -1,6 +1,6 @@
 """Confirm a divergence alone, minimise it, and make it a finding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skewtest.compare.tables import Divergence
@@ -19,12 +19,14 @@ class Suspect:
     """A divergence seen in a pack: its group, its history, and where it was seen.
 
     `alone` is False where it shows only in company; then `draft` holds the whole company.
+    `restless` is set where it does not show again: what one side answered in two runs.
     """
 
     group: Group
     draft: Draft
     found_at: int
     alone: bool = True
+    restless: tuple[str, Divergence] | None = None
 
 
 def suspects_of(
@@ -48,10 +50,13 @@ def suspects_of(
     ]
 
 
-def confirmed(view: FeatureView, pack: Pack, suspects: list[Suspect]) -> tuple[list[Suspect], int]:
+def confirmed(
+    view: FeatureView, pack: Pack, trial: Trial, suspects: list[Suspect]
+) -> tuple[list[Suspect], int]:
     """Return one confirmed suspect for each group that stands, and how many groups do not.
 
-    A suspect that differs in its pack but not alone is tried in company: entities may mix.
+    A suspect that differs in its pack but not alone is tried in company: entities may mix, or a
+    side may be nondeterministic.
     """
     tried: dict[int, tuple[Standing, Standing]] = {}
     kept: dict[Group, Suspect] = {}
@@ -68,14 +73,28 @@ def confirmed(view: FeatureView, pack: Pack, suspects: list[Suspect]) -> tuple[l
             kept[suspect.group] = suspect
     for suspect in suspects:
         if not shown[suspect.group] and suspect.group not in kept:
-            company = draft_of(view, pack.together())
-            kept[suspect.group] = Suspect(suspect.group, company, suspect.found_at, alone=False)
+            kept[suspect.group] = _in_company(view, pack, trial, suspect)
     return list(kept.values()), len(shown) - len(kept)
+
+
+def _in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -> Suspect:
+    """Return a suspect that does not show alone, with what explains it."""
+    company = draft_of(view, pack.together())
+    if suspect.group in judge(view, [company])[0]:
+        return replace(suspect, draft=company, alone=False)
+    again = run_trial(view, pack)
+    side = _nondeterministic(trial, again)
+    if side is None:
+        return replace(suspect, alone=False)
+    return replace(suspect, restless=(side, _restless(trial, again, side)))
 
 
 def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: float) -> Finding:
     """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
     draft, group = suspect.draft, suspect.group
+    if suspect.restless is not None:
+        blamed, divergence = suspect.restless
+        return _finding(view, scenario, suspect, divergence, side=blamed)
     holds = suspect.alone or group in judge(view, [draft])[0]
     if holds and group[1] != "timeout":
         draft = minimise(view, draft, group, seconds, alone=not suspect.alone)
@@ -83,18 +102,36 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
     again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
     shown = _of_group(trial, group) or _of_group(again, group)
     side = _nondeterministic(trial, again)
-    divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
     if side is not None:
-        divergence = _restless(divergence, trial, again, side)
-    failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
+        divergence = _restless(trial, again, side)
+    else:
+        divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
+        failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
+        side = failures[0].side if len(failures) == 1 else None
+    values = answers_at(trial, divergence.row)
+    return _finding(
+        view, scenario, replace(suspect, draft=draft), divergence, side=side, values=values
+    )
+
+
+def _finding(
+    view: FeatureView,
+    scenario: str,
+    suspect: Suspect,
+    divergence: Divergence,
+    *,
+    side: str | None,
+    values: dict[str, tuple[Any, Any]] | None = None,
+) -> Finding:
+    history = history_of_draft(view, suspect.draft)
     return Finding(
-        feature=named(view, group[0]),
+        feature=named(view, suspect.group[0]),
         scenario=scenario,
         kind=divergence.kind,
-        counterexample=Counterexample(view, history_of_draft(view, draft), view.delivery),
+        counterexample=Counterexample(view, history, view.delivery),
         divergence=divergence,
-        values=answers_at(trial, divergence.row),
-        side=side or (failures[0].side if len(failures) == 1 else None),
+        values=values or {},
+        side=side,
         alone=suspect.alone,
         found_at=suspect.found_at,
     )
@@ -148,11 +185,12 @@ def _said(answers: Answers) -> str:
     return repr((sorted(answers.values.items()), sorted(answers.failures)))
 
 
-def _restless(divergence: Divergence, first: Trial, second: Trial, side: str) -> Divergence:
-    """Return a divergence between two runs of one side, in place of one between the sides."""
+def _restless(first: Trial, second: Trial, side: str) -> Divergence:
+    """Return the divergence between two runs of one side, in place of one between the sides."""
     one, other = (first.batch, second.batch) if side == "batch" else (first.online, second.online)
     for name, values in one.values.items():
         for row, (left, right) in enumerate(zip(values, other.values[name], strict=True)):
             if repr(left) != repr(right):
                 return Divergence(row, name, "nondeterministic", left, right)
-    return Divergence(divergence.row, divergence.feature, "nondeterministic", None, None)
+    row = next(iter({*one.failures, *other.failures}), -1)
+    return Divergence(row, "", "nondeterministic", one.failures.get(row), other.failures.get(row))

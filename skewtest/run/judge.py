@@ -8,15 +8,18 @@ And a difference that is rounding is none (`skewtest.compare.rounding`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from skewtest.compare.rounding import exceeds_bound, is_plain, largest_of, on_grid
+from skewtest.compare.rounding import exceeds_bound, grid_of, is_plain, largest_of, on_grid
 from skewtest.compare.tables import Divergence
+from skewtest.compare.values import Kind
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft, can_share, pack_drafts
 from skewtest.run.trial import run_trial
 
-Group = tuple[str, str, object]
+Group = tuple[str, Kind, object]
 Standing = dict[Group, Divergence]
 EVENTS_A_CALL = 30_000
+MOST_SINGLE = 40
+"""Histories of up to so many events are tried event by event."""
 
 
 def judge(view: FeatureView, drafts: Sequence[Draft], *, alone: bool = False) -> list[Standing]:
@@ -92,30 +95,52 @@ def _one_tick_later(view: FeatureView, draft: Draft) -> Draft:
 def _without_rounding(
     view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
 ) -> list[Standing]:
+    """Drop what is rounding: see `skewtest.compare.rounding`."""
+    kept = list(found)
     doubtful: dict[int, list[Group]] = {}
-    sizes = {}
     for index, standing in enumerate(found):
         if not standing:
             continue
-        draft = drafts[index]
-        cells = [v for event in draft.events for v in event.values]
-        cells += [v for ask in draft.spine for v in ask.values]
-        sizes[index] = len(draft.events), largest_of(_flat(cells))
-        groups = [g for g, d in standing.items() if not is_plain(view, d, sizes[index][1])]
-        if groups:
-            doubtful[index] = groups
+        largest = _largest(drafts[index])
+        groups = [g for g, d in standing.items() if not is_plain(view, d, largest)]
+        inputs = len(drafts[index].events)
+        excess = [g for g in groups if exceeds_bound(standing[g], inputs, largest)]
+        kept[index] = {g: d for g, d in standing.items() if g not in groups or g in excess}
+        if excess:
+            doubtful[index] = excess
     if not doubtful:
-        return found
-    exact = raw(view, [_mapped(drafts[index], on_grid) for index in doubtful])
-    kept = list(found)
+        return kept
+    exact = raw(view, [_on_grid(drafts[index]) for index in doubtful])
     for (index, groups), regridded in zip(doubtful.items(), exact, strict=True):
         rounding = {
             group
             for group in groups
-            if group not in regridded or not exceeds_bound(found[index][group], *sizes[index])
+            if group not in regridded and not _shows_on_one_event(view, drafts[index], group)
         }
-        kept[index] = {g: d for g, d in found[index].items() if g not in rounding}
+        kept[index] = {g: d for g, d in kept[index].items() if g not in rounding}
     return kept
+
+
+def _shows_on_one_event(view: FeatureView, draft: Draft, group: Group) -> bool:
+    """Return whether a divergence is there, and more than rounding, on some event alone."""
+    if len(draft.events) > MOST_SINGLE:
+        return False
+    single = [replace(draft, events=(event,)) for event in draft.events]
+    return any(
+        group in standing and exceeds_bound(standing[group], 1, _largest(alone))
+        for alone, standing in zip(single, raw(view, single), strict=True)
+    )
+
+
+def _largest(draft: Draft) -> float:
+    cells = [v for event in draft.events for v in event.values]
+    cells += [v for ask in draft.spine for v in ask.values]
+    return largest_of(_flat(cells))
+
+
+def _on_grid(draft: Draft) -> Draft:
+    spacing = grid_of(_largest(draft))
+    return _mapped(draft, lambda value: on_grid(value, spacing))
 
 
 def _mapped(draft: Draft, change: Callable[[float], float]) -> Draft:

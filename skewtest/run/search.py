@@ -111,7 +111,7 @@ class Search:
             for suspect in suspects_of(self.view, pack, trial, self.histories, SUSPECTS)
             if suspect.group not in self.suspects
         ]
-        kept, dropped = confirmed(self.view, pack, fresh)
+        kept, dropped = confirmed(self.view, pack, trial, fresh)
         self.unconfirmed += dropped
         if dropped and any(suspect.draft.lag is not None for suspect in fresh):
             self.trusting += 1
