@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skewtest.declare.view import FeatureView
+from skewtest.generate.hints import Hints
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros, midnights, shift_changes
 
 IntArray = npt.NDArray[np.int64]
@@ -42,11 +43,13 @@ class Clock:
         first: the earliest instant to generate, or None.
         last: the latest instant to generate, or None.
         tick: the smallest step.
+        guesses: lengths of time that the implementations mention.
         gaps: learned gaps.
         ties: learned share of ties.
     """
 
     windows: IntArray
+    guesses: IntArray
     zones: tuple[str, ...]
     changes: IntArray
     first: int | None
@@ -56,7 +59,7 @@ class Clock:
     ties: float
 
     @classmethod
-    def of(cls, view: FeatureView) -> "Clock":
+    def of(cls, view: FeatureView, hints: Hints = Hints()) -> "Clock":  # noqa: B008 - frozen
         """Return the clock of a view."""
         sources = list(view.sources.values())
         starts = [instant(s.start) for s in sources if s.start is not None]
@@ -70,6 +73,7 @@ class Clock:
         changes = shift_changes(declared, low, high) if declared else []
         return cls(
             windows=np.array([micros(w) for w in view.windows or USUAL_WINDOWS], dtype=np.int64),
+            guesses=np.array(hints.lengths, dtype=np.int64),
             zones=(*zones, "UTC", *USUAL_ZONES),
             changes=np.array(changes, dtype=np.int64),
             first=max(starts) if starts else None,
@@ -136,6 +140,8 @@ def event_instants(
     focus = np.where(is_long, moments[-1], moments[rng.integers(0, len(moments), lanes)])[lane]
     origin = np.where(rng.random(size) < 0.7, focus, rng.choice(moments, size))
     window = rng.choice(clock.windows, size)
+    if len(clock.guesses):
+        window = np.where(rng.random(size) < 0.25, rng.choice(clock.guesses, size), window)
     offsets = np.choose(
         np.where(theme == TIE, RECENT, theme),
         [

@@ -9,6 +9,7 @@ import polars as pl
 from skewtest.declare.columns import Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.generate.instants import Clock, as_of_moments, event_instants
 from skewtest.generate.keys import JOINED, JOINED_ODDS, PLAIN, collisions
@@ -30,16 +31,18 @@ def build(
     lanes: int,
     long: Sequence[int] = (),
     events: int | None = None,
+    hints: Hints = Hints(),  # noqa: B008 - frozen
 ) -> Pack:
     """Return the pack of a plan.
 
     Args:
         view: what to generate for.
-        clock: `Clock.of(view)`.
+        clock: `Clock.of(view, hints)`.
         plan: drawn by Hypothesis.
         lanes: how many histories.
         long: event counts of the longest histories, which come last.
         events: the same number of events for each history, instead of a mixture.
+        hints: constants that the implementations mention.
     """
     rng = plan.rng()
     moments = as_of_moments(clock, rng)
@@ -63,11 +66,11 @@ def build(
     for number, (name, source) in enumerate(view.sources.items()):
         mine = np.flatnonzero(origin == number)
         mine = mine[np.lexsort((position[mine], instants[mine]))]
-        rows = Rows(lane[mine], instants[mine], position[mine], lanes)
+        rows = Rows(lane[mine], instants[mine], position[mine], lanes, hints)
         tables[name] = _events(view, source, rows, who[mine], slots, plan, rng)
     return Pack(
         events=tables,
-        spine=_spine(view, moments, asked, slots, plan, rng),
+        spine=_spine(view, moments, asked, slots, plan, rng, hints),
         lanes=lanes,
         lags=lags,
     )
@@ -159,11 +162,12 @@ def _spine(
     slots: dict[str, IntArray],
     plan: Plan,
     rng: np.random.Generator,
+    hints: Hints,
 ) -> pl.DataFrame:
     """Return one row for each (lane, entity, moment) that is asked for."""
     lanes = len(asked)
     lane, who, when = np.nonzero(asked)
-    rows = Rows(lane, moments[when], np.arange(len(lane)), lanes)
+    rows = Rows(lane, moments[when], np.arange(len(lane)), lanes, hints)
     columns = []
     for name, column in view.entity_columns.items():
         if isinstance(column, Key):

@@ -5,7 +5,7 @@ squares are exact, so that most comparisons need no tolerance. A small share of 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
@@ -26,6 +26,7 @@ from skewtest.declare.columns import (
     Timestamps,
     Vectors,
 )
+from skewtest.generate.hints import Hints
 from skewtest.generate.keys import render
 from skewtest.generate.plan import Plan
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
@@ -56,6 +57,7 @@ class Rows:
     instants: IntArray
     position: IntArray
     lanes: int
+    hints: Hints = field(default_factory=Hints)
 
     def __len__(self) -> int:
         return len(self.lane)
@@ -105,10 +107,10 @@ def _(column: Ints, path: str, rows: Rows, plan: Plan, rng: np.random.Generator)
     special = np.concatenate([edges, ends, np.clip([column.min + 1, column.max - 1], *ends)])
     anywhere = rng.integers(column.min, column.max, len(rows), endpoint=True)
     constant = rng.choice(np.concatenate([special, small[:4]]), rows.lanes)[rows.lane]
-    regime = _regimes(rows, rng, plan, usual=(0, 1), odd=(2, 3))
-    return pl.Series(
-        path, np.choose(regime, [small, anywhere, rng.choice(special, len(rows)), constant])
-    )
+    edges = rng.choice(special, len(rows))
+    hinted = _hinted(rows, column.min, column.max, 1, small, rng).astype(np.int64)
+    regime = _regimes(rows, rng, plan, usual=(0, 1, 4), odd=(2, 3))
+    return pl.Series(path, np.choose(regime, [small, anywhere, edges, constant, hinted]))
 
 
 @filled.register
@@ -139,7 +141,8 @@ def _(column: Categories, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
 
 @filled.register
 def _(column: Strings, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    pool = list(dict.fromkeys(t[: column.max_size] for t in (*ODD_TEXTS, "x" * column.max_size)))
+    texts = (*ODD_TEXTS, "x" * column.max_size, *rows.hints.texts)
+    pool = list(dict.fromkeys(text[: column.max_size] for text in texts))
     few = rng.integers(0, len(pool), (rows.lanes, 3))
     picked = few[rows.lane, rng.integers(0, 3, len(rows))]
     anywhere = rng.integers(0, len(pool), len(rows))
@@ -211,15 +214,34 @@ def float_values(column: Floats, rows: Rows, plan: Plan, rng: np.random.Generato
     halves = np.floor(anywhere) + rng.choice([0.5, 0.125, 0.25, 0.375, 0.625, 0.875], size)
     ends = rng.choice(np.array([low, high, home, min(home + 1, high)]), size)
     constant = rng.choice(np.concatenate([grid[:8], small[:8], [high, low]]), rows.lanes)[rows.lane]
+    near = constant + rng.integers(0, 4, size) * spacing
+    hinted = _hinted(rows, low, high, spacing, grid, rng)
     wild = _wild(column, rows, rng)
-    regime = _regimes(rows, rng, plan, usual=(0, 1, 1, 0, 2), odd=(3, 4, 2, 3, 4, 5))
-    values = np.choose(regime, [small, grid, halves, ends, constant, wild])
+    regime = _regimes(rows, rng, plan, usual=(0, 1, 1, 0, 2, 7), odd=(3, 4, 2, 3, 4, 5, 6))
+    values = np.choose(regime, [small, grid, halves, ends, constant, wild, near, hinted])
     if column.step is not None:
         values = np.round(values / column.step) * column.step
         if column.step < 1:
             values = np.round(values, max(0, math.ceil(-math.log10(column.step)) + 3))
     clipped: FloatArray = np.clip(values, low, high)
     return clipped
+
+
+def _hinted(
+    rows: Rows,
+    low: float,
+    high: float,
+    step: float,
+    otherwise: npt.NDArray[Any],
+    rng: np.random.Generator,
+) -> npt.NDArray[Any]:
+    """Return numbers at and beside those that the implementations mention, mixed with others."""
+    inside = [number for number in rows.hints.numbers if low <= number <= high]
+    if not inside:
+        return otherwise
+    picked = rng.choice(np.array(inside, dtype=np.float64), len(rows))
+    beside = picked + rng.choice([0.0, 0.0, -step, step], len(rows))
+    return np.where(rng.random(len(rows)) < 0.7, np.clip(beside, low, high), otherwise)
 
 
 def grid_spacing(column: Floats) -> float:

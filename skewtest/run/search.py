@@ -12,6 +12,7 @@ from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import Failure
 from skewtest.findings import Finding, Outcome, Seconds
+from skewtest.generate.hints import Hints, hints_of
 from skewtest.generate.history import History, Pack
 from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
@@ -57,6 +58,7 @@ class Search:
     budget: Budget
     progress: Callable[[int, int], None]
     clock: Clock
+    hints: Hints
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
     histories: int = 0
@@ -74,10 +76,11 @@ class Search:
     def try_plan(self, plan: Plan) -> None:
         """Generate and try the pack of one plan; raise when enough is known."""
         lanes = self._lanes()
-        long = LONG[:2] if self.packs == 0 else (LONG[(self.packs + 1) % len(LONG)],)
+        long: Sequence[int] = LONG[:2] if self.packs == 0 else (LONG[(self.packs + 1) % len(LONG)],)
         started = time.perf_counter()
         fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
-        pack = build(self.view, self.clock, plan, lanes, long[-lanes:] if fits else ())
+        long = long[-lanes:] if fits else ()
+        pack = build(self.view, self.clock, plan, lanes, long, hints=self.hints)
         if self.trusting >= TRUSTING:
             pack = replace(pack, lags={})
         self.incidents += incidents_of(self.view, self.clock, pack)
@@ -160,7 +163,8 @@ def search(
         rejected: files of the corpus that could not be used, with the reason.
         progress: called with the histories done and planned after each pack.
     """
-    run = Search(view, scenario, budget, progress, Clock.of(view))
+    hints = hints_of(view)
+    run = Search(view, scenario, budget, progress, Clock.of(view, hints), hints)
     missing = [side for side in ("batch", "online") if getattr(view, side) is None]
     if missing:
         return _outcome(run, [_not_given(scenario, side) for side in missing], rejected)
