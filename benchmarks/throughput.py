@@ -11,6 +11,7 @@ Prints, for twenty-event histories:
 """
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from datetime import timedelta
 import polars as pl
 
 import skewtest as sk
-from skewtest.deliver.operations import deliver
+from skewtest.deliver.operations import Delivered, deliver
 from skewtest.demo.skewed import SpendOnline, orders
 from skewtest.drive.batch import named_frames
 from skewtest.generate.instants import Clock
@@ -97,12 +98,17 @@ def floor(view: sk.FeatureView, packs: int) -> float:
         pack = build(view, clock, Plan(seed, 0.3, 0.4, {}), LANES, events=EVENTS)
         frames, lanes = named_frames(pack), deliver(view, pack)
         lazy = frames["orders"].lazy(), frames["spine"].lazy()
-        spent += cpu_of(lambda lazy=lazy: spend(*lazy).collect())
-        spent += cpu_of(lambda lanes=lanes: bare(lanes))
+        spent += cpu_of(functools.partial(bare_batch, *lazy))
+        spent += cpu_of(functools.partial(bare_online, lanes))
     return spent
 
 
-def bare(lanes: list[object]) -> None:
+def bare_batch(orders: pl.LazyFrame, spine: pl.LazyFrame) -> None:
+    """Call the batch function, and do nothing else."""
+    spend(orders, spine).collect()
+
+
+def bare_online(lanes: list[Delivered]) -> None:
     """Feed operations to the online class, and do nothing else."""
     for lane in lanes:
         online = SpendOnline()
@@ -131,7 +137,8 @@ def main() -> None:
     print(f"our share with polars and a Python class: median {statistics.median(shares):.0%}")
     histories = 128 if tiny else None
     checks = [
-        cpu_of(lambda: sk.check(real, seed=seed, histories=histories)) for seed in range(repeats)
+        cpu_of(functools.partial(sk.check, real, seed=seed, histories=histories))
+        for seed in range(repeats)
     ]
     print(f"CPU seconds of a default check of one view: median {statistics.median(checks):.2f}")
 

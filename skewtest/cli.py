@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, NoReturn
@@ -16,6 +15,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import ReportError, SkewtestError, listed, nearest
 from skewtest.report.terminal import summary_line
+from skewtest.report.words import import_traceback
 from skewtest.result import Result
 from skewtest.session import Settings, default_profile, run, write_report
 
@@ -126,7 +126,7 @@ def _show(result: Result) -> None:
 def _write(folder: Path, *results: Result) -> None:
     runs = [run for result in results for run in result.to_dict()["runs"]]
     try:
-        page = write_report(folder, runs)
+        page = write_report(folder, runs, "--report")
     except ReportError as error:
         _refuse(str(error))
     typer.echo(f"report: {page}")
@@ -150,24 +150,23 @@ def _views(target: str) -> list[tuple[str, FeatureView]]:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        _refuse(f"{name!r} is no module; name one as in: skewtest check my_repo.features:spend")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
             _refuse(
                 f"there is no module {name!r}; "
                 "name one as in: skewtest check my_repo.features:spend"
             )
-        _broken(name)
-    except Exception:
-        _broken(name)
-
-
-def _broken(name: str) -> NoReturn:
-    typer.echo(f"{name!r} cannot be imported:\n\n{traceback.format_exc()}", err=True)
-    raise typer.Exit(BROKEN)
+        typer.echo(f"{name!r} cannot be imported:\n\n{import_traceback(error)}", err=True)
+        raise typer.Exit(BROKEN) from error
 
 
 def _refuse(message: str) -> NoReturn:

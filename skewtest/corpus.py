@@ -132,6 +132,8 @@ def _read(path: Path, view: FeatureView) -> History:
         }
         spine = _frame(document["spine"], view.spine_schema)
         lag = document["request_lag_us"]
+        if lag is not None and (type(lag) is not int or lag < 0):
+            raise TypeError(f"request_lag_us must be microseconds or null; got {lag!r}")  # noqa: TRY301
     except KeyError as error:
         raise CorpusError(
             f"it has no {error.args[0]!r}; it does not fit the view any more"

@@ -123,6 +123,7 @@ class Outcome:
         incidents: in how many histories each incident was met.
         mutated: (side, name) of what user code changed although it was not its own.
         rejected: files of the corpus that could not be used, with the reason.
+        unkept: why findings could not be kept in the corpus.
         unconfirmed: divergences that were rounding, or trust in the order of delivery.
         seconds: where the time went.
     """
@@ -138,6 +139,7 @@ class Outcome:
     incidents: Mapping[str, int]
     mutated: tuple[tuple[str, str], ...]
     rejected: tuple[tuple[str, str], ...]
+    unkept: tuple[str, ...]
     unconfirmed: int
     seconds: Seconds
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 SCENARIOS = ("in_order",)
+PROFILES = ("dev", "ci", "nightly")
 PROGRESS_AFTER = 2.0
 """Seconds of silence before a run shows its progress on a terminal."""
 
@@ -28,10 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--skew-histories", type=_positive, metavar="N", help="histories for each view and scenario"
     )
-    group.addoption("--skew-seed", type=int, metavar="N", help="seed that reproduces a run")
+    group.addoption("--skew-seed", type=_natural, metavar="N", help="seed that reproduces a run")
     group.addoption(
         "--skew-profile",
-        choices=("dev", "ci", "nightly"),
+        choices=PROFILES,
         help="dev: 6,400 histories, new seed; ci: twice as many, fixed seed (default where CI is "
         "set); nightly: 20 times as many, new seed",
     )
@@ -48,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "skew: a parity check of a feature view (set on every one; pick with -m skew)"
     )
+    _check_ini(config)
     config.stash[REPORTS] = []
     config.pluginmanager.register(Reports(config), "skewtest-reports")
     config.stash[REGISTERED] = _registered_views(config.rootpath / "pyproject.toml")
@@ -245,6 +247,18 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep a run without views light.
+
+    Hypothesis's own plugin loads all of Hypothesis for its terminal summary, which costs most of
+    a second. Where no test has loaded it by now it has nothing to say.
+    """
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and not plugins.hasplugin("dsession"):
+        plugins.unregister(name="hypothesispytest")
+
+
 class Reports:
     """Gathers the runs of all items, from workers too, for the parity report."""
 
@@ -266,7 +280,7 @@ def pytest_terminal_summary(
     session = importlib.import_module("skewtest.session")
     errors = importlib.import_module("skewtest.errors")
     try:
-        page = session.write_report(Path(folder), runs)
+        page = session.write_report(Path(folder), runs, "--skew-report")
     except errors.ReportError as error:
         terminalreporter.write_line(f"skewtest: {error}", red=True)
         terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
@@ -333,20 +347,17 @@ def _imported(name: str, root: Path) -> Any:
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
     except BaseException as error:
-        traceback = importlib.import_module("traceback")
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if "importlib" not in frame.filename and frame.filename != __file__
-        ]
-        lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-        return f"[tool.skewtest] views: {name!r} cannot be imported\n\n" + "".join(lines)
+        words = importlib.import_module("skewtest.report.words")
+        told = words.import_traceback(error)
+        return f"[tool.skewtest] views: {name!r} cannot be imported\n\n{told}"
 
 
 def _items(parent: pytest.Collector, view: Any) -> Iterator[ViewItem]:
     for scenario in view.delivery.scenarios:
         name = f"{view.name}[{scenario}]"
-        yield ViewItem.from_parent(parent, name=name, view=view, scenario=scenario)
+        # A name with brackets does not survive pytest's own way to a node id.
+        nodeid = f"{parent.nodeid}::{name}"
+        yield ViewItem.from_parent(parent, name=name, nodeid=nodeid, view=view, scenario=scenario)
 
 
 def _is_view(obj: object) -> bool:
@@ -357,18 +368,28 @@ def _is_view(obj: object) -> bool:
 
 def _named_by_a_test(module: Any, name: str) -> bool:
     """Return whether a test function with the fixture `skew` names the view: then it is its."""
-    for test_name, obj in vars(module).items():
-        code = getattr(obj, "__code__", None)
-        if code is None or not test_name.startswith("test"):
-            continue
-        if "skew" in code.co_varnames[: code.co_argcount] and name in _names(code):
-            return True
+    classes = (c for n, c in vars(module).items() if n.startswith("Test") and isinstance(c, type))
+    for scope in (module, *classes):
+        for test_name, obj in vars(scope).items():
+            code = getattr(obj, "__code__", None)
+            if code is None or not test_name.startswith("test"):
+                continue
+            if "skew" in code.co_varnames[: code.co_argcount] and name in _names(code):
+                return True
     return False
 
 
 def _names(code: Any) -> set[str]:
     inner = (const for const in code.co_consts if hasattr(const, "co_names"))
     return set(code.co_names).union(*map(_names, inner))
+
+
+def _check_ini(config: pytest.Config) -> None:
+    histories, profile = config.getini("skew_histories"), config.getini("skew_profile")
+    if histories and not (histories.isdigit() and int(histories)):
+        raise pytest.UsageError(f"skew_histories must be a number above 0; got {histories!r}")
+    if profile and profile not in PROFILES:
+        raise pytest.UsageError(f"skew_profile must be one of {PROFILES}; got {profile!r}")
 
 
 def _seed(config: pytest.Config) -> int | None:
@@ -391,6 +412,13 @@ def _again(item: pytest.Item, seed: int) -> str:
     chosen = " and ".join(word for word in words if word)
     where = f"{path} " if path.endswith(".py") else ""
     return f'pytest {where}-k "{chosen}" --skew-seed={seed}'
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 def _positive(text: str) -> int:

@@ -11,7 +11,7 @@ from skewtest.api import Progress, check, default_histories
 from skewtest.corpus import load, save
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
-from skewtest.findings import Outcome
+from skewtest.findings import Finding, Outcome
 from skewtest.report.html import html_page
 from skewtest.result import Result
 
@@ -73,8 +73,13 @@ def run(
     return Result(view, outcomes, again(result.outcomes[0].seed))
 
 
-def write_report(folder: Path, runs: Sequence[Mapping[str, Any]]) -> Path:
+def write_report(folder: Path, runs: Sequence[Mapping[str, Any]], option: str) -> Path:
     """Write `report.json` and `report.html`; return the HTML file.
+
+    Args:
+        folder: where to; it is made if it is not there.
+        runs: the runs of a report document.
+        option: the option that names the folder, for the error.
 
     Raises:
         ReportError: the folder cannot be written.
@@ -89,7 +94,7 @@ def write_report(folder: Path, runs: Sequence[Mapping[str, Any]]) -> Path:
     except OSError as error:
         raise ReportError(
             f"cannot write the report to {folder}: {error.strerror or error}. "
-            "Name a folder that can be written, with --skew-report=DIR."
+            f"Name a folder that can be written, with {option}=DIR."
         ) from error
     return page
 
@@ -106,7 +111,8 @@ def _kept(outcome: Outcome, settings: Settings) -> Outcome:
     """Return an outcome whose findings are in the corpus; what cannot be kept is told."""
     if settings.corpus is None:
         return outcome
-    findings, rejected = [], list(outcome.rejected)
+    findings: list[Finding] = []
+    unkept: dict[str, None] = {}
     for finding in outcome.findings:
         if finding.replayed or finding.counterexample is None:
             findings.append(finding)
@@ -116,6 +122,5 @@ def _kept(outcome: Outcome, settings: Settings) -> Outcome:
             findings.append(replace(finding, corpus=path))
         except CorpusError as error:
             findings.append(finding)
-            rejected.append((shown(settings.corpus, settings.root), str(error)))
-    unique = tuple(dict.fromkeys(rejected))
-    return replace(outcome, findings=tuple(findings), rejected=unique)
+            unkept[str(error)] = None
+    return replace(outcome, findings=tuple(findings), unkept=tuple(unkept))

@@ -65,12 +65,13 @@ class Tally:
 
 
 def compare(
-    view: FeatureView, batch: Answers, online: Answers, skipped: AbstractSet[int] = frozenset()
+    view: FeatureView, batch: Answers, online: Answers
 ) -> tuple[list[Divergence], dict[str, Tally]]:
     """Return all divergences, in spine order for each feature, and a tally for each feature.
 
-    `skipped` holds the spine rows that were not run at all.
+    Rows that a side skipped are left out.
     """
+    skipped = batch.skipped | online.skipped
     found = _failures(batch, online, skipped)
     if "missing" not in view.equal:
         found.extend(_missing_rows(view, batch, online, {d.row for d in found} | skipped))

@@ -163,7 +163,7 @@ def _joined(
         else:
             picked[row] = position
     values, failures = _values(view, columns, picked)
-    return Answers(values, failures, tuple(extra.items()), mutated, seconds)
+    return Answers(values, failures, tuple(extra.items()), mutated=mutated, seconds=seconds)
 
 
 def _values(

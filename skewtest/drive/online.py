@@ -1,10 +1,11 @@
 """The online side: a fresh object for each history, fed operation by operation."""
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +16,8 @@ from skewtest.drive.outcome import MISSING, Answers, Failure
 from skewtest.drive.values import OddValueError, plain
 
 LONGEST = 60
+TIMEOUTS = 2
+"""So many lanes that hang are enough: the rest of the pack is not waited for."""
 WATCHED = 8
 """Every so many lanes, events are checked for having been changed by the receiver."""
 
@@ -34,6 +37,8 @@ class Answering:
     values: dict[str, list[Any]]
     failures: dict[int, Failure] = field(default_factory=dict)
     mutated: dict[str, None] = field(default_factory=dict)
+    skipped: set[int] = field(default_factory=set)
+    timeouts: int = 0
 
     def take(self, row: int, answer: Any) -> None:
         """Read one answer: a dict with every feature, or None for no row."""
@@ -61,12 +66,14 @@ def answer_online(view: FeatureView, rows: int, deliveries: Iterable[Delivered])
     answering = Answering({name: [MISSING] * rows for name in view.features})
     start = _starter(view)
     began = time.perf_counter()
-    with asyncio.Runner() as runner, time_limit(view.timeout) as start_limit:
+    with contextlib.ExitStack() as stack, time_limit(view.timeout) as start_limit:
+        loop = Loop(stack)
         for delivered in deliveries:
-            _drive(delivered, start, start_limit, answering, runner, view.timeout)
+            _drive(delivered, start, start_limit, answering, loop, view.timeout)
     return Answers(
         answering.values,
         answering.failures,
+        skipped=frozenset(answering.skipped),
         mutated=tuple(answering.mutated),
         seconds=time.perf_counter() - began,
     )
@@ -77,24 +84,42 @@ def _drive(
     start: Callable[[], Any],
     start_limit: Callable[[], None],
     answering: Answering,
-    runner: asyncio.Runner,
+    loop: "Loop",
     seconds: float,
 ) -> None:
     """Run one lane. After a failed update the object is not to be trusted: the rest fails too."""
     lane = Lane(delivered)
+    if answering.timeouts >= TIMEOUTS:
+        answering.skipped.update(row for row in delivered.rows if row >= 0)
+        return
     try:
         start_limit()
         steps = lane.steps(start, answering)
         for awaitable in steps:
             # Code that waits does so in one event loop run for the rest of the lane.
-            runner.run(_pumped(steps, awaitable))
+            loop.run(_pumped(steps, awaitable))
     except TimeLimitExceeded:
+        answering.timeouts += 1
         lane.fail(answering, Failure("online", "timeout", {"seconds": seconds}))
     except OURS:
         raise
     except BaseException as error:
-        facts = {"operation": lane.at + 1, "of": len(delivered.rows)}
+        facts = {"operation": lane.at + 1, "of": len(delivered.rows)} if lane.started else {}
         lane.fail(answering, Failure("online", "raised", facts, error))
+
+
+@dataclass(slots=True)
+class Loop:
+    """An event loop for a pack, made when something has to be awaited and closed with the stack."""
+
+    stack: contextlib.ExitStack
+    runner: asyncio.Runner | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine to its end."""
+        if self.runner is None:
+            self.runner = self.stack.enter_context(asyncio.Runner())
+        self.runner.run(coroutine)
 
 
 @dataclass(slots=True)
@@ -103,12 +128,14 @@ class Lane:
 
     delivered: Delivered
     at: int = 0
+    started: bool = False
 
     def steps(
         self, start: Callable[[], Any], answering: Answering
     ) -> Generator[Awaitable[Any], Any, None]:
         """Feed the operations; what user code wants awaited is yielded, its result sent back."""
         target = start()
+        self.started = True
         lacking = _lacking(target)
         if lacking is not None:
             self.fail(answering, lacking)

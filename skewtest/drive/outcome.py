@@ -28,8 +28,14 @@ class Failure:
     @property
     def signature(self) -> tuple[str, str, str]:
         """What makes two failures the same one: side, code and what was raised."""
-        told = type(self.exception).__name__ if self.exception else repr(dict(self.facts))
-        return self.side, self.code, told
+        facts = {
+            name: self.facts[name] for name in ("feature", "type", "lacking") if name in self.facts
+        }
+        return (
+            self.side,
+            self.code,
+            type(self.exception).__name__ if self.exception else repr(facts),
+        )
 
 
 class Nothing:
@@ -57,6 +63,7 @@ class Answers:
         values: a list for each feature, in spine order; MISSING where there was no row.
         failures: by spine row, where there is no answer because user code failed.
         extra: keys of rows nobody asked for, or answered more than once, with how often.
+        skipped: spine rows that were not run, because enough of the pack had failed.
         mutated: what the side changed that was not its own, by name.
         seconds: CPU seconds spent in user code.
     """
@@ -64,5 +71,6 @@ class Answers:
     values: Mapping[str, list[Any]]
     failures: Mapping[int, Failure]
     extra: tuple[tuple[tuple[Any, ...], int], ...] = ()
+    skipped: frozenset[int] = frozenset()
     mutated: tuple[str, ...] = ()
     seconds: float = 0.0

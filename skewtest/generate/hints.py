@@ -79,18 +79,26 @@ def _constants(thing: object, seen: set[int]) -> Iterator[Any]:
         yield from (*thing.args, *thing.keywords.values())
         yield from _constants(thing.func, seen)
     elif inspect.isclass(thing):
-        for base in thing.__mro__[:-1]:
-            for name, part in vars(base).items():
-                if callable(part) or not name.startswith("__"):
-                    yield from _part(part, seen)
+        yield from _of_class(thing, seen)
     elif is_dataclass(thing):
-        for field in fields(thing):
-            value = getattr(thing, field.name)
-            if isinstance(value, str):
-                yield from _of_sql(value)
-            yield from _part(value, seen)
+        yield from _of_adapter(thing, seen)
     elif callable(thing):
         yield from _constants(type(thing).__call__, seen)
+
+
+def _of_class(kind: type, seen: set[int]) -> Iterator[Any]:
+    for base in kind.__mro__[:-1]:
+        for name, part in vars(base).items():
+            if callable(part) or not name.startswith("__"):
+                yield from _part(part, seen)
+
+
+def _of_adapter(adapter: Any, seen: set[int]) -> Iterator[Any]:
+    for field in fields(adapter):
+        value = getattr(adapter, field.name)
+        if isinstance(value, str):
+            yield from _of_sql(value)
+        yield from _part(value, seen)
 
 
 def _part(part: object, seen: set[int]) -> Iterator[Any]:

@@ -251,6 +251,7 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
     told += [
         f"{view}: kept counterexample {path} was not used: {why}" for path, why in outcome.rejected
     ]
+    told += [f"{view}: a counterexample could not be kept: {why}" for why in outcome.unkept]
     return [Text(f"warning: {line}", style="yellow") for line in told]
 
 

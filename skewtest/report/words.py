@@ -182,6 +182,17 @@ def user_traceback(failure: Failure) -> str:
     return where + "".join(lines).rstrip()
 
 
+def import_traceback(error: BaseException) -> str:
+    """Return the traceback of a module that cannot be imported: its own frames alone."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and OUR_CODE not in Path(frame.filename).parents
+    ]
+    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+    return "".join(lines).rstrip()
+
+
 def _string_text(value: str) -> str:
     plain = value.isprintable() and value == value.strip() and value not in ("", "null", "NaN")
     return shortened(value if plain and not value.isnumeric() else repr(value))

@@ -46,6 +46,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         incidents={},
         mutated=tuple(sorted(trial.mutated)),
         rejected=(),
+        unkept=(),
         unconfirmed=unconfirmed,
         seconds=Seconds(
             total=time.perf_counter() - began,

@@ -62,6 +62,7 @@ class Search:
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
     histories: int = 0
+    replayed: int = 0
     packs: int = 0
     stop_at: int = 0
     unconfirmed: int = 0
@@ -122,7 +123,8 @@ class Search:
             self.suspects.setdefault(suspect.group, suspect)
         if kept and self.detect is None:
             self.detect = time.process_time() - self.began_cpu
-            self.stop_at = min(self.stop_at, self.histories + MORE)
+            hangs = any(suspect.group[1] == "timeout" for suspect in kept)
+            self.stop_at = min(self.stop_at, self.histories + (0 if hangs else MORE))
 
     def run(self) -> None:
         """Let Hypothesis draw plans until the budget is spent or enough is found."""
@@ -178,7 +180,7 @@ def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> list[Finding]
     findings: dict[Group, Finding] = {}
     for path, history in kept:
         draft = draft_of(run.view, history)
-        run.histories += 1
+        run.replayed += 1
         for group in judge(run.view, [draft])[0]:
             if group not in findings:
                 found = finding_of(run.view, run.scenario, Suspect(group, draft, 0), 0.0)
@@ -222,7 +224,7 @@ def _outcome(
         view=run.view,
         scenario=run.scenario,
         seed=run.budget.seed,
-        histories=run.histories,
+        histories=run.histories + run.replayed,
         planned=run.budget.histories,
         findings=tuple(findings),
         untested=() if findings else tuple(untested),
@@ -230,6 +232,7 @@ def _outcome(
         incidents=dict(run.incidents),
         mutated=tuple(sorted(run.mutated)),
         rejected=tuple(rejected),
+        unkept=(),
         unconfirmed=run.unconfirmed,
         seconds=Seconds(
             total=time.perf_counter() - run.began,

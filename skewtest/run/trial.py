@@ -1,6 +1,7 @@
 """One trial: a pack through deliver, drive and compare."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,10 +16,8 @@ from skewtest.drive.online import answer_online
 from skewtest.drive.outcome import MISSING, Answers, Failure
 from skewtest.generate.history import LANE, Pack
 
-SAME_FAILURES = 3
+SAME_FAILURES = 6
 """So many lanes that fail alike are enough: the rest of the pack is not tried."""
-TIMEOUTS = 3
-"""So many calls into the time limit are enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +30,6 @@ class Trial:
         values: what both sides answered, by feature, in spine order.
         mutated: (side, frame or payload) that user code changed although it was not its own.
         seconds: CPU-bound wall seconds in "batch" and "online" code, and in all.
-        skipped: spine rows that were not run, because enough of the pack had failed.
     """
 
     divergences: Mapping[int, list[Divergence]]
@@ -40,15 +38,14 @@ class Trial:
     online: Answers
     mutated: frozenset[tuple[str, str]]
     seconds: Mapping[str, float]
-    skipped: frozenset[int] = frozenset()
 
 
 def run_trial(view: FeatureView, pack: Pack) -> Trial:
     """Run both sides on a pack and compare them."""
     started = time.perf_counter()
-    batch, skipped = _answer_batch(view, pack)
+    batch = _answer_batch(view, pack)
     online = answer_online(view, pack.spine.height, deliver(view, pack))
-    found, tallies = compare(view, batch, online, skipped)
+    found, tallies = compare(view, batch, online)
     lanes = pack.spine[LANE].to_list()
     by_lane: dict[int, list[Divergence]] = {}
     for divergence in found:
@@ -71,7 +68,6 @@ def run_trial(view: FeatureView, pack: Pack) -> Trial:
             "online": online.seconds,
             "all": time.perf_counter() - started,
         },
-        skipped=skipped,
     )
 
 
@@ -86,8 +82,8 @@ class Isolation:
     failures: dict[int, Failure] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
     extra: list[tuple[tuple[object, ...], int]] = field(default_factory=list)
-    alike: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    timeouts: int = 0
+    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    mutated: dict[str, None] = field(default_factory=dict)
     seconds: float = 0.0
 
     def try_lanes(self, lanes: list[int]) -> bool:
@@ -95,8 +91,8 @@ class Isolation:
 
         Returns whether anything failed. Lanes that fail only in company are blamed on the first.
         """
-        if self._enough():
-            self.skipped.update(row for lane in lanes for row in self.rows[lane])
+        if max(self.alike.values(), default=0) >= SAME_FAILURES:
+            self._skip(lanes)
             return True
         answers = answer_batch(self.view, subset(self.pack, lanes))
         if isinstance(answers, Answers):
@@ -105,15 +101,31 @@ class Isolation:
         if len(lanes) == 1:
             self.blame(lanes[0], answers)
             return True
-        self.timeouts += answers.code == "timeout"
+        if answers.code == "timeout":
+            self.find_hang(lanes)
+            return True
         middle = len(lanes) // 2
         halves = [self.try_lanes(half) for half in (lanes[:middle], lanes[middle:])]
         if not any(halves):
             self.blame(lanes[0], answers)
         return True
 
-    def _enough(self) -> bool:
-        return self.timeouts >= TIMEOUTS or max(self.alike.values(), default=0) >= SAME_FAILURES
+    def find_hang(self, lanes: list[int]) -> None:
+        """Find one lane of those that hang together, by bisection: each try may cost the limit.
+
+        The others of its half are not run: to wait again would teach nothing.
+        """
+        hang = Failure("batch", "timeout", {"seconds": self.view.timeout})
+        while len(lanes) > 1:
+            half, rest = lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :]
+            answers = answer_batch(self.view, subset(self.pack, half))
+            if isinstance(answers, Answers):
+                self._take(half, answers)
+                lanes = rest
+            else:
+                self._skip(rest)
+                lanes = half
+        self.blame(lanes[0], hang)
 
     def _take(self, lanes: list[int], answers: Answers) -> None:
         rows = sorted(row for lane in lanes for row in self.rows[lane])
@@ -123,13 +135,27 @@ class Isolation:
         for position, failure in answers.failures.items():
             self.failures[rows[position]] = failure
         self.extra.extend(answers.extra)
+        self.mutated |= dict.fromkeys(answers.mutated)
         self.seconds += answers.seconds
 
     def blame(self, lane: int, failure: Failure) -> None:
         """Put a failure down to one lane."""
         self.failures.update(dict.fromkeys(self.rows[lane], failure))
-        self.alike[failure.signature] = self.alike.get(failure.signature, 0) + 1
-        self.timeouts += failure.code == "timeout"
+        self.alike[failure.signature] += 1
+
+    def _skip(self, lanes: list[int]) -> None:
+        self.skipped.update(row for lane in lanes for row in self.rows[lane])
+
+    def answers(self) -> Answers:
+        """Return what is known of all rows."""
+        return Answers(
+            self.values,
+            self.failures,
+            tuple(self.extra),
+            frozenset(self.skipped),
+            tuple(self.mutated),
+            self.seconds,
+        )
 
 
 def subset(pack: Pack, lanes: Iterable[int]) -> Pack:
@@ -143,28 +169,27 @@ def subset(pack: Pack, lanes: Iterable[int]) -> Pack:
     )
 
 
-def _answer_batch(view: FeatureView, pack: Pack) -> tuple[Answers, frozenset[int]]:
+def _answer_batch(view: FeatureView, pack: Pack) -> Answers:
     """Return batch answers for a pack; lanes that bring the whole call down are singled out."""
     answers = answer_batch(view, pack)
     if isinstance(answers, Answers):
-        return answers, frozenset()
+        return answers
     rows: list[list[int]] = [[] for _ in range(pack.lanes)]
     for row, lane in enumerate(pack.spine[LANE].to_list()):
         rows[lane].append(row)
     isolation = Isolation(
         view, pack, rows, {name: [MISSING] * pack.spine.height for name in view.features}
     )
-    smallest, *others = _by_size(pack)
-    failed = isolation.try_lanes([smallest])
-    if isolation.timeouts:
-        # It hangs on next to nothing: to wait for the others would teach nothing.
-        isolation.timeouts = TIMEOUTS
-    if others and not isolation.try_lanes(others) and not failed:
-        isolation.blame(smallest, answers)
-    taken = Answers(
-        isolation.values, isolation.failures, tuple(isolation.extra), seconds=isolation.seconds
-    )
-    return taken, frozenset(isolation.skipped)
+    lanes = _by_size(pack)
+    if answers.code == "timeout":
+        isolation.find_hang(lanes)
+    elif len(lanes) == 1:
+        isolation.blame(lanes[0], answers)
+    else:
+        halves = [isolation.try_lanes(half) for half in (lanes[:1], lanes[1:])]
+        if not any(halves):
+            isolation.blame(lanes[0], answers)
+    return isolation.answers()
 
 
 def _by_size(pack: Pack) -> list[int]:
