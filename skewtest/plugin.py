@@ -389,7 +389,8 @@ def _check_ini(config: pytest.Config) -> None:
     if histories and not (histories.isdigit() and int(histories)):
         raise pytest.UsageError(f"skew_histories must be a number above 0; got {histories!r}")
     if profile and profile not in PROFILES:
-        raise pytest.UsageError(f"skew_profile must be one of {PROFILES}; got {profile!r}")
+        known = ", ".join(map(repr, PROFILES))
+        raise pytest.UsageError(f"skew_profile must be one of {known}; got {profile!r}")
 
 
 def _seed(config: pytest.Config) -> int | None:

@@ -43,6 +43,35 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGALRM, previous)
 
 
+@contextmanager
+def remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """Yield a function that raises KeyboardInterrupt if Ctrl-C came and was swallowed.
+
+    A signal that arrives during a garbage collection is raised in the collector's callbacks, of
+    which Hypothesis has one, and is lost there. The usual handler still runs first.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    previous = signal.getsignal(signal.SIGINT)
+    came = threading.Event()
+
+    def remember(signum: int, frame: FrameType | None) -> None:
+        came.set()
+        if callable(previous):
+            previous(signum, frame)
+
+    def raise_if_swallowed() -> None:
+        if came.is_set():
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield raise_if_swallowed
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def parameters_of(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], Any]:
     """Return the named parameters of a function, annotations resolved where they can be.
 

@@ -16,7 +16,7 @@ from skewtest.drive.outcome import MISSING, Answers, Failure
 from skewtest.drive.values import OddValueError, plain
 
 LONGEST = 60
-TIMEOUTS = 2
+TIMEOUTS = 3
 """So many lanes that hang are enough: the rest of the pack is not waited for."""
 WATCHED = 8
 """Every so many lanes, events are checked for having been changed by the receiver."""

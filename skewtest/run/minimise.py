@@ -30,6 +30,7 @@ from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
 PASSES = 3
+MOST_DAYS = 10
 FEWEST = 32
 """So many proposals are always tried one by one."""
 EVENTS_A_ROUND = 8_000
@@ -153,6 +154,7 @@ class Minimiser:
         plain = (PLAIN_AS_OF, as_of - as_of % DAY_US, as_of - as_of % HOUR_US)
         self._first(*(_shifted(self.draft, to - as_of) for to in plain if to != as_of))
         as_of = max(ask.at for ask in self.draft.spine)
+        self._first(_a_day_apart(self.draft, as_of))
         self._settle(_near(self.draft, as_of))
         for level in LEVELS:
             for side in (0, level - 1):
@@ -269,6 +271,15 @@ def _shifted(draft: Draft, by: int) -> Draft:
         events=tuple(event._replace(at=event.at + by) for event in draft.events),
         spine=tuple(ask._replace(at=ask.at + by) for ask in draft.spine),
     )
+
+
+def _a_day_apart(draft: Draft, as_of: int) -> Draft | None:
+    """Return a short draft with its events on the days before `as_of`, one a day."""
+    count = len(draft.events)
+    if count > MOST_DAYS:
+        return None
+    events = (e._replace(at=as_of - (count - i) * DAY_US) for i, e in enumerate(draft.events))
+    return replace(draft, events=tuple(events))
 
 
 def _near(draft: Draft, as_of: int) -> list[Edits]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.view import FeatureView
+from skewtest.drive.guard import remembered_interrupt
 from skewtest.drive.outcome import Failure
 from skewtest.findings import Finding, Outcome, Seconds
 from skewtest.generate.hints import Hints, hints_of
@@ -73,6 +74,7 @@ class Search:
     mutated: set[tuple[str, str]] = field(default_factory=set)
     spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     detect: float | None = None
+    check_interrupt: Callable[[], None] = lambda: None
 
     def try_plan(self, plan: Plan) -> None:
         """Generate and try the pack of one plan; raise when enough is known."""
@@ -93,6 +95,7 @@ class Search:
         self.histories += lanes
         self.packs += 1
         self.progress(self.histories, self.budget.histories)
+        self.check_interrupt()
         if self.histories >= self.stop_at:
             raise _EnoughFound
 
@@ -143,7 +146,7 @@ class Search:
         def draw(plan: Plan) -> None:
             self.try_plan(plan)
 
-        with contextlib.suppress(_EnoughFound):
+        with contextlib.suppress(_EnoughFound), remembered_interrupt() as self.check_interrupt:
             draw()
 
 

@@ -1,0 +1,376 @@
+"""Batch implementations that misbehave are findings with exact words, and harm nothing else."""
+
+import sys
+import time
+
+import pandas as pd
+import polars as pl
+import pytest
+from spend_view import RightOnline, checked, claim, is_within, judged, only, right_batch, size, told
+
+import skewtest as sk
+
+NO_FRAME = (
+    "batch returned {}; expected a frame (polars, pandas, pyarrow) or a list of dicts, "
+    "with the entity, as_of and the features as columns."
+)
+
+
+def a_broken_batch(result, *, kind="error"):
+    finding = only(result)
+    assert not result.ok
+    assert result.broken
+    assert (finding.feature, finding.kind, finding.side) == ("*", kind, "batch")
+    assert is_within(finding, 1, 1)
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (lambda rows: None, "NoneType"),
+        (lambda rows: (row for row in rows.to_dicts()), "generator"),
+        (lambda rows: rows.rows(), "list"),
+        (lambda rows: 7, "int"),
+    ],
+    ids=["None", "generator", "list of tuples", "number"],
+)
+def test_batch_that_returns_no_frame_is_told_what_it_returned(answer, named):
+    finding = a_broken_batch(checked(lambda orders, spine: answer(right_batch(orders, spine))))
+    assert claim(finding) == "spend: batch returns no frame"
+    assert told(finding) == NO_FRAME.format(named)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda rows: rows.to_dicts(),
+        lambda rows: rows.lazy(),
+        lambda rows: rows.to_pandas(),
+        lambda rows: rows.to_arrow(),
+        lambda rows: rows.sample(fraction=1, shuffle=True, seed=3),
+        lambda rows: rows.with_columns(more=1).select("n", "more", "as_of", "total", "user_id"),
+    ],
+    ids=["dicts", "lazy", "pandas", "arrow", "shuffled", "more columns in another order"],
+)
+def test_rows_are_accepted_in_every_shape_and_order(answer):
+    assert checked(lambda orders, spine: answer(right_batch(orders, spine))).ok
+
+
+def test_a_misspelt_feature_column_is_told_with_the_nearest_spelling():
+    result = checked(lambda orders, spine: right_batch(orders, spine).rename({"total": "totl"}))
+    finding = a_broken_batch(result)
+    assert claim(finding) == "spend: batch lacks columns"
+    assert told(finding) == (
+        "batch returned no column 'total'; it returned 'user_id', 'as_of', 'totl', 'n'. "
+        "Did you mean 'totl'?"
+    )
+
+
+def test_a_lacking_key_column_is_told():
+    finding = a_broken_batch(
+        checked(lambda orders, spine: right_batch(orders, spine).drop("as_of"))
+    )
+    assert told(finding) == (
+        "batch returned no column 'as_of'; it returned 'user_id', 'total', 'n'."
+    )
+
+
+def test_a_parameter_that_names_no_frame_is_told_with_the_nearest_spelling():
+    def misnamed(order, spine):
+        return right_batch(order, spine)
+
+    finding = a_broken_batch(checked(misnamed))
+    assert claim(finding) == "spend: batch asks for unknown frames"
+    assert told(finding) == (
+        "The function has the parameter 'order'; frames are passed by name, and there are "
+        "'orders', 'events', 'spine'. Did you mean 'orders'?"
+    )
+
+
+def test_an_as_of_of_strings_is_told():
+    def batch(orders, spine):
+        return right_batch(orders, spine).with_columns(pl.col("as_of").cast(pl.String))
+
+    finding = a_broken_batch(checked(batch))
+    assert claim(finding) == "spend: batch returns keys of a wrong type"
+    assert told(finding) == "The key columns of batch hold str; as_of must be a datetime."
+
+
+def test_a_value_of_no_known_type_is_told():
+    def batch(orders, spine):
+        return [{**row, "n": object()} for row in right_batch(orders, spine).to_dicts()]
+
+    finding = a_broken_batch(checked(batch))
+    assert claim(finding) == "spend: batch returns a value of an unknown type"
+    assert told(finding) == (
+        "batch returned an object as 'n'; expected numbers, strings, booleans, times, lists, "
+        "dicts or None."
+    )
+
+
+def test_duplicated_keys_are_extra_rows():
+    result = checked(lambda orders, spine: pl.concat([right_batch(orders, spine)] * 2))
+    finding = only(result)
+    assert (finding.feature, finding.kind) == ("*", "extra row")
+    assert claim(finding) == "spend: batch returns rows that were not asked for"
+    assert "batch returns 2 rows for the entity a at one as_of; expected one." in str(result)
+    assert size(finding) == (0, 1)
+    assert judged(result, "total") > 0
+
+
+def test_rows_at_moments_nobody_asked_for_are_extra_rows():
+    def batch(orders, spine):
+        rows = right_batch(orders, spine)
+        return pl.concat([rows, rows.with_columns(pl.col("as_of") + pl.duration(days=1))])
+
+    result = checked(batch)
+    finding = only(result)
+    assert (finding.feature, finding.kind) == ("*", "extra row")
+    told_text = " ".join(str(result).split())
+    assert "for the entity a at an as_of that the spine does not ask for." in told_text
+    assert size(finding) == (0, 1)
+
+
+def test_rows_of_an_entity_nobody_has_are_extra_rows():
+    def batch(orders, spine):
+        rows = right_batch(orders, spine)
+        return pl.concat([rows, rows.head(1).with_columns(user_id=pl.lit("nobody"))])
+
+    result = checked(batch)
+    finding = only(result)
+    assert (finding.feature, finding.kind) == ("*", "extra row")
+    assert "batch returns a row for the entity nobody" in str(result)
+    assert size(finding) == (0, 1)
+
+
+def test_keys_of_another_type_are_missing_and_extra_rows():
+    result = checked(lambda orders, spine: right_batch(orders, spine).with_columns(user_id=1))
+    assert {finding.kind for finding in result.findings} == {"missing row", "extra row"}
+    assert all(size(finding) == (0, 1) for finding in result.findings)
+
+
+def test_missing_rows_are_one_finding_for_all_features():
+    result = checked(lambda orders, spine: right_batch(orders, spine).filter(pl.col("n") > 0))
+    finding = only(result)
+    assert (finding.feature, finding.kind) == ("*", "missing row")
+    assert claim(finding) == "spend: batch has no row"
+    assert size(finding) == (0, 1)
+    assert judged(result, "total") > 0
+
+
+@pytest.mark.parametrize(
+    ("feature", "wrong"),
+    [
+        ("n", pl.col("n").cast(pl.String)),
+        ("n", (pl.col("n") > 0).alias("n")),
+        ("total", pl.col("total").cast(pl.String)),
+    ],
+    ids=["count as string", "count as bool", "sum as string"],
+)
+def test_a_wrong_dtype_is_a_finding_of_its_feature_alone(feature, wrong):
+    result = checked(lambda orders, spine: right_batch(orders, spine).with_columns(wrong))
+    finding = only(result)
+    assert (finding.feature, finding.kind) == (feature, "dtype")
+    assert claim(finding) == f"spend.{feature}: batch and online have different types"
+    assert size(finding) == (0, 1)
+    assert judged(result, {"n": "total", "total": "n"}[feature]) > 500
+
+
+def test_batch_that_always_hangs_is_a_timeout_and_is_not_waited_for_long():
+    started = time.perf_counter()
+    result = checked(lambda orders, spine: time.sleep(60), timeout=0.2)
+    assert time.perf_counter() - started < 10
+    finding = only(result)
+    assert (finding.feature, finding.kind, finding.side) == ("*", "timeout", "batch")
+    assert claim(finding) == "spend: batch hangs"
+    assert told(finding) == (
+        "batch did not return within 0.2 s. Give it more with FeatureView(timeout=...), or look "
+        "for a loop that never ends."
+    )
+
+
+def test_batch_that_hangs_on_rare_lanes_is_no_parity():
+    def batch(orders, spine):
+        if (orders["amount"] == 100).any():
+            time.sleep(60)
+        return right_batch(orders, spine)
+
+    started = time.perf_counter()
+    result = checked(batch, timeout=0.2)
+    assert time.perf_counter() - started < 15
+    assert not result.ok
+    assert [finding.kind for finding in result.findings] == ["timeout"]
+    assert judged(result, "total") > 0
+
+
+def test_batch_that_raises_on_a_rare_lane_leaves_the_others_judged():
+    def batch(orders, spine):
+        if (orders["amount"] == 100).any():
+            raise ValueError("a hundred")
+        return right_batch(orders, spine)
+
+    result = checked(batch)
+    finding = a_broken_batch(result)
+    assert claim(finding) == "spend: batch raises ValueError"
+    assert told(finding).endswith("ValueError: a hundred")
+    assert "in batch" in told(finding)
+    assert "skewtest/drive" not in told(finding)
+    assert finding.counterexample.events["amount"].to_list() == [100]
+    assert judged(result, "total") > 200
+
+
+def test_a_skew_beside_a_raise_is_found_too():
+    def batch(orders, spine):
+        if (orders["amount"] == 100).any():
+            raise ValueError("a hundred")
+        return right_batch(orders, spine).with_columns(pl.col("n") + (pl.col("total") == 7))
+
+    result = checked(batch)
+    assert {(f.feature, f.kind) for f in result.findings} == {("*", "error"), ("n", "value")}
+    assert all(size(finding) == (1, 1) for finding in result.findings)
+    assert judged(result, "total") > 200
+
+
+class Panic(BaseException):
+    """As polars raises where its Rust code panics: no Exception."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Panic("boom"), SystemExit(3), GeneratorExit(), pl.exceptions.PanicException("boom")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_no_exception_is_a_finding_all_the_same(error):
+    def batch(orders, spine):
+        raise error
+
+    finding = a_broken_batch(checked(batch))
+    assert claim(finding) == f"spend: batch raises {type(error).__name__}"
+
+
+def test_sys_exit_in_batch_does_not_end_the_run():
+    finding = a_broken_batch(checked(lambda orders, spine: sys.exit("bye")))
+    assert told(finding).endswith("SystemExit: bye")
+
+
+def test_ctrl_c_in_batch_goes_through():
+    def batch(orders, spine):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checked(batch)
+
+
+def test_batch_that_changes_its_pandas_frame_is_warned_of_and_still_judged():
+    def batch(orders: pd.DataFrame, spine):
+        right = right_batch(
+            pl.from_pandas(orders).with_columns(pl.col("ts").cast(spine["as_of"].dtype)), spine
+        )
+        orders["amount"] = 0
+        return right
+
+    result = checked(batch)
+    assert result.ok
+    assert result.to_dict()["runs"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
+    assert "warning: spend: batch changes its input 'orders' in place" in str(result.report())
+
+
+def test_a_change_of_the_input_is_reported_beside_a_raise():
+    def batch(orders: pd.DataFrame, spine):
+        if (orders["amount"] == 100).any():
+            raise ValueError("a hundred")
+        right = right_batch(
+            pl.from_pandas(orders).with_columns(pl.col("ts").cast(spine["as_of"].dtype)), spine
+        )
+        orders["amount"] = 0
+        return right
+
+    result = checked(batch, histories=64)
+    assert result.to_dict()["runs"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
+
+
+def test_online_is_not_harmed_by_what_batch_does_to_its_frames():
+    def batch(orders: pd.DataFrame, spine: pd.DataFrame):
+        orders["amount"] = -1
+        spine["as_of"] = spine["as_of"].iloc[::-1].to_numpy()
+        return spine.assign(total=0, n=0)
+
+    result = checked(batch)
+    assert not result.ok
+    assert {"value"} <= {finding.kind for finding in result.findings}
+
+
+def test_batch_that_differs_from_run_to_run_is_nondeterministic():
+    calls = iter(range(1_000_000))
+
+    def batch(orders, spine):
+        return right_batch(orders, spine).with_columns(total=pl.col("total") + next(calls))
+
+    result = checked(batch)
+    finding = only(result)
+    assert (finding.feature, finding.kind, finding.side) == ("total", "nondeterministic", "batch")
+    assert claim(finding) == "spend.total: batch answers differently when run twice"
+    assert size(finding) == (0, 1)
+
+
+def test_entities_that_mix_only_in_company_are_told_so():
+    def batch(orders, spine):
+        mixed = pl.col("n").max().over("as_of")
+        return right_batch(orders, spine).with_columns(n=mixed)
+
+    finding = only(checked(batch))
+    assert (finding.feature, finding.kind) == ("n", "value")
+    assert is_within(finding, 2, 3)
+
+
+def test_batch_that_counts_the_company_is_told_so():
+    def batch(orders, spine):
+        crowd = 1 if spine["user_id"].n_unique() > 10 else 0
+        return right_batch(orders, spine).with_columns(n=pl.col("n") + crowd)
+
+    result = checked(batch)
+    finding = only(result)
+    assert (finding.feature, finding.kind, finding.alone) == ("n", "value", False)
+    assert finding.counterexample.spine.height <= 22
+    assert "it shows only where entities share a batch call: they mix" in str(result)
+    assert judged(result, "total") > 500
+
+
+def test_batch_that_raises_only_in_company_is_told_so():
+    def batch(orders, spine):
+        if spine["user_id"].n_unique() > 10:
+            raise ValueError("a crowd")
+        return right_batch(orders, spine)
+
+    result = checked(batch)
+    finding = only(result)
+    assert (finding.kind, finding.side, finding.alone) == ("error", "batch", False)
+    assert finding.counterexample.spine.height <= 22
+    assert judged(result, "total") > 200
+
+
+def test_no_batch_at_all_is_an_error():
+    result = checked(batch=None)
+    finding = only(result)
+    assert (finding.kind, finding.side, finding.counterexample) == ("error", "batch", None)
+    assert told(finding) == (
+        "The view is registered without a batch implementation. Give one with "
+        "FeatureView(batch=...)."
+    )
+
+
+def test_a_tolerance_that_does_not_suit_the_values_is_told():
+    def batch(orders, spine):
+        return right_batch(orders, spine).with_columns(n=pl.lit("x"))
+
+    class Online(RightOnline):
+        def query(self, request):
+            return {**super().query(request), "n": "y"}
+
+    finding = only(checked(batch, Online, features={"total": sk.close(), "n": sk.close()}))
+    assert (finding.feature, finding.kind) == ("n", "error")
+    assert told(finding) == (
+        "'n' is declared close() or vector(), but its values are strings; declare it exact(), "
+        "or close(abs=timedelta(...)) for times."
+    )

@@ -1,0 +1,146 @@
+"""Options and ini keys: what they do, and what a wrong one says."""
+
+import json
+import os
+import re
+
+import pytest
+
+
+def histories(project, *arguments):
+    project.run(*arguments, "--skew-report=out").assert_outcomes(passed=1)
+    (run,) = json.loads((project.path / "out" / "report.json").read_text())["runs"]
+    return run["histories"]
+
+
+def without_seconds(text):
+    return re.sub(r"\d+\.\d+ ?s", "? s", text)
+
+
+def test_help_lists_the_options_and_ini_keys(project):
+    text = project.run("--help").stdout.str()
+    for name in ("--skew-histories", "--skew-seed", "--skew-profile", "--skew-report"):
+        assert name in text
+    for name in ("skew_histories", "skew_profile", "skew_corpus"):
+        assert name in text
+
+
+def test_markers_lists_ours(project):
+    project.run("--markers").stdout.fnmatch_lines(
+        ["@pytest.mark.skew: a parity check of a feature view*"]
+    )
+
+
+def test_fixtures_lists_ours(project):
+    project.run("--fixtures").stdout.fnmatch_lines(["skew -- *"])
+
+
+def test_histories_says_how_many(project):
+    assert histories(project, "--skew-histories=70") == 70
+
+
+def test_the_ini_key_says_how_many_and_the_option_wins(project):
+    project.file("tox.ini", "[pytest]\nskew_histories = 90\n")
+    result = project.pytester.runpytest_inprocess("--skew-report=out", "--skew-seed=1")
+    result.assert_outcomes(passed=1)
+    assert '"histories": 90' in (project.path / "out" / "report.json").read_text()
+    assert histories(project, "--skew-histories=70") == 70
+
+
+def test_an_ini_key_that_is_no_number_is_refused_with_its_name(project):
+    project.file("tox.ini", "[pytest]\nskew_histories = many\n")
+    result = project.pytester.runpytest_inprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *skew_histories*'many'*"])
+
+
+@pytest.mark.parametrize("number", ["0", "-5", "many"])
+def test_a_number_of_histories_below_1_is_refused(project, number):
+    result = project.run(f"--skew-histories={number}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--skew-histories*"])
+
+
+def test_a_profile_that_is_none_is_refused_with_those_there_are(project):
+    result = project.run("--skew-profile=fast")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--skew-profile*'fast'*dev*ci*nightly*"])
+
+
+def test_an_ini_profile_that_is_none_is_refused_without_a_traceback(project):
+    project.file("tox.ini", "[pytest]\nskew_profile = fast\n")
+    result = project.run()
+    assert result.ret != pytest.ExitCode.OK
+    text = result.stdout.str() + result.stderr.str()
+    assert "skew_profile must be one of 'dev', 'ci', 'nightly'; got 'fast'" in text
+    assert "skewtest/session.py" not in text
+
+
+def test_the_report_is_written_as_html_and_json(skewed):
+    result = skewed.run("--skew-report=out")
+    result.stdout.fnmatch_lines(["skewtest: parity report in out/report.html"])
+    document = json.loads((skewed.path / "out" / "report.json").read_text())
+    assert (document["ok"], document["runs"][0]["view"]) == (False, "spend")
+    assert document["runs"][0]["seed"] == 1
+    assert "batch and online disagree" in (skewed.path / "out" / "report.html").read_text()
+
+
+def test_a_report_folder_that_is_a_file_is_told_and_is_not_success(project):
+    project.file("out", "a file")
+    result = project.run("--skew-report=out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = (
+        "skewtest: cannot write the report to out: File exists. Name a folder that can be "
+        "written, with --skew-report=DIR."
+    )
+    assert told in result.outlines
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_report_folder_without_permission_is_told(project):
+    (project.path / "locked").mkdir(mode=0o500)
+    result = project.run("--skew-report=locked/out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["skewtest: cannot write the report to *: Permission denied.*"])
+
+
+def test_an_unwritable_report_is_told_under_xdist_too(project):
+    project.file("out", "a file")
+    result = project.run_apart("-n", "1", "--skew-report=out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["skewtest: cannot write the report to out: File exists.*"])
+
+
+def test_runs_in_ci_say_the_same_apart_from_seconds(skewed, monkeypatch):
+    monkeypatch.setenv("CI", "1")
+    skewed.file("tox.ini", "[pytest]\nskew_histories = 128\nskew_corpus = nowhere\n")
+    texts = []
+    for _ in range(2):
+        result = skewed.pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+        texts.append(without_seconds(result.stdout.str()))
+        for path in (skewed.path / "nowhere").rglob("*.json"):
+            path.unlink()
+    assert "--skew-seed=0" in texts[0]
+    assert texts[0] == texts[1]
+
+
+def test_a_developer_s_run_draws_a_seed_and_tells_it(skewed):
+    result = skewed.pytester.runpytest_inprocess("--skew-histories=128")
+    assert re.search(r"--skew-seed=\d+", result.stdout.str())
+
+
+def test_the_reproduce_line_reproduces(skewed):
+    result = skewed.pytester.runpytest_inprocess("--skew-histories=128", "--skew-seed=7")
+    (line,) = {found.strip() for found in re.findall(r"again +(pytest .*)", result.stdout.str())}
+    assert line == 'pytest test_skew.py -k "test_spend and in_order" --skew-seed=7'
+    for path in skewed.kept:
+        path.unlink()
+    again = skewed.pytester.run("sh", "-c", f"{line} --skew-histories=128 -p no:cacheprovider")
+    again.assert_outcomes(failed=1)
+    one, other = (_report(r.stdout.str()) for r in (result, again))
+    assert one == other
+
+
+def _report(text):
+    text = text[text.index("spend.spend_7d:") : text.index("short test summary")]
+    return without_seconds(text[: text.rindex("\n")])
