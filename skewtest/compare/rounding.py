@@ -19,7 +19,7 @@ PLAIN = 1e-6
 UNSTABLE = 1e-4
 SLACK = 64
 EPS = 2.0**-52
-GRID_BITS = 20
+GRID_BITS = 40
 
 
 def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
@@ -56,7 +56,7 @@ def largest_of(values: Iterable[object]) -> float:
 
 
 def grid_of(largest: float) -> float:
-    """Return a spacing on which sums and sums of squares of the inputs are exact: a power of 2."""
+    """Return a spacing, a power of 2, on which sums of thousands of the inputs are exact."""
     if largest == 0.0:
         return 1.0
     return float(2.0 ** (math.floor(math.log2(largest)) + 1 - GRID_BITS))

@@ -97,7 +97,7 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
         return _finding(view, scenario, suspect, divergence, side=blamed)
     holds = suspect.alone or group in judge(view, [draft])[0]
     if holds and group[1] != "timeout":
-        draft = minimise(view, draft, group, seconds, alone=not suspect.alone)
+        draft = _minimised(view, suspect, seconds)
     trial = run_trial(view, pack_drafts(view, [draft]))
     again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
     shown = _of_group(trial, group) or _of_group(again, group)
@@ -112,6 +112,18 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
     return _finding(
         view, scenario, replace(suspect, draft=draft), divergence, side=side, values=values
     )
+
+
+def _minimised(view: FeatureView, suspect: Suspect, seconds: float) -> Draft:
+    """Return the smallest draft of a suspect that still differs when it is run alone.
+
+    Where candidates that share a batch call have disturbed each other, each gets its own.
+    """
+    if suspect.alone:
+        draft = minimise(view, suspect.draft, suspect.group, seconds)
+        if suspect.group in judge(view, [draft])[0]:
+            return draft
+    return minimise(view, suspect.draft, suspect.group, seconds, alone=True)
 
 
 def _finding(
