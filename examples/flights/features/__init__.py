@@ -1,0 +1,1 @@
+"""Delay features of flights, for training (batch) and for serving (online)."""
