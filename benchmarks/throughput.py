@@ -3,7 +3,7 @@
 Prints, for twenty-event histories:
 - how many a CPU-second carries through generate, deliver, drive and compare, with a trivial batch
   function and a trivial online class;
-- with a real polars batch function and a Python class: the share of the CPU time that is ours,
+- with real polars batch functions and Python classes: the share of the CPU time that is ours,
   against a floor that runs the same user code on the same data in a bare loop;
 - the CPU time of a default check of one view.
 
@@ -12,17 +12,20 @@ Prints, for twenty-event histories:
 
 import argparse
 import functools
+import importlib
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 
 import skewtest as sk
 from skewtest.deliver.operations import Delivered, deliver
 from skewtest.demo.skewed import SpendOnline, orders
-from skewtest.drive.batch import named_frames
+from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
@@ -97,26 +100,42 @@ def floor(view: sk.FeatureView, packs: int) -> float:
     for seed in range(packs):
         pack = build(view, clock, Plan(seed, 0.3, 0.4, {}), LANES, events=EVENTS)
         frames, lanes = named_frames(pack), deliver(view, pack)
-        lazy = frames["orders"].lazy(), frames["spine"].lazy()
-        spent += cpu_of(functools.partial(bare_batch, *lazy))
-        spent += cpu_of(functools.partial(bare_online, lanes))
+        spent += cpu_of(functools.partial(bare_batch, view, frames))
+        spent += cpu_of(functools.partial(bare_online, view, lanes))
     return spent
 
 
-def bare_batch(orders: pl.LazyFrame, spine: pl.LazyFrame) -> None:
+def bare_batch(view: sk.FeatureView, frames: dict[str, pl.DataFrame]) -> None:
     """Call the batch function, and do nothing else."""
-    spend(orders, spine).collect()
+    result = call_by_name(view.batch, frames)
+    if isinstance(result, pl.LazyFrame):
+        result.collect()
 
 
-def bare_online(lanes: list[Delivered]) -> None:
+def bare_online(view: sk.FeatureView, lanes: list[Delivered]) -> None:
     """Feed operations to the online class, and do nothing else."""
     for lane in lanes:
-        online = SpendOnline()
+        online = view.online()
         for row, payload in zip(lane.rows, lane.payloads, strict=True):
             if row < 0:
                 online.update(payload)
             else:
                 online.query(payload)
+
+
+def share_of(view: sk.FeatureView, packs: int) -> float:
+    """Return the share of the CPU time that is not the user's code."""
+    total = cpu_of(functools.partial(whole, view, packs))
+    return 1 - floor(view, packs) / total
+
+
+def flights() -> sk.FeatureView | None:
+    """Return the view of examples/flights, eight features in polars and a class."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "flights"))
+    try:
+        return importlib.import_module("features.views").aircraft
+    except ModuleNotFoundError:
+        return None
 
 
 def main() -> None:
@@ -130,11 +149,14 @@ def main() -> None:
     whole(real, 1)
     rates = [packs * LANES / cpu_of(lambda: whole(trivial, packs)) for _ in range(repeats)]
     print(f"histories of {EVENTS} events a CPU-second: median {statistics.median(rates):,.0f}")
-    shares = []
-    for _ in range(repeats):
-        total = cpu_of(lambda: whole(real, packs))
-        shares.append(1 - floor(real, packs) / total)
-    print(f"our share with polars and a Python class: median {statistics.median(shares):.0%}")
+    views = {"two features (the demo's)": real, "eight features (examples/flights)": flights()}
+    for name, view in views.items():
+        if view is None:
+            print(f"our share, {name}: skipped, needs: pip install --group examples")
+            continue
+        whole(view, 1)
+        shares = [share_of(view, packs) for _ in range(repeats)]
+        print(f"our share, {name}: median {statistics.median(shares):.0%}")
     histories = 128 if tiny else None
     checks = [
         cpu_of(functools.partial(sk.check, real, seed=seed, histories=histories))
