@@ -3,24 +3,29 @@
 What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first check.
 """
 
-import contextlib
 import importlib
 import sys
-import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skewtest.items import (
+    REGISTERED,
+    RESULTS,
+    SkewText,
+    ViewItem,
+    is_view,
+    named_by_a_test,
+    registered_items,
+    run_view,
+    view_items,
+)
+
 SCENARIOS = ("in_order",)
 PROFILES = ("dev", "ci", "nightly")
-PROGRESS_AFTER = 2.0
-"""Seconds of silence before a run shows its progress on a terminal."""
-
-RESULTS = pytest.StashKey[list[Any]]()
 REPORTS = pytest.StashKey[list[dict[str, Any]]]()
-REGISTERED = pytest.StashKey[tuple[str, ...]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,11 +106,11 @@ def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object
 ) -> "list[ViewItem] | None":
     """Collect a module-level view, unless a test function of its module checks it."""
-    if not _is_view(obj) or not isinstance(collector, pytest.Module):
+    if not is_view(obj) or not isinstance(collector, pytest.Module):
         return None
-    if _named_by_a_test(collector.obj, name):
+    if named_by_a_test(collector.obj, name):
         return []
-    return list(_items(collector, obj))
+    return list(view_items(collector, obj))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -115,116 +120,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     First of all hooks, so that -k, -m and --lf see the items that are added here.
     """
     if session.config.args_source is not pytest.Config.ArgsSource.ARGS:
-        items.extend(_registered_items(session, items))
-
-
-class ViewItem(pytest.Item):
-    """One feature view under one scenario."""
-
-    def __init__(self, *, view: Any, scenario: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.view = view
-        self.scenario = scenario
-        self.add_marker(pytest.mark.skew)
-
-    def runtest(self) -> None:
-        """Check the view."""
-        __tracebackhide__ = True
-        run_view(self, self.view, self.scenario).raise_if_skewed()
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Return where the view is, for reports."""
-        return self.path, None, self.name
-
-
-class BrokenViews(pytest.Item):
-    """A registered module that cannot be imported, or that holds no views: always an error."""
-
-    def __init__(self, *, message: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.message = message
-
-    def runtest(self) -> None:
-        """Fail with the reason."""
-        pytest.fail(self.message, pytrace=False)
-
-
-def run_view(item: pytest.Item, view: Any, scenario: str) -> Any:
-    """Check one view for a test item, as the options say; the result is kept for the report."""
-    if not _is_view(view):
-        pytest.fail(f"skew.check takes a FeatureView; got {view!r}", pytrace=False)
-    session = importlib.import_module("skewtest.session")
-    config = item.config
-    settings = session.Settings(
-        histories=config.getoption("skew_histories") or int(config.getini("skew_histories") or 0),
-        seed=_seed(config),
-        profile=_profile(config, session),
-        corpus=config.rootpath / config.getini("skew_corpus"),
-        root=config.rootpath,
-    )
-    progress = Progress(config, item.name)
-    try:
-        result = session.run(
-            view, (scenario,), settings, lambda seed: _again(item, seed), progress.show
-        )
-    finally:
-        progress.clear()
-    item.stash.setdefault(RESULTS, []).append(result)
-    return result
-
-
-class Progress:
-    """A line that is rewritten while a long check runs, on a terminal alone."""
-
-    def __init__(self, config: pytest.Config, name: str) -> None:
-        self._began = time.monotonic()
-        self._name = name
-        self._shown = False
-        self._capture = config.pluginmanager.getplugin("capturemanager")
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        quiet = config.get_verbosity() < 0 or reporter is None or hasattr(config, "workerinput")
-        self._writer = None if quiet or not reporter.isatty else reporter._tw
-
-    def show(self, done: int, planned: int) -> None:
-        """Show how far the check is."""
-        if self._writer is None or time.monotonic() - self._began < PROGRESS_AFTER:
-            return
-        self._shown = True
-        self._write(f"\r{self._name}: {done:,} of {planned:,} histories ")
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self._shown:
-            self._write("\r" + " " * 78 + "\r")
-
-    def _write(self, text: str) -> None:
-        quiet = contextlib.nullcontext()
-        capture = self._capture.global_and_fixture_disabled() if self._capture else quiet
-        with capture:
-            self._writer.write(text, flush=True)  # type: ignore[union-attr] # written to if there
-
-
-class Crash:
-    """What pytest's short summary and JUnit show of a failure: its first line."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-
-class SkewText:
-    """The report of a failed check, in place of a traceback."""
-
-    def __init__(self, result: Any, *, colour: bool) -> None:
-        self._plain: str = result.report()
-        self._shown = result.report(colour=True) if colour else self._plain
-        self.reprcrash = Crash(self._plain.split("   ")[0].split("\n")[0])
-
-    def toterminal(self, writer: Any) -> None:
-        """Write the report; pytest calls it."""
-        writer.line(self._shown)
-
-    def __str__(self) -> str:
-        return self._plain
+        items.extend(registered_items(session, items))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -308,82 +204,6 @@ def _registered_views(project: Path) -> tuple[str, ...]:
     return tuple(views)
 
 
-def _registered_items(session: pytest.Session, items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Return items for the views of the registered modules that no test module has collected."""
-    known = {id(item.view) for item in items if isinstance(item, ViewItem)}
-    for module_name in session.config.stash[REGISTERED]:
-        loaded = _imported(module_name, session.config.rootpath)
-        if isinstance(loaded, str):
-            parent = _RegisteredModule.from_parent(session, name=module_name, nodeid=module_name)
-            yield BrokenViews.from_parent(parent, name="import", message=loaded)
-            continue
-        views = {name: obj for name, obj in vars(loaded).items() if _is_view(obj)}
-        if not views:
-            message = f"[tool.skewtest] views: the module {module_name!r} holds no FeatureView"
-            parent = _RegisteredModule.from_parent(session, name=module_name, nodeid=module_name)
-            yield BrokenViews.from_parent(parent, name="views", message=message)
-        parent = _RegisteredModule.from_parent(
-            session, name=module_name, nodeid=module_name, path=Path(loaded.__file__ or ".")
-        )
-        for view in views.values():
-            if id(view) not in known:
-                known.add(id(view))
-                yield from _items(parent, view)
-
-
-class _RegisteredModule(pytest.Collector):
-    """A module of registered views; its items are made by `_registered_items`."""
-
-    def collect(self) -> Iterable[pytest.Item]:
-        return ()
-
-
-def _imported(name: str, root: Path) -> Any:
-    """Return a module, or its own traceback as text."""
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    try:
-        return importlib.import_module(name)
-    except (KeyboardInterrupt, pytest.exit.Exception):
-        raise
-    except BaseException as error:
-        words = importlib.import_module("skewtest.report.words")
-        told = words.import_traceback(error)
-        return f"[tool.skewtest] views: {name!r} cannot be imported\n\n{told}"
-
-
-def _items(parent: pytest.Collector, view: Any) -> Iterator[ViewItem]:
-    for scenario in view.delivery.scenarios:
-        name = f"{view.name}[{scenario}]"
-        # A name with brackets does not survive pytest's own way to a node id.
-        nodeid = f"{parent.nodeid}::{name}"
-        yield ViewItem.from_parent(parent, name=name, nodeid=nodeid, view=view, scenario=scenario)
-
-
-def _is_view(obj: object) -> bool:
-    """Return whether an object is a FeatureView, without loading the module that defines it."""
-    home = sys.modules.get("skewtest.declare.view")
-    return home is not None and isinstance(obj, home.FeatureView)
-
-
-def _named_by_a_test(module: Any, name: str) -> bool:
-    """Return whether a test function with the fixture `skew` names the view: then it is its."""
-    classes = (c for n, c in vars(module).items() if n.startswith("Test") and isinstance(c, type))
-    for scope in (module, *classes):
-        for test_name, obj in vars(scope).items():
-            code = getattr(obj, "__code__", None)
-            if code is None or not test_name.startswith("test"):
-                continue
-            if "skew" in code.co_varnames[: code.co_argcount] and name in _names(code):
-                return True
-    return False
-
-
-def _names(code: Any) -> set[str]:
-    inner = (const for const in code.co_consts if hasattr(const, "co_names"))
-    return set(code.co_names).union(*map(_names, inner))
-
-
 def _check_ini(config: pytest.Config) -> None:
     histories, profile = config.getini("skew_histories"), config.getini("skew_profile")
     if histories and not (histories.isdigit() and int(histories)):
@@ -391,28 +211,6 @@ def _check_ini(config: pytest.Config) -> None:
     if profile and profile not in PROFILES:
         known = ", ".join(map(repr, PROFILES))
         raise pytest.UsageError(f"skew_profile must be one of {known}; got {profile!r}")
-
-
-def _seed(config: pytest.Config) -> int | None:
-    given = config.getoption("skew_seed")
-    if given is not None:
-        return int(given)
-    hypothesis_seed = config.getoption("hypothesis_seed", None)
-    return int(hypothesis_seed) if str(hypothesis_seed or "").isdigit() else None
-
-
-def _profile(config: pytest.Config, session: Any) -> str:
-    named = config.getoption("skew_profile") or config.getini("skew_profile")
-    return str(named or session.default_profile())
-
-
-def _again(item: pytest.Item, seed: int) -> str:
-    """Return the command that runs an item again."""
-    path = item.nodeid.split("::")[0]
-    words = [item.name.split("[")[0], *item.name.partition("[")[2].rstrip("]").split("-")]
-    chosen = " and ".join(word for word in words if word)
-    where = f"{path} " if path.endswith(".py") else ""
-    return f'pytest {where}-k "{chosen}" --skew-seed={seed}'
 
 
 def _natural(text: str) -> int:

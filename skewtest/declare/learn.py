@@ -91,7 +91,9 @@ def learn(
             "drop or fix them first: an event without a time cannot be ordered"
         )
     learned = {
-        name: _key(place, name, dtype) if name in keys else _column(log, place, name, dtype, rows)
+        name: _key(log, place, name, dtype)
+        if name in keys
+        else _column(log, place, name, dtype, rows)
         for name, dtype in schema.items()
         if name != time and name not in given
     }
@@ -133,11 +135,13 @@ def pandera_columns(schema: Any, place: str, time: str, keys: Sequence[str]) -> 
     }
 
 
-def _key(place: str, name: str, dtype: pl.DataType) -> Key:
+def _key(log: pl.LazyFrame, place: str, name: str, dtype: pl.DataType) -> Key:
+    nullable = log.select(pl.col(name).null_count()).collect().item() > 0
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
-        return Key(type="string")
+        return Key(type="string", nullable=nullable)
     if dtype.is_integer():
-        return Key(type="int" if dtype in (pl.Int64, pl.UInt64) else "int32")
+        kind = "int" if dtype in (pl.Int64, pl.UInt64) else "int32"
+        return Key(type=kind, nullable=nullable)
     raise DeclarationError(f"{place}: key {name!r} must be a string or an integer; got {dtype}")
 
 

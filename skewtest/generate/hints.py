@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from skewtest.declare.view import FeatureView
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
@@ -35,11 +36,13 @@ class Hints:
         texts: short strings.
         lengths: lengths of time in microseconds: timedeltas, "7d", and whole numbers as days,
             hours and minutes.
+        zones: IANA time zones.
     """
 
     numbers: tuple[float, ...] = ()
     texts: tuple[str, ...] = ()
     lengths: tuple[int, ...] = ()
+    zones: tuple[str, ...] = ()
 
 
 def hints_of(view: FeatureView) -> Hints:
@@ -63,7 +66,12 @@ def hints_of(view: FeatureView) -> Hints:
     for number in numbers:
         if 1 <= number <= LONGEST_DAYS and number == int(number):
             lengths |= {int(number) * unit for unit in (DAY_US, HOUR_US, 60 * SECOND_US)}
-    return Hints(tuple(numbers[:MOST]), tuple(texts[:MOST]), tuple(sorted(lengths - {0})[:MOST]))
+    return Hints(
+        numbers=tuple(numbers[:MOST]),
+        texts=tuple(texts[:MOST]),
+        lengths=tuple(sorted(lengths - {0})[:MOST]),
+        zones=tuple(text for text in texts if "/" in text and text in available_timezones()),
+    )
 
 
 def _constants(thing: object, seen: set[int]) -> Iterator[Any]:
@@ -105,6 +113,8 @@ def _part(part: object, seen: set[int]) -> Iterator[Any]:
     """Yield what an attribute, a global or a constant adds."""
     if isinstance(part, int | float | str | timedelta):
         yield part
+    elif isinstance(part, ZoneInfo):
+        yield part.key
     elif isinstance(part, tuple | frozenset | list | set):
         for inner in list(part)[:MOST]:
             yield from _part(inner, seen)

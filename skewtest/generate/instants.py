@@ -23,6 +23,7 @@ NOTABLE_DAYS = tuple(
     for day in (
         *("2024-03-01", "2024-02-29", "2024-03-10", "2024-03-11", "2024-11-03", "2024-11-04"),
         *("2024-03-31", "2024-10-27", "2024-01-01", "2023-12-31", "2024-07-01", "2023-03-01"),
+        *("2024-04-01", "2024-10-28", "2023-03-26", "2023-11-05"),
         *("2024-05-31", "2024-06-30", "2025-01-01", "2020-02-29", "2022-08-15"),
     )
 )
@@ -38,8 +39,9 @@ class Clock:
 
     Attributes:
         windows: declared windows, in microseconds; usual ones where none is declared.
-        zones: whose midnights count; the declared zone first.
-        changes: instants at which the declared zone changes its offset.
+        zones: whose midnights count; the declared zone first, then those mentioned.
+        changes: instants at which the first zone changes its offset, if one is declared or
+            mentioned.
         first: the earliest instant to generate, or None.
         last: the latest instant to generate, or None.
         tick: the smallest step.
@@ -65,12 +67,12 @@ class Clock:
         starts = [instant(s.start) for s in sources if s.start is not None]
         ends = [instant(s.end) for s in sources if s.end is not None]
         gaps = sorted({micros(gap) for s in sources for gap in s.rhythm.gaps})
-        declared = view.zone or (view.time.zone if view.time.zone not in (None, "UTC") else None)
-        zones = (declared,) if declared else ()
+        given = (view.zone, view.time.zone, *hints.zones)
+        zones = tuple(dict.fromkeys(zone for zone in given if zone and zone != "UTC"))
         span = (instant_of_day(NOTABLE_DAYS[0]) - 2 * 366 * DAY_US, 3 * 366 * DAY_US)
         low = max(starts) if starts else span[0]
         high = min(ends) if ends else span[0] + span[1]
-        changes = shift_changes(declared, low, high) if declared else []
+        changes = shift_changes(zones[0], low, high) if zones else []
         return cls(
             windows=np.array([micros(w) for w in view.windows or USUAL_WINDOWS], dtype=np.int64),
             guesses=np.array(hints.lengths, dtype=np.int64),

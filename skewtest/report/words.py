@@ -173,7 +173,8 @@ def user_traceback(failure: Failure) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if OUR_CODE not in Path(frame.filename).parents and "asyncio" not in frame.filename
+        if OUR_CODE not in Path(frame.filename).parents
+        and not {"asyncio", "narwhals"} & set(Path(frame.filename).parts)
     ]
     lines = traceback.format_list(frames) + traceback.format_exception_only(error)
     where = ""

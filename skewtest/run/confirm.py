@@ -183,7 +183,13 @@ def _of_group(trial: Trial, group: Group) -> Divergence | None:
 
 
 def _nondeterministic(first: Trial, second: Trial) -> str | None:
-    """Return the side whose own answers differ between two runs on one history."""
+    """Return the side whose own answers differ between two runs on one history.
+
+    A run that met its time limit says nothing: the machine may have been busy.
+    """
+    for answers in (first.batch, first.online, second.batch, second.online):
+        if any(failure.code == "timeout" for failure in answers.failures.values()):
+            return None
     for side, one, other in (
         ("batch", first.batch, second.batch),
         ("online", first.online, second.online),

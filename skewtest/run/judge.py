@@ -56,7 +56,7 @@ def _chunks(drafts: Sequence[Draft], indices: Sequence[int]) -> list[list[int]]:
     chunks: list[list[int]] = []
     weight = EVENTS_A_CALL
     for index in indices:
-        size = len(drafts[index].events) + 1
+        size = len(drafts[index].events) + len(drafts[index].spine) + 1
         if weight + size > EVENTS_A_CALL:
             chunks.append([])
             weight = 0

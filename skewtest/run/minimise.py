@@ -25,9 +25,11 @@ from skewtest.declare.view import FeatureView
 from skewtest.generate.keys import PLAIN
 from skewtest.run.draft import Ask, Draft, Event, Slot
 from skewtest.run.judge import Group, judge
-from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
+from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
+NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
+"""Plain distances of events from `as_of` and each other, as far as they are no window."""
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
 PASSES = 3
 MOST_DAYS = 10
@@ -99,9 +101,10 @@ class Minimiser:
         waiting = [edits for edits in proposals if edits]
         if not waiting:
             return
-        waiting = _spread(waiting, max(FEWEST, EVENTS_A_ROUND // (len(base.events) + 1)))
+        size = len(base.events) + len(base.spine) + 1
+        waiting = _spread(waiting, max(FEWEST, EVENTS_A_ROUND // size))
         everything = applied(base, _joined(waiting))
-        if len(base.events) > FEWEST and self._first(everything):
+        if size > FEWEST and self._first(everything):
             return
         alone = [applied(base, edits) for edits in waiting]
         at_once, *single = self._holding([everything, *alone])
@@ -152,13 +155,20 @@ class Minimiser:
         """Move the history to a plain date, then events to whole days and hours before `as_of`."""
         as_of = max(ask.at for ask in self.draft.spine)
         plain = (PLAIN_AS_OF, as_of - as_of % DAY_US, as_of - as_of % HOUR_US)
-        self._first(*(_shifted(self.draft, to - as_of) for to in plain if to != as_of))
+        allowed = [to for to in plain if to != as_of and self._is_in_span(to)]
+        self._first(*(_shifted(self.draft, to - as_of) for to in allowed))
         as_of = max(ask.at for ask in self.draft.spine)
-        self._first(_a_day_apart(self.draft, as_of))
-        self._settle(_near(self.draft, as_of))
+        self._first(*(_apart(self.view, self.draft, as_of, unit) for unit in NEAR))
+        self._settle(_near(self.view, self.draft, as_of, DAY_US))
         for level in LEVELS:
             for side in (0, level - 1):
                 self._settle(_rounded(self.draft, as_of, level, side))
+
+    def _is_in_span(self, at: int) -> bool:
+        """Return whether a moment lies where the sources say that their events do."""
+        starts = [instant(s.start) for s in self.view.sources.values() if s.start is not None]
+        ends = [instant(s.end) for s in self.view.sources.values() if s.end is not None]
+        return all(at >= start for start in starts) and all(at <= end for end in ends)
 
     def _plain_values(self) -> None:
         """Set values to the plainest of their kind: whole columns first, then cell by cell."""
@@ -273,22 +283,30 @@ def _shifted(draft: Draft, by: int) -> Draft:
     )
 
 
-def _a_day_apart(draft: Draft, as_of: int) -> Draft | None:
-    """Return a short draft with its events on the days before `as_of`, one a day."""
+def _apart(view: FeatureView, draft: Draft, as_of: int, unit: int) -> Draft | None:
+    """Return a short draft with its events before `as_of`, one `unit` after the other."""
     count = len(draft.events)
-    if count > MOST_DAYS:
+    if count > MOST_DAYS or _is_edge(view, unit, count):
         return None
-    events = (e._replace(at=as_of - (count - i) * DAY_US) for i, e in enumerate(draft.events))
+    events = (e._replace(at=as_of - (count - i) * unit) for i, e in enumerate(draft.events))
     return replace(draft, events=tuple(events))
 
 
-def _near(draft: Draft, as_of: int) -> list[Edits]:
-    """Return edits that put each event one day before `as_of`."""
+def _near(view: FeatureView, draft: Draft, as_of: int, unit: int) -> list[Edits]:
+    """Return edits that put each event one `unit` before `as_of`."""
+    if _is_edge(view, unit, 1):
+        return []
     return [
-        (Edit("event.at", index, value=as_of - DAY_US),)
+        (Edit("event.at", index, value=as_of - unit),)
         for index, event in enumerate(draft.events)
-        if event.at < as_of - DAY_US
+        if event.at < as_of - unit
     ]
+
+
+def _is_edge(view: FeatureView, unit: int, count: int) -> bool:
+    """Return whether one of the first `count` multiples of a unit is a declared window."""
+    windows = {micros(window) for window in view.windows}
+    return any(step * unit in windows for step in range(1, count + 1))
 
 
 def _rounded(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
