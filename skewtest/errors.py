@@ -33,7 +33,8 @@ class SkewError(AssertionError):
 
 def nearest(wrong: str, valid: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the valid spelling nearest to `wrong`, or `""`."""
-    close = difflib.get_close_matches(wrong, list(valid), n=1)
+    names = list(valid)
+    close = [] if wrong in names else difflib.get_close_matches(wrong, names, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -186,14 +186,14 @@ def is_view(obj: object) -> bool:
 
 
 def named_by_a_test(module: Any, name: str) -> bool:
-    """Return whether a test function of the module names the view: then it is that test's."""
+    """Return whether a test function with the fixture `skew` names the view: then it is its."""
     classes = (c for n, c in vars(module).items() if n.startswith("Test") and isinstance(c, type))
     for scope in (module, *classes):
         for test_name, obj in vars(scope).items():
             code = getattr(obj, "__code__", None)
             if code is None or not test_name.startswith("test"):
                 continue
-            if name in _names(code):
+            if "skew" in code.co_varnames[: code.co_argcount] and name in _names(code):
                 return True
     return False
 

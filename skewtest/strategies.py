@@ -184,7 +184,7 @@ def _(kind: Floats) -> st.SearchStrategy[Any]:
     whole = st.integers(int(np.ceil(kind.min)), int(np.floor(kind.max))).map(float)
     ends = st.sampled_from([kind.min, kind.max])
     options = [st.integers(low, high).map(lambda n: n * spacing), ends] if low <= high else [ends]
-    if np.ceil(kind.min) <= np.floor(kind.max):
+    if kind.step is None and np.ceil(kind.min) <= np.floor(kind.max):
         options.insert(0, whole)
     odd = [(kind.nan, float("nan")), (kind.inf, float("inf")), (kind.negative_zero, -0.0)]
     options += [st.just(value) for declared, value in odd if declared]

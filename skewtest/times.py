@@ -18,6 +18,7 @@ import polars as pl
 from skewtest.errors import DeclarationError
 
 Unit: TypeAlias = Literal["ms", "us", "ns"]
+UNITS = ("ms", "us", "ns")
 AsOf: TypeAlias = Literal["exclusive", "inclusive"]
 
 MICROSECOND = timedelta(microseconds=1)

@@ -5,13 +5,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from skewtest.compare.values import Kind, ToleranceError, difference, nothing_of
-from skewtest.declare.tolerance import Vector
+from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import MISSING, Answers, Failure
-
-_SIMPLE = frozenset([int, float, str, bool])
-"""Types whose equal values agree under every tolerance but a vector's; the quick way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,17 +75,11 @@ def compare(
     tallies = {}
     for name, tolerance in view.features.items():
         mismatch = both_null = batch_only = online_only = match = 0
-        is_vector = isinstance(tolerance, Vector)
         pairs = zip(batch.values[name], online.values[name], strict=True)
         for row, (left, right) in enumerate(pairs):
             if row in failed:
                 continue
-            if (
-                left == right
-                and type(left) in _SIMPLE
-                and type(left) is type(right)
-                and not is_vector
-            ):
+            if type(left) is type(right) and left == right and is_simple(left, tolerance):
                 match += 1
                 continue
             try:

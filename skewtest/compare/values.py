@@ -3,8 +3,9 @@
 import math
 import struct
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -55,8 +56,8 @@ def difference(
     """
     if batch is online:
         return None
-    if type(batch) is type(online) and batch == online and type(batch) in _UNSTRUCTURED:
-        return None if tolerance.__class__ is not Vector else _vectors(batch, online, tolerance)
+    if type(batch) is type(online) and batch == online and is_simple(batch, tolerance):
+        return None
     left, right = nothing_of(batch), nothing_of(online)
     if left is not None or right is not None:
         return _nothings(left, right, equal)
@@ -65,7 +66,11 @@ def difference(
     return _present(batch, online, tolerance, equal)
 
 
-_UNSTRUCTURED = frozenset([int, bool, float, str])
+def is_simple(value: object, tolerance: Tolerance) -> bool:
+    """Return whether two equal values of this type agree without a closer look."""
+    if isinstance(tolerance, Exact):
+        return type(value) in (int, float, str, bool)
+    return isinstance(tolerance, Close) and type(value) in (int, float, bool)
 
 
 def _nothings(left: str | None, right: str | None, equal: frozenset[str]) -> Kind | None:
@@ -139,34 +144,38 @@ def _numbers(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
     # Python compares int with float exactly, also beyond 2**53.
     if batch == online:
         return None
-    if not isinstance(tolerance, Close):
+    if not isinstance(tolerance, Close) or not (_is_finite(batch) and _is_finite(online)):
         return "value"
-    if (
-        isinstance(batch, float)
-        and isinstance(online, float)
-        and not (math.isfinite(batch) and math.isfinite(online))
-    ):
-        return "value"
-    absolute = tolerance.abs
-    if isinstance(absolute, timedelta):
+    if isinstance(tolerance.abs, timedelta):
         raise ToleranceError("number with a timedelta")
-    gap = abs(_exact(batch) - _exact(online)) if _wide(batch, online) else abs(batch - online)
-    if gap <= absolute + tolerance.rel * max(abs(batch), abs(online)):
-        return None
-    if tolerance.ulps is not None and ulps_between(float(batch), float(online)) <= tolerance.ulps:
+    if all(type(value) is float for value in (batch, online)):
+        gap, larger = abs(batch - online), max(abs(batch), abs(online))
+        agree = gap <= tolerance.abs + tolerance.rel * larger
+    else:
+        # Decimals and big ints are compared exactly: float() would round them, or overflow.
+        left, right = Fraction(batch), Fraction(online)
+        allowed = Fraction(tolerance.abs) + Fraction(tolerance.rel) * max(abs(left), abs(right))
+        agree = abs(left - right) <= allowed
+    if agree or (tolerance.ulps is not None and _within_ulps(batch, online, tolerance.ulps)):
         return None
     return "value"
 
 
-def _wide(batch: object, online: object) -> bool:
-    return isinstance(batch, Decimal) or isinstance(online, Decimal)
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value.is_finite() if isinstance(value, Decimal) else True
 
 
-def _exact(value: Any) -> float:
-    return float(value)
+def _within_ulps(batch: Any, online: Any, ulps: int) -> bool:
+    try:
+        return ulps_between(float(batch), float(online)) <= ulps
+    except OverflowError:
+        return False
 
 
 def _times(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
+    batch, online = _in_utc(batch), _in_utc(online)
     if batch == online:
         return None
     if isinstance(tolerance, Close):
@@ -177,6 +186,12 @@ def _times(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
         if abs(batch - online) <= tolerance.abs:
             return None
     return "value"
+
+
+def _in_utc(value: Any) -> Any:
+    """Return an aware datetime in UTC: two of one zone would be compared by their wall clocks."""
+    aware = isinstance(value, datetime) and value.tzinfo is not None
+    return value.astimezone(UTC) if aware else value
 
 
 def _lists(
@@ -207,9 +222,19 @@ def _vectors(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
         raise ToleranceError(family(batch if not isinstance(batch, list) else online))
     if len(batch) != len(online):
         return "value"
+    if batch == online:
+        return None
+    for value in (*batch, *online):
+        if nothing_of(value) is None and family(value) not in ("int", "float", "decimal"):
+            raise ToleranceError(family(value))
     if any(nothing_of(x) for x in (*batch, *online)):
-        return None if _lists(batch, online, Exact(), frozenset()) is None else "null"
-    return None if cosine_distance(batch, online) <= tolerance.cosine else "value"
+        return _lists(batch, online, Exact(), frozenset())
+    if not all(_is_finite(x) for x in (*batch, *online)):
+        return "value"
+    try:
+        return None if cosine_distance(batch, online) <= tolerance.cosine else "value"
+    except OverflowError:
+        raise ToleranceError("int beyond float64") from None
 
 
 def cosine_distance(left: list[float], right: list[float]) -> float:
@@ -218,12 +243,19 @@ def cosine_distance(left: list[float], right: list[float]) -> float:
     Computed as half the squared distance of the unit vectors, which keeps small angles exact:
     1 - cos(a) = |u - v|**2 / 2.
     """
-    a, b = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    a, b = _scaled(left), _scaled(right)
     sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     if 0.0 in sizes:
         return 0.0 if sizes[0] == sizes[1] else 1.0
     gap = a / sizes[0] - b / sizes[1]
     return float(gap @ gap) / 2
+
+
+def _scaled(vector: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a vector with its largest element at 1: squares neither overflow nor vanish."""
+    values = np.asarray(vector, dtype=np.float64)
+    largest = float(np.max(np.abs(values), initial=0.0))
+    return values / largest if largest else values
 
 
 def ulps_between(left: float, right: float) -> int:
@@ -244,8 +276,8 @@ def magnitude(batch: Any, online: Any) -> Any:
     """Return `|batch - online|`: a number, a timedelta, or None where there is none."""
     families = {family(batch), family(online)}
     if families <= {"int", "float", "decimal"}:
-        if _wide(batch, online):
-            return abs(_exact(batch) - _exact(online))
+        if isinstance(batch, Decimal) or isinstance(online, Decimal):
+            return float(abs(Fraction(batch) - Fraction(online)))
         gap = abs(batch - online)
         return None if gap != gap else gap
     if families in ({"datetime"}, {"date"}, {"duration"}):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import TimeType
+from skewtest.times import UNITS, TimeType, checked_zone
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -214,11 +214,7 @@ def floats(
         DeclarationError: a bound is not finite, `min > max`, or `step` is not above 0.
     """
     for name, bound in (("min", min), ("max", max)):
-        if (
-            isinstance(bound, bool)
-            or not isinstance(bound, int | float)
-            or not math.isfinite(bound)
-        ):
+        if not _is_finite(bound):
             raise DeclarationError(f"floats({name}=...) must be a finite number; got {bound!r}")
     _ordered("floats", min, max)
     if step is not None and not (isinstance(step, int | float) and step > 0):
@@ -313,6 +309,9 @@ def timestamps(
     Raises:
         DeclarationError: a bound is no datetime, or naive where the column is aware.
     """
+    if unit not in UNITS:
+        raise DeclarationError(f"timestamps(unit=...) must be one of {listed(UNITS)}; got {unit!r}")
+    zone = checked_zone("timestamps(zone=...)", zone)
     for name, bound in (("min", min), ("max", max)):
         if bound is not None:
             checked_moment(f"timestamps({name}=...)", bound, zone)
@@ -420,6 +419,15 @@ def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
 
     collect()
     return drawn
+
+
+def _is_finite(bound: object) -> bool:
+    if isinstance(bound, bool) or not isinstance(bound, int | float):
+        return False
+    try:
+        return math.isfinite(bound)
+    except OverflowError:  # an int that no float64 holds
+        return False
 
 
 def _ordered(kind: str, low: Any, high: Any) -> None:

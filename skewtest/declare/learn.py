@@ -115,8 +115,10 @@ def learn(
     }
 
 
-def pandera_columns(schema: Any, place: str, time: str, keys: Sequence[str]) -> dict[str, Column]:
-    """Return the columns that a pandera DataFrameSchema declares."""
+def pandera_columns(
+    schema: Any, place: str, time: str, keys: Sequence[str], given: Mapping[str, object]
+) -> dict[str, Column]:
+    """Return the columns that a pandera DataFrameSchema declares, but for those that are given."""
     described = getattr(schema, "columns", None)
     if not isinstance(described, Mapping):
         raise DeclarationError(
@@ -131,7 +133,7 @@ def pandera_columns(schema: Any, place: str, time: str, keys: Sequence[str]) -> 
     return {
         name: _pandera_column(place, name, column, is_key=name in keys)
         for name, column in described.items()
-        if name != time
+        if name != time and name not in given
     }
 
 
@@ -168,7 +170,10 @@ def _column(log: pl.LazyFrame, place: str, name: str, dtype: pl.DataType, rows: 
         )
     if isinstance(dtype, pl.List | pl.Array) and dtype.inner in (pl.Float64, pl.Float32):
         size = log.select(pl.col(name).cast(pl.List(pl.Float64)).list.len().max()).collect().item()
-        return Vectors(size=size or 1, element=floats(-1, 1), nullable=nullable)
+        elements = log.select(pl.col(name).cast(pl.List(pl.Float64)).explode())
+        low, high = _extent(elements.filter(pl.col(name).is_finite()), name)
+        element = floats(-1, 1) if low is None else floats(low, high)
+        return Vectors(size=size or 1, element=element, nullable=nullable)
     if isinstance(dtype, pl.Struct):
         inner = log.select(pl.col(name).struct.unnest())
         fields = {f.name: _column(inner, place, f.name, f.dtype, rows) for f in dtype.fields}  # type: ignore[arg-type]

@@ -12,9 +12,7 @@ import polars as pl
 from skewtest.declare.columns import Column, Key, Timestamps, as_column, checked_moment
 from skewtest.declare.learn import Rhythm, learn, pandera_columns
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import TimeType, Unit, checked_zone
-
-UNITS = ("ms", "us", "ns")
+from skewtest.times import UNITS, TimeType, Unit, checked_zone
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -189,7 +187,7 @@ class Source:
         Raises:
             DeclarationError: a column has a type that cannot be generated.
         """
-        declared = pandera_columns(schema, f"Source({name!r})", time, keys)
+        declared = pandera_columns(schema, f"Source({name!r})", time, keys, columns or {})
         return cls(
             name, time=time, columns={**declared, **(columns or {})}, arrival=arrival, zone=zone
         )

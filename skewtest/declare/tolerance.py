@@ -71,7 +71,7 @@ def close(
         )
     if ulps is not None and (isinstance(ulps, bool) or not isinstance(ulps, int) or ulps < 0):
         raise DeclarationError(f"close(ulps=...) must be an int of at least 0; got {ulps!r}")
-    return Close(rel=rel or 0.0, abs=abs or 0.0, ulps=ulps, explicit=True)
+    return Close(rel=rel or 0.0, abs=0.0 if abs is None else abs, ulps=ulps, explicit=True)
 
 
 def exact(*, dtype: bool = False) -> Exact:

@@ -297,6 +297,6 @@ def _checked_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
 
 
 def _checked_timeout(place: str, timeout: float) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise DeclarationError(f"{place}: timeout must be seconds above 0; got {timeout!r}")
     return float(timeout)

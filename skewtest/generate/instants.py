@@ -91,7 +91,10 @@ class Clock:
             instants = np.maximum(instants, self.first)
         if self.last is not None:
             instants = np.minimum(instants, self.last)
-        return instants - instants % self.tick
+        floored = instants - instants % self.tick
+        if self.first is None:
+            return floored
+        return np.where(floored < self.first, floored + self.tick, floored)
 
 
 def instant_of_day(day: int) -> int:

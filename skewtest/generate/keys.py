@@ -62,10 +62,11 @@ def collisions(column: Key) -> tuple[tuple[int, int], ...]:
 
 
 def _parse_string(value: str) -> tuple[int, int] | None:
-    for slot, pattern in enumerate(_PATTERNS):
+    for slot, (template, pattern) in enumerate(zip(TEMPLATES, _PATTERNS, strict=True)):
         if match := pattern.fullmatch(value):
             found = match.groupdict()
-            if found.get("m"):
-                return int(found["m"]) - 1, slot
-            return int(found["n"] or 0), slot
+            base = int(found["m"]) - 1 if found.get("m") else int(found["n"] or 0)
+            # "a0" and "a01" only look rendered: base 0 is "a", base 1 is "a1".
+            rendered = template.format(n=base or "", m=base + 1)
+            return (base, slot) if rendered == value else None
     return None

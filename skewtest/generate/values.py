@@ -102,13 +102,16 @@ def _(column: Floats, path: str, rows: Rows, plan: Plan, rng: np.random.Generato
 @filled.register
 def _(column: Ints, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     small = np.clip(rng.integers(0, 11, len(rows)), column.min, column.max)
-    edges = EDGE_INTS[(column.min <= EDGE_INTS) & (column.max >= EDGE_INTS)]
-    ends = np.array([column.min, column.max], dtype=np.int64)
-    special = np.concatenate([edges, ends, np.clip([column.min + 1, column.max - 1], *ends)])
+    low, high = column.min, column.max
+    likely = (low, high, min(low + 1, high), max(high - 1, low), *EDGE_INTS.tolist())
+    special = np.array([number for number in likely if low <= number <= high], dtype=np.int64)
     anywhere = rng.integers(column.min, column.max, len(rows), endpoint=True)
     constant = rng.choice(np.concatenate([special, small[:4]]), rows.lanes)[rows.lane]
     edges = rng.choice(special, len(rows))
-    hinted = _hinted(rows, column.min, column.max, 1, small, rng).astype(np.int64)
+    mentioned = [n for n in rows.hints.numbers if type(n) is int and low <= n <= high]
+    beside = [number + step for number in mentioned for step in (0, 0, -1, 1)]
+    inside = np.array([n for n in beside if low <= n <= high] or special, dtype=np.int64)
+    hinted = np.where(rng.random(len(rows)) < 0.7, rng.choice(inside, len(rows)), small)
     regime = _regimes(rows, rng, plan, usual=(0, 1, 4), odd=(2, 3))
     return pl.Series(path, np.choose(regime, [small, anywhere, edges, constant, hinted]))
 
@@ -163,7 +166,11 @@ def _(column: Timestamps, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
         moments = np.maximum(moments, instant(column.min))
     if column.max is not None:
         moments = np.minimum(moments, instant(column.max))
-    return column.time.series(path, moments - moments % column.time.tick)
+    floored = moments - moments % column.time.tick
+    below = np.zeros(len(rows), dtype=bool)
+    if column.min is not None:
+        below = floored < instant(column.min)
+    return column.time.series(path, floored + below * column.time.tick)
 
 
 @filled.register
@@ -223,7 +230,8 @@ def float_values(column: Floats, rows: Rows, plan: Plan, rng: np.random.Generato
         values = np.round(values / column.step) * column.step
         if column.step < 1:
             values = np.round(values, max(0, math.ceil(-math.log10(column.step)) + 3))
-    clipped: FloatArray = np.clip(values, low, high)
+    # Adding 0.0 makes of -0.0, which rounding leaves, the plain 0.0.
+    clipped: FloatArray = np.clip(values, low, high) + 0.0
     return clipped
 
 

@@ -158,8 +158,9 @@ class Minimiser:
         allowed = [to for to in plain if to != as_of and self._is_in_span(to)]
         self._first(*(_shifted(self.draft, to - as_of) for to in allowed))
         as_of = max(ask.at for ask in self.draft.spine)
-        self._first(*(_apart(self.view, self.draft, as_of, unit) for unit in NEAR))
-        self._settle(_near(self.view, self.draft, as_of, DAY_US))
+        apart = [_apart(self.view, self.draft, as_of, unit) for unit in NEAR]
+        if self.draft not in apart and not self._first(*apart):
+            self._settle(_near(self.view, self.draft, as_of, DAY_US))
         for level in LEVELS:
             for side in (0, level - 1):
                 self._settle(_rounded(self.draft, as_of, level, side))
