@@ -217,7 +217,7 @@ def floats(
         if not _is_finite(bound):
             raise DeclarationError(f"floats({name}=...) must be a finite number; got {bound!r}")
     _ordered("floats", min, max)
-    if step is not None and not (isinstance(step, int | float) and step > 0):
+    if step is not None and not (_is_finite(step) and step > 0):
         raise DeclarationError(f"floats(step=...) must be a number above 0; got {step!r}")
     return Floats(
         min=float(min),

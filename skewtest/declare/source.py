@@ -246,7 +246,8 @@ def _checked_rates(
     place: str, rates: Mapping[str, float], declared: Mapping[str, Column]
 ) -> dict[str, float]:
     for column, rate in rates.items():
-        if column not in declared or not 0 <= rate <= 1:
+        is_share = isinstance(rate, int | float) and 0 <= rate <= 1
+        if column not in declared or not is_share:
             raise DeclarationError(
                 f"{place}: null_rates takes a share of 0 to 1 for a declared column; "
                 f"got {column!r}: {rate!r}." + nearest(column, declared)

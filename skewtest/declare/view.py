@@ -195,7 +195,7 @@ def _checked_sources(place: str, sources: Sequence[Source]) -> Mapping[str, Sour
 def _checked_entity(
     place: str, entity: Sequence[str], sources: Mapping[str, Source]
 ) -> tuple[str, ...]:
-    if isinstance(entity, str) or not entity:
+    if isinstance(entity, str) or not isinstance(entity, Sequence) or not entity:
         raise DeclarationError(
             f"{place}: entity must be a list of at least one column name; got {entity!r}"
         )
@@ -265,7 +265,7 @@ def _checked_features(
 
 
 def _checked_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta, ...]:
-    if isinstance(windows, timedelta):
+    if not isinstance(windows, Sequence) or isinstance(windows, str):
         raise DeclarationError(f"{place}: windows must be a list of timedeltas; got {windows!r}")
     for window in windows:
         if not isinstance(window, timedelta) or window <= timedelta(0):
@@ -289,7 +289,8 @@ def _checked_delivery(place: str, delivery: Delivery | None) -> Delivery:
 
 
 def _checked_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
-    if isinstance(equal, str) or not set(equal) <= set(NOTHINGS) or len(set(equal)) == 1:
+    listed_up = isinstance(equal, Sequence | frozenset) and not isinstance(equal, str)
+    if not listed_up or not set(equal) <= set(NOTHINGS) or len(set(equal)) == 1:
         raise DeclarationError(
             f"{place}: equal must name at least two of {listed(NOTHINGS)}; got {equal!r}"
         )
