@@ -24,7 +24,7 @@ KEY_TYPES: Mapping[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """What every column kind shares. `null_rate` is the share of nulls to generate at most."""
+    """What every column kind shares."""
 
     nullable: bool = False
 
