@@ -197,9 +197,9 @@ def test_online_raises_on_the_third_event():
         spend: online raises RuntimeError <found>
 
           #  ts                   user_id  amount
-          1  2024-03-07 00:00:00  a        1
-          2  2024-03-07 00:00:00  a        1       same time as the event before
-          3  2024-03-07 00:00:00  a        1       same time as the event before
+          1  2024-03-05 00:00:00  a        1
+          2  2024-03-06 00:00:00  a        1
+          3  2024-03-07 00:00:00  a        1
           ?  2024-03-08 00:00:00  a                asked
 
           at operation 3 of 4
