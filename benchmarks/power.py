@@ -79,7 +79,7 @@ def tell(title: str, hunts: Sequence[Hunt]) -> float:
     cpu = statistics.median(hunt.cpu for hunt in found) if found else 0.0
     print(f"{title}: found {share:.1%} of {len(hunts)}, median CPU to detection {cpu * 1e3:.0f} ms")
     missed = sorted({hunt.name for hunt in hunts if hunt.cpu is None})
-    print(f"  missed: {', '.join(missed) or 'none'}")
+    print(f"  missed from some seed: {', '.join(missed) or 'none'}")
     return share
 
 
