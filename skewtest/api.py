@@ -2,14 +2,14 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from hypothesis import settings
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.generate.history import History, history_of
+from skewtest.generate.history import history_of
 from skewtest.result import Result
 from skewtest.run.replay import replay_outcome
 from skewtest.run.search import Budget, search
@@ -18,8 +18,6 @@ HISTORIES_AN_EXAMPLE = 64
 ALONE_SHARE = 32
 """Views whose histories cannot share a batch call run this many times fewer of them."""
 
-Progress = Callable[[int, int], None]
-
 
 def check(
     view: FeatureView,
@@ -27,10 +25,6 @@ def check(
     histories: int | None = None,
     seed: int | None = None,
     scenarios: Sequence[str] | None = None,
-    kept: Sequence[tuple[str, History]] = (),
-    rejected: Sequence[tuple[str, str]] = (),
-    progress: Progress = lambda _done, _planned: None,
-    again: str | None = None,
 ) -> Result:
     """Run both implementations of a view on generated histories. Never raises for skew.
 
@@ -41,22 +35,18 @@ def check(
         seed: reproduces a run. By default 0 in CI and under Hypothesis's `derandomize`, else
             drawn anew and reported.
         scenarios: which of the view's scenarios to run; all by default.
-        kept: counterexamples to run first, by file.
-        rejected: counterexample files that could not be used, with the reason, for the report.
-        progress: called with the histories done and planned.
-        again: the command that runs it again, for the report.
 
     Raises:
         DeclarationError: an argument is wrong.
     """
     if not isinstance(view, FeatureView):
         raise DeclarationError(f"check takes a FeatureView; got {view!r}")
-    wanted = _checked_scenarios(view, scenarios)
-    budget = Budget(_checked_histories(view, histories), default_seed() if seed is None else seed)
-    outcomes = tuple(
-        search(view, scenario, budget, kept, rejected, progress) for scenario in wanted
-    )
-    return Result(view, outcomes, again or f"skewtest.check({view.name}, seed={budget.seed})")
+    wanted = checked_scenarios(view, scenarios)
+    if seed is None:
+        seed = default_seed(fixed=bool(os.environ.get("CI")))
+    budget = Budget(_checked_histories(view, histories), seed)
+    outcomes = tuple(search(view, scenario, budget) for scenario in wanted)
+    return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed})")
 
 
 def replay(
@@ -91,9 +81,9 @@ def replay(
     return Result(view, (replay_outcome(view, history),), f"skewtest.replay({view.name}, events)")
 
 
-def default_seed() -> int:
-    """Return the seed of a run that was given none: fixed in CI, else a fresh one to report."""
-    if os.environ.get("CI") or settings().derandomize:
+def default_seed(*, fixed: bool) -> int:
+    """Return the seed of a run that was given none: 0 where it is to be fixed, else a fresh one."""
+    if fixed or settings().derandomize:
         return 0
     return secrets.randbelow(1_000_000)
 
@@ -112,7 +102,8 @@ def _checked_histories(view: FeatureView, histories: int | None) -> int:
     return histories
 
 
-def _checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
+def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
+    """Return the scenarios of a view to run, all by default; raise DeclarationError for others."""
     known = view.delivery.scenarios
     for name in scenarios or ():
         if name not in known:

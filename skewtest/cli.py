@@ -51,7 +51,7 @@ def demo(
     """
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
     typer.echo(skewed.shown_source())
-    result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo")
+    result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo", option="")
     _show(result)
     _write(report, result)
     raise typer.Exit(PARITY if result.findings else SKEW)
@@ -81,7 +81,7 @@ def check(
     )
     results = []
     for name, view in _views(target):
-        again = f"skewtest check {target.partition(':')[0]}:{name} --seed={{seed}}"
+        again = f"skewtest check {target.partition(':')[0]}:{name}"
         results.append(_checked(view, settings, view.name, again))
         _show(results[-1])
     if report is not None:
@@ -91,7 +91,9 @@ def check(
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
 
 
-def _checked(view: FeatureView, settings: Settings, title: str, again: str) -> Result:
+def _checked(
+    view: FeatureView, settings: Settings, title: str, again: str, option: str = " --seed={}"
+) -> Result:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -107,7 +109,7 @@ def _checked(view: FeatureView, settings: Settings, title: str, again: str) -> R
                 view,
                 None,
                 settings,
-                lambda seed: again.format(seed=seed),
+                lambda seed: again if seed is None else again + option.format(seed),
                 lambda done, planned: bar.update(task, completed=done, total=planned),
             )
         except SkewtestError as error:

@@ -64,7 +64,8 @@ class Finding:
         counterexample: None only where there was nothing to run.
         divergence: the divergence on the counterexample.
         values: what batch and online answered on the diverging row, by feature.
-        side: the side to blame where that is certain: it failed or is nondeterministic.
+        side: the side to blame where that is certain: it failed, returned too many rows, or is
+            nondeterministic.
         alone: False if it shows only where histories share a batch call: entities mix.
         found_at: the number of the history that showed it first, from 1; 0 for a kept one.
         corpus: the file it is kept in.
@@ -118,7 +119,8 @@ class Outcome:
         histories: how many were run, kept ones included.
         planned: how many would be run without findings.
         findings: distinct failures (feature and kind), each minimised.
-        untested: features that were never non-null on either side.
+        untested: features that were never non-null on either side; none where there are findings,
+            because those end a run early.
         tallies: how rows compared, by feature.
         incidents: in how many histories each incident was met.
         mutated: (side, name) of what user code changed although it was not its own.

@@ -216,10 +216,11 @@ def _profile(config: pytest.Config, session: Any) -> str:
     return str(named or session.default_profile())
 
 
-def _again(item: pytest.Item, seed: int) -> str:
+def _again(item: pytest.Item, seed: int | None) -> str:
     """Return the command that runs an item again."""
     path = item.nodeid.split("::")[0]
     words = [item.name.split("[")[0], *item.name.partition("[")[2].rstrip("]").split("-")]
     chosen = " and ".join(word for word in words if word)
     where = f"{path} " if path.endswith(".py") else ""
-    return f'pytest {where}-k "{chosen}" --skew-seed={seed}'
+    option = "" if seed is None else f" --skew-seed={seed}"
+    return f'pytest {where}-k "{chosen}"{option}'

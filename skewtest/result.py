@@ -6,7 +6,7 @@ from typing import Any
 from skewtest.declare.view import FeatureView
 from skewtest.errors import SkewError
 from skewtest.findings import Finding, Outcome
-from skewtest.report.document import document_of
+from skewtest.report.document import document_of, run_of
 from skewtest.report.terminal import report_text
 
 
@@ -60,7 +60,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return document_of(self.outcomes)
+        return document_of([run_of(outcome) for outcome in self.outcomes])
 
     def report(self, *, colour: bool = False, width: int = 80) -> str:
         """Return the report as text for a terminal; "" where all is well."""

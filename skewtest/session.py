@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skewtest.api import Progress, check, default_histories
+from skewtest.api import checked_scenarios, default_histories, default_seed
 from skewtest.corpus import load, save
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
 from skewtest.findings import Finding, Outcome
+from skewtest.report.document import document_of
 from skewtest.report.html import html_page
 from skewtest.result import Result
+from skewtest.run.search import Budget, Progress, nothing_shown, search
 
 PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
 """How many times the default number of histories each profile runs."""
@@ -39,8 +41,8 @@ def run(
     view: FeatureView,
     scenarios: Sequence[str] | None,
     settings: Settings,
-    again: Callable[[int], str],
-    progress: Progress = lambda _done, _planned: None,
+    again: Callable[[int | None], str],
+    progress: Progress = nothing_shown,
 ) -> Result:
     """Check a view as the options say; keep what is found in the corpus.
 
@@ -48,7 +50,7 @@ def run(
         view: the view.
         scenarios: which scenarios; all by default.
         settings: the options.
-        again: makes the command that runs it again, of the seed.
+        again: makes the command that runs it again, of the seed; of None where no seed matters.
         progress: called with the histories done and planned.
     """
     if settings.profile not in PROFILES:
@@ -57,20 +59,24 @@ def run(
         )
     histories = settings.histories or default_histories(view) * PROFILES[settings.profile]
     seed = settings.seed
-    if seed is None and settings.profile == "ci":
-        seed = 0
+    if seed is None:
+        seed = default_seed(fixed=settings.profile == "ci")
     kept, rejected = load(settings.corpus, view) if settings.corpus else ([], [])
-    result = check(
-        view,
-        histories=histories,
-        seed=seed,
-        scenarios=scenarios,
-        kept=[(shown(path, settings.root), history) for path, history in kept],
-        rejected=[(shown(path, settings.root), why) for path, why in rejected],
-        progress=progress,
+    outcomes = tuple(
+        search(
+            view,
+            scenario,
+            Budget(histories, seed),
+            kept=[(shown(path, settings.root), history) for path, history in kept],
+            rejected=[(shown(path, settings.root), why) for path, why in rejected],
+            progress=progress,
+        )
+        for scenario in checked_scenarios(view, scenarios)
     )
-    outcomes = tuple(_kept(outcome, settings) for outcome in result.outcomes)
-    return Result(view, outcomes, again(result.outcomes[0].seed))
+    outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
+    is_kept = all(finding.replayed for outcome in outcomes for finding in outcome.findings)
+    found = any(outcome.findings for outcome in outcomes)
+    return Result(view, outcomes, again(None if found and is_kept else seed))
 
 
 def write_report(folder: Path, runs: Sequence[Mapping[str, Any]], option: str) -> Path:
@@ -84,7 +90,7 @@ def write_report(folder: Path, runs: Sequence[Mapping[str, Any]], option: str) -
     Raises:
         ReportError: the folder cannot be written.
     """
-    document = {"version": 1, "ok": all(run["ok"] for run in runs), "runs": list(runs)}
+    document = document_of(runs)
     page = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
 from skewtest.declare.view import FeatureView
-from skewtest.drive.outcome import MISSING, Answers, Failure
+from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +18,8 @@ class Divergence:
         row: number of the spine row; -1 for a row that nobody asked for.
         feature: its name; "" where all features are concerned.
         kind: how they differ.
-        batch: what batch answered: a plain value, MISSING, or a Failure.
-        online: what online answered, likewise.
+        batch: what batch answered: a plain value, MISSING, a Failure, or an Extra row.
+        online: what online answered, likewise; None beside an Extra row.
     """
 
     row: int
@@ -31,6 +31,8 @@ class Divergence:
     @property
     def group(self) -> tuple[str, Kind, object]:
         """What makes two divergences the same finding: feature, kind, and what failed how."""
+        if isinstance(self.batch, Extra):
+            return self.feature, self.kind, self.batch.asked
         failures = tuple(v.signature for v in (self.batch, self.online) if isinstance(v, Failure))
         return self.feature, self.kind, failures
 
@@ -134,4 +136,4 @@ def _failures(batch: Answers, online: Answers, skipped: AbstractSet[int]) -> lis
 
 
 def _extra(batch: Answers) -> list[Divergence]:
-    return [Divergence(-1, "", "extra row", key, count) for key, count in batch.extra]
+    return [Divergence(-1, "", "extra row", extra, None) for extra in batch.extra]

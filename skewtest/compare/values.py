@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from skewtest.times import MICROSECOND
 Kind = Literal[
     "value", "null", "missing row", "extra row", "dtype", "error", "timeout", "nondeterministic"
 ]
-KINDS: tuple[Kind, ...] = (
-    "value", "null", "missing row", "extra row", "dtype", "error", "timeout", "nondeterministic",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class ToleranceError(TypeError):

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,7 +14,7 @@ import polars as pl
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.frames import Kind, as_kind, changed, columns_of, fingerprint, kind_of
 from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Failure
+from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 from skewtest.drive.values import OddValueError, all_plain, plain
 from skewtest.generate.history import HIDDEN, LANE, Pack
 from skewtest.times import instant, instants_of
@@ -60,7 +61,7 @@ def call_by_name(
     Raises:
         WrongParametersError: a parameter without default names nothing there is.
     """
-    parameters, _ = parameters_of(function)
+    parameters = parameters_of(function)
     arguments: dict[str, Any] = {}
     unknown = []
     for name, parameter in parameters.items():
@@ -155,15 +156,16 @@ def _joined(
     )
     where = {key: row for row, key in enumerate(asked)}
     picked: list[int | None] = [None] * len(asked)
-    extra: dict[RowKey, int] = {}
+    again: Counter[RowKey] = Counter()
     for position, key in enumerate(answered):
         row = where.get(key)
         if row is None or picked[row] is not None:
-            extra[key] = extra.get(key, 0 if row is None else 1) + 1
+            again[key] += 1
         else:
             picked[row] = position
     values, failures = _values(view, columns, picked)
-    return Answers(values, failures, tuple(extra.items()), mutated=mutated, seconds=seconds)
+    extra = tuple(Extra(key, count, key in where) for key, count in again.items())
+    return Answers(values, failures, extra, mutated=mutated, seconds=seconds)
 
 
 def _values(

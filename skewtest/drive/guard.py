@@ -72,13 +72,10 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def parameters_of(function: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], Any]:
-    """Return the named parameters of a function, annotations resolved where they can be.
-
-    The second value is None, or the exception why annotations could not be resolved.
-    """
+def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a function, annotations resolved where they can be."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, TypeError, AttributeError, SyntaxError):
         signature = inspect.signature(function)
-    return dict(signature.parameters), signature.return_annotation
+    return dict(signature.parameters)

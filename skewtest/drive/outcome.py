@@ -55,6 +55,21 @@ NULL_OR_NAN = Nothing("null or NaN")
 """What a numpy-backed pandas float column has where it has no number: it cannot tell which."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A key that batch answered too often.
+
+    Attributes:
+        key: entity values, then `as_of` in microseconds.
+        count: how many rows there are beyond those asked for.
+        asked: whether the spine asks for the key, which one row answers.
+    """
+
+    key: tuple[Any, ...]
+    count: int
+    asked: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """What one side answered for a spine.
@@ -62,7 +77,7 @@ class Answers:
     Attributes:
         values: a list for each feature, in spine order; MISSING where there was no row.
         failures: by spine row, where there is no answer because user code failed.
-        extra: keys of rows nobody asked for, or answered more than once, with how often.
+        extra: keys of rows that nobody asked for, or that were answered more than once.
         skipped: spine rows that were not run, because enough of the pack had failed.
         mutated: what the side changed that was not its own, by name.
         seconds: CPU seconds spent in user code.
@@ -70,7 +85,7 @@ class Answers:
 
     values: Mapping[str, list[Any]]
     failures: Mapping[int, Failure]
-    extra: tuple[tuple[tuple[Any, ...], int], ...] = ()
+    extra: tuple[Extra, ...] = ()
     skipped: frozenset[int] = frozenset()
     mutated: tuple[str, ...] = ()
     seconds: float = 0.0

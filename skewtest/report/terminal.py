@@ -73,7 +73,9 @@ def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
 def _same_example(one: Finding, other: Finding) -> bool:
     if one.counterexample is None or other.counterexample is None:
         return False
-    if one.failures or other.failures or one.divergence.row != other.divergence.row:
+    if one.failures or other.failures or one.kind == "extra row":
+        return False
+    if one.divergence.row != other.divergence.row:
         return False
     left, right = one.counterexample.history, other.counterexample.history
     return (
@@ -183,13 +185,13 @@ def _two_runs(finding: Finding) -> RenderableType:
 
 
 def _extra_text(finding: Finding) -> str:
-    *entity, _ = finding.divergence.batch
-    count = finding.divergence.online
-    key = ", ".join(value_text(value) for value in entity)
-    rows = "row" if count == 1 else "rows"
-    if finding.divergence.online > 1:
-        return f"batch returns {count} {rows} for the entity {key} at one as_of; expected one."
-    return f"batch returns a row for the entity {key} at an as_of that the spine does not ask for."
+    extra = finding.divergence.batch
+    key = ", ".join(value_text(value) for value in extra.key[:-1])
+    if extra.asked:
+        count = extra.count + 1
+        return f"batch returns {count} rows for the entity {key} at one as_of; expected one."
+    rows = "a row" if extra.count == 1 else f"{extra.count} rows"
+    return f"batch returns {rows} for the entity {key} at an as_of that the spine does not ask for."
 
 
 def _facts(finding: Finding, alike: Sequence[Finding], again: str) -> RenderableType:

@@ -76,6 +76,8 @@ def headline(finding: Finding, view: str) -> str:
         side = "batch" if nothing_of(finding.divergence.batch) == "missing" else "online"
         return f"{place}: {side} has no row"
     if finding.kind == "extra row":
+        if finding.divergence.batch.asked:
+            return f"{place}: batch returns a row more than once"
         return f"{place}: batch returns rows that were not asked for"
     if finding.kind == "dtype":
         return f"{place}: batch and online have different types"

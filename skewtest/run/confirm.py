@@ -5,7 +5,7 @@ from typing import Any
 
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
-from skewtest.drive.outcome import Answers, Failure
+from skewtest.drive.outcome import Answers, Extra, Failure
 from skewtest.findings import ALL_FEATURES, Counterexample, Finding
 from skewtest.generate.history import LANE, Pack
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
@@ -106,12 +106,19 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
         divergence = _restless(trial, again, side)
     else:
         divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
-        failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
-        side = failures[0].side if len(failures) == 1 else None
+        side = _blamed(divergence)
     values = answers_at(trial, divergence.row)
     return _finding(
         view, scenario, replace(suspect, draft=draft), divergence, side=side, values=values
     )
+
+
+def _blamed(divergence: Divergence) -> str | None:
+    """Return the side that is wrong for certain: it alone failed, or returned too many rows."""
+    if isinstance(divergence.batch, Extra):
+        return "batch"
+    failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
+    return failures[0].side if len(failures) == 1 else None
 
 
 def _minimised(view: FeatureView, suspect: Suspect, seconds: float) -> Draft:

@@ -51,8 +51,8 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         seconds=Seconds(
             total=time.perf_counter() - began,
             cpu=time.process_time() - cpu,
-            batch=trial.seconds["batch"],
-            online=trial.seconds["online"],
+            batch=trial.batch.seconds,
+            online=trial.online.seconds,
         ),
     )
 

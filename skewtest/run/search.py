@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -19,7 +19,7 @@ from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import LONG, build
 from skewtest.generate.plan import Plan, plans
-from skewtest.run.confirm import Suspect, confirmed, finding_of, suspects_of
+from skewtest.run.confirm import Suspect, confirmed, finding_of, named, suspects_of
 from skewtest.run.draft import draft_of
 from skewtest.run.judge import Group, judge
 from skewtest.run.trial import Trial, run_trial
@@ -36,6 +36,13 @@ MINIMISE_SECONDS = 6.0
 TRUSTING = 2
 """So many packs show that the online side trusts the order of delivery; then it gets it."""
 STAGES = ("generate", "batch", "online", "minimise")
+
+
+Progress = Callable[[int, int], None]
+
+
+def nothing_shown(_done: int, _planned: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Search:
     view: FeatureView
     scenario: str
     budget: Budget
-    progress: Callable[[int, int], None]
+    progress: Progress
     clock: Clock
     hints: Hints
     began: float = field(default_factory=time.perf_counter)
@@ -109,8 +116,8 @@ class Search:
         for name, tally in trial.tallies.items():
             self.tallies[name] = self.tallies.get(name, Tally()) + tally
         self.mutated |= trial.mutated
-        self.spent["batch"] += trial.seconds["batch"]
-        self.spent["online"] += trial.seconds["online"]
+        self.spent["batch"] += trial.batch.seconds
+        self.spent["online"] += trial.online.seconds
 
     def _look_into(self, pack: Pack, trial: Trial) -> None:
         fresh = [
@@ -156,7 +163,7 @@ def search(
     budget: Budget,
     kept: Sequence[tuple[str, History]] = (),
     rejected: Sequence[tuple[str, str]] = (),
-    progress: Callable[[int, int], None] = lambda _done, _planned: None,
+    progress: Progress = nothing_shown,
 ) -> Outcome:
     """Run a view under one scenario: kept counterexamples first, then generated histories.
 
@@ -172,13 +179,13 @@ def search(
     run = Search(view, scenario, budget, progress, Clock.of(view, hints), hints)
     missing = [side for side in ("batch", "online") if getattr(view, side) is None]
     if missing:
-        return _outcome(run, [_not_given(scenario, side) for side in missing], rejected)
+        return _outcome(run, [_not_given(view, scenario, side) for side in missing], rejected)
     replayed = _replayed(run, kept)
     run.run()
-    return _outcome(run, [*replayed, *_minimised(run, replayed)], rejected)
+    return _outcome(run, [*replayed.values(), *_minimised(run, replayed)], rejected)
 
 
-def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> list[Finding]:
+def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> dict[Group, Finding]:
     """Return the kept counterexamples that still diverge; they are small already."""
     findings: dict[Group, Finding] = {}
     for path, history in kept:
@@ -190,27 +197,26 @@ def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> list[Finding]
                 findings[group] = replace(found, corpus=path, replayed=True)
     if findings:
         run.detect = time.process_time() - run.began_cpu
-    return list(findings.values())
+    return findings
 
 
-def _minimised(run: Search, known: Sequence[Finding]) -> list[Finding]:
+def _minimised(run: Search, known: Container[Group]) -> list[Finding]:
     """Return the confirmed suspects as findings, without those that kept files show already."""
     started = time.perf_counter()
-    shown = {finding.divergence.group for finding in known}
     findings = [
         finding_of(run.view, run.scenario, suspect, MINIMISE_SECONDS)
         for suspect in list(run.suspects.values())[:FINDINGS]
-        if suspect.group not in shown
+        if suspect.group not in known
     ]
     run.spent["minimise"] += time.perf_counter() - started
     return findings
 
 
-def _not_given(scenario: str, side: str) -> Finding:
+def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
     failure = Failure("batch" if side == "batch" else "online", "not_given")
     batch, online = (failure, None) if side == "batch" else (None, failure)
     return Finding(
-        feature="*",
+        feature=named(view, ""),
         scenario=scenario,
         kind="error",
         counterexample=None,

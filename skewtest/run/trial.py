@@ -1,6 +1,5 @@
 """One trial: a pack through deliver, drive and compare."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.drive.batch import answer_batch
 from skewtest.drive.online import answer_online
-from skewtest.drive.outcome import MISSING, Answers, Failure
+from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
 from skewtest.generate.history import LANE, Pack
 
 SAME_FAILURES = 6
@@ -27,9 +26,9 @@ class Trial:
     Attributes:
         divergences: by lane; lanes that agree are absent.
         tallies: by feature.
-        values: what both sides answered, by feature, in spine order.
+        batch: what batch answered.
+        online: what online answered.
         mutated: (side, frame or payload) that user code changed although it was not its own.
-        seconds: CPU-bound wall seconds in "batch" and "online" code, and in all.
     """
 
     divergences: Mapping[int, list[Divergence]]
@@ -37,12 +36,10 @@ class Trial:
     batch: Answers
     online: Answers
     mutated: frozenset[tuple[str, str]]
-    seconds: Mapping[str, float]
 
 
 def run_trial(view: FeatureView, pack: Pack) -> Trial:
     """Run both sides on a pack and compare them."""
-    started = time.perf_counter()
     batch = _answer_batch(view, pack)
     online = answer_online(view, pack.spine.height, deliver(view, pack))
     found, tallies = compare(view, batch, online)
@@ -63,11 +60,6 @@ def run_trial(view: FeatureView, pack: Pack) -> Trial:
             for side, answers in (("batch", batch), ("online", online))
             for name in answers.mutated
         ),
-        seconds={
-            "batch": batch.seconds,
-            "online": online.seconds,
-            "all": time.perf_counter() - started,
-        },
     )
 
 
@@ -81,7 +73,7 @@ class Isolation:
     values: dict[str, list[object]]
     failures: dict[int, Failure] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
-    extra: list[tuple[tuple[object, ...], int]] = field(default_factory=list)
+    extra: list[Extra] = field(default_factory=list)
     alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     mutated: dict[str, None] = field(default_factory=dict)
     seconds: float = 0.0
@@ -202,7 +194,7 @@ def _by_size(pack: Pack) -> list[int]:
 
 def _lane_of_extra(view: FeatureView, pack: Pack, divergence: Divergence) -> int:
     """Return the lane whose keys an unasked row carries; the first lane if none does."""
-    entity = divergence.batch[:-1]
+    entity = divergence.batch.key[:-1]
     for frame in (pack.spine, *pack.events.values()):
         if all(name in frame.columns for name in view.entity):
             found = zip(*(frame[name].to_list() for name in view.entity), strict=True)

@@ -113,7 +113,8 @@ def test_duplicated_keys_are_extra_rows():
     result = checked(lambda orders, spine: pl.concat([right_batch(orders, spine)] * 2))
     finding = only(result)
     assert (finding.feature, finding.kind) == ("*", "extra row")
-    assert claim(finding) == "spend: batch returns rows that were not asked for"
+    assert claim(finding) == "spend: batch returns a row more than once"
+    assert finding.side == "batch"
     assert "batch returns 2 rows for the entity a at one as_of; expected one." in str(result)
     assert size(finding) == (0, 1)
     assert judged(result, "total") > 0
@@ -122,14 +123,30 @@ def test_duplicated_keys_are_extra_rows():
 def test_rows_at_moments_nobody_asked_for_are_extra_rows():
     def batch(orders, spine):
         rows = right_batch(orders, spine)
-        return pl.concat([rows, rows.with_columns(pl.col("as_of") + pl.duration(days=1))])
+        return pl.concat([rows, rows.with_columns(pl.col("as_of") + pl.duration(days=1000))])
 
     result = checked(batch)
     finding = only(result)
     assert (finding.feature, finding.kind) == ("*", "extra row")
+    assert claim(finding) == "spend: batch returns rows that were not asked for"
+    assert finding.side == "batch"
     told_text = " ".join(str(result).split())
-    assert "for the entity a at an as_of that the spine does not ask for." in told_text
+    assert "a row for the entity a at an as_of that the spine does not ask for." in told_text
     assert size(finding) == (0, 1)
+
+
+def test_rows_that_nobody_asked_for_are_kept_apart_from_doubled_ones():
+    def batch(orders, spine):
+        rows = right_batch(orders, spine)
+        unasked = rows.with_columns(pl.col("as_of") + pl.duration(days=1000))
+        return pl.concat([rows, rows, unasked, unasked])
+
+    result = checked(batch)
+    assert sorted(claim(finding) for finding in result.findings) == [
+        "spend: batch returns a row more than once",
+        "spend: batch returns rows that were not asked for",
+    ]
+    assert "2 rows for the entity a at an as_of that the spine" in " ".join(str(result).split())
 
 
 def test_rows_of_an_entity_nobody_has_are_extra_rows():

@@ -54,6 +54,12 @@ def test_a_kept_counterexample_is_replayed_first(kept):
     result.stdout.fnmatch_lines(["spend.spend_7d: batch and online disagree*kept counterexample"])
 
 
+def test_no_seed_is_needed_to_see_a_kept_counterexample_again(kept):
+    result = kept.run("--skew-histories=1", "--skew-seed=2")
+    (again,) = {line for line in result.outlines if line.strip().startswith("again")}
+    assert again.split("again  ")[1] == 'pytest test_skew.py -k "test_spend and in_order"'
+
+
 def test_a_second_run_adds_no_file(kept):
     before = shown(kept)
     kept.run("--skew-seed=2").assert_outcomes(failed=1)

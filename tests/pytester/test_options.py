@@ -129,6 +129,16 @@ def test_a_developer_s_run_draws_a_seed_and_tells_it(skewed):
     assert re.search(r"--skew-seed=\d+", result.stdout.str())
 
 
+@pytest.mark.parametrize(("profile", "fixed"), [("dev", False), ("nightly", False), ("ci", True)])
+def test_only_the_profile_ci_fixes_the_seed(skewed, monkeypatch, profile, fixed):
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setattr("secrets.randbelow", lambda _most: 4711)
+    result = skewed.pytester.runpytest_inprocess(
+        "--skew-histories=128", f"--skew-profile={profile}"
+    )
+    assert f"--skew-seed={0 if fixed else 4711}" in result.stdout.str()
+
+
 def test_the_reproduce_line_reproduces(skewed):
     result = skewed.pytester.runpytest_inprocess("--skew-histories=128", "--skew-seed=7")
     (line,) = {found.strip() for found in re.findall(r"again +(pytest .*)", result.stdout.str())}

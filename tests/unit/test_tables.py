@@ -6,7 +6,7 @@ import pytest
 
 import skewtest as sk
 from skewtest.compare.tables import Tally, compare
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Failure
+from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 
 SOURCE = sk.Source("orders", time="ts", columns={"user_id": sk.key()})
 
@@ -125,9 +125,9 @@ def test_skipped_rows_are_neither_told_nor_counted():
 
 
 def test_rows_that_nobody_asked_for_are_told_with_their_key():
-    extra = (("a", 1709856000000000), 2)
+    extra = Extra(("a", 1709856000000000), 2, asked=False)
     found, tallies = compare(view(), answers(extra=[extra], n=[1]), answers(n=[1]))
-    assert told(found) == [(-1, "", "extra row", ("a", 1709856000000000), 2)]
+    assert told(found) == [(-1, "", "extra row", extra, None)]
     assert tallies == {"n": Tally(match=1)}
 
 
