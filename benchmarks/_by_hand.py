@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import skewtest as sk
-from skewtest.declare import columns as kinds
+from skewtest.declare import kinds
 from skewtest.drive.batch import call_by_name
 from skewtest.drive.frames import columns_of
 from skewtest.drive.outcome import NULL_OR_NAN

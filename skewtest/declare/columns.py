@@ -1,13 +1,26 @@
-"""Column declarations: what the owner knows about the values of a column, and nothing else."""
+"""Column declarations: the functions with which an owner declares columns, and their checks."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from skewtest.declare.kinds import (
+    KEY_TYPES,
+    Bools,
+    Categories,
+    Column,
+    Drawn,
+    Floats,
+    Ints,
+    Key,
+    Strings,
+    Structs,
+    Timestamps,
+    Vectors,
+)
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.times import UNITS, TimeType, checked_zone
 
@@ -15,153 +28,6 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 INT64 = 2**63
-KEY_TYPES: Mapping[str, pl.DataType] = {
-    "string": pl.String(),
-    "int": pl.Int64(),
-    "int32": pl.Int32(),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """What every column kind shares."""
-
-    nullable: bool = False
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """The polars type of the column, as batch implementations receive it."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key(Column):
-    """An identity: each history draws its own, so that histories cannot meet."""
-
-    type: str = "string"
-    variants: bool = True
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return KEY_TYPES[self.type]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Floats(Column):
-    """A float64 column; see `floats`."""
-
-    min: float
-    max: float
-    step: float | None = None
-    nan: bool = False
-    inf: bool = False
-    negative_zero: bool = False
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.Float64()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ints(Column):
-    """An int64 column; see `ints`."""
-
-    min: int
-    max: int
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.Int64()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bools(Column):
-    """A boolean column; see `bools`."""
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.Boolean()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Categories(Column):
-    """A string column of known values; see `categories`."""
-
-    values: tuple[str, ...]
-    unseen: bool = False
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.String()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strings(Column):
-    """A free-text column; see `strings`."""
-
-    max_size: int = 20
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.String()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timestamps(Column):
-    """A datetime column; see `timestamps`."""
-
-    min: datetime | None = None
-    max: datetime | None = None
-    time: TimeType = field(default_factory=TimeType)
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return self.time.dtype
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vectors(Column):
-    """A column of float64 lists of one size; see `vectors`."""
-
-    size: int
-    element: Floats
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.List(pl.Float64())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Structs(Column):
-    """A column of records; see `structs`."""
-
-    fields: Mapping[str, Column]
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return pl.Struct({name: column.dtype for name, column in self.fields.items()})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn(Column):
-    """A column whose values come from the owner's own Hypothesis strategy."""
-
-    strategy: "SearchStrategy[Any]" = field(repr=False)
-    type: pl.DataType
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """As in Column."""
-        return self.type
 
 
 def key(

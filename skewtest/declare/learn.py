@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import polars as pl
 
-from skewtest.declare.columns import (
-    INT64,
+from skewtest.declare.columns import INT64, bools, categories, floats, ints, strings, timestamps
+from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,
@@ -20,12 +20,6 @@ from skewtest.declare.columns import (
     Structs,
     Timestamps,
     Vectors,
-    bools,
-    categories,
-    floats,
-    ints,
-    strings,
-    timestamps,
 )
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.times import TimeType

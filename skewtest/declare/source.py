@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from skewtest.declare.columns import Column, Key, Timestamps, as_column, checked_moment
+from skewtest.declare.columns import as_column, checked_moment
+from skewtest.declare.kinds import Column, Key, Timestamps
 from skewtest.declare.learn import Rhythm, learn, pandera_columns
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.times import UNITS, TimeType, Unit, checked_zone

@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import polars as pl
 
-from skewtest.declare.columns import Column, Key, as_column
+from skewtest.declare.columns import as_column
 from skewtest.declare.delivery import Delivery
+from skewtest.declare.kinds import Column, Key
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.errors import DeclarationError, listed, nearest

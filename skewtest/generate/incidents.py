@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from skewtest.declare.columns import Categories, Column, Floats, Ints, Key, Strings
+from skewtest.declare.kinds import Categories, Column, Floats, Ints, Key, Strings
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import LANE, Pack
 from skewtest.generate.instants import USUAL_WINDOWS, Clock

@@ -6,7 +6,7 @@ The variants collide only with each other: when cased ("a7", "A7"), trimmed ("a7
 
 import re
 
-from skewtest.declare.columns import Key
+from skewtest.declare.kinds import Key
 
 PLAIN = ("a{n}", "b{n}", "c{n}", "d{n}")
 TEMPLATES = (

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from skewtest.declare.columns import Key
+from skewtest.declare.kinds import Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.hints import Hints

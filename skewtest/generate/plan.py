@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from skewtest.declare.columns import Column, Drawn, Structs
+from skewtest.declare.kinds import Column, Drawn, Structs
 from skewtest.declare.view import FeatureView
 
 POOL = 24

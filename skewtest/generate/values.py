@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from skewtest.declare.columns import (
+from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from skewtest.declare.columns import Column, Key
+from skewtest.declare.kinds import Column, Key
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.generate.history import LANE, SEQUENCE, History, Pack, ordered

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 import skewtest as sk
-from skewtest.declare.columns import Bools, Categories, Floats, Ints, Key, Strings, Timestamps
+from skewtest.declare.kinds import Bools, Categories, Floats, Ints, Key, Strings, Timestamps
 from skewtest.declare.learn import Rhythm
 from skewtest.times import TimeType
 

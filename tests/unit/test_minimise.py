@@ -9,8 +9,9 @@ import pytest
 import skewtest as sk
 from skewtest.run import minimise as module
 from skewtest.run.draft import Ask, Draft, Event, Slot
+from skewtest.run.edits import Edit, applied
 from skewtest.run.judge import judge
-from skewtest.run.minimise import Edit, Minimiser, applied, minimise
+from skewtest.run.minimise import Minimiser, minimise
 from skewtest.times import DAY_US, HOUR_US, instant
 
 AT = instant(datetime(2023, 11, 17, 13, 21, 9, 345_678, tzinfo=UTC))
@@ -174,6 +175,22 @@ def test_a_lag_is_dropped_where_it_does_not_matter():
 def test_what_does_not_matter_becomes_plain():
     (plain,) = smallest(failing(lambda events, _: bool(events))).events
     assert plain == Event("orders", PLAIN_AT - DAY_US, (Slot(0, 0), 1.0, 1, "new", "a", False))
+
+
+def test_times_and_records_that_do_not_matter_become_plain():
+    columns = {
+        "user_id": sk.key(),
+        "due": sk.timestamps(),
+        "address": sk.structs({"city": sk.categories("Rome", "Oslo"), "n": sk.ints(0, 90)}),
+    }
+    source = sk.Source("orders", time="ts", columns=columns)
+    view = failing(lambda events, _: events, sources=[source])
+    due = datetime(2023, 11, 19, 3, 4, 5, 678, tzinfo=UTC)
+    odd = Event("orders", AT - DAY_US, (Slot(0, 0), due, {"city": "Oslo", "n": 77}))
+    small = smallest(view, Draft((odd,), (Ask(AT, (Slot(0, 0),), ()),)))
+    _, due, address = small.events[0].values
+    assert due == datetime(2024, 3, 8, tzinfo=UTC)
+    assert address == {"city": "Rome", "n": 1}
 
 
 def test_the_request_moves_to_a_plain_date():

@@ -1,0 +1,243 @@
+"""Edits: what minimising proposes. Each makes a history smaller or plainer, whatever it shows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from skewtest.declare.kinds import (
+    Bools,
+    Categories,
+    Column,
+    Floats,
+    Ints,
+    Key,
+    Strings,
+    Structs,
+    Timestamps,
+    Vectors,
+)
+from skewtest.declare.view import FeatureView
+from skewtest.generate.keys import PLAIN
+from skewtest.run.draft import Ask, Draft, Event, Slot
+from skewtest.times import DAY_US, instant, micros
+
+PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
+MOST_DAYS = 10
+
+
+class Edit(NamedTuple):
+    """One change of a draft. `what` names it; `row` is the number of an event or a spine row.
+
+    what: "event" and "ask" drop a row, "event.at" and "ask.at" move it, "event.value" and
+    "ask.value" set the value at `position`.
+    """
+
+    what: str
+    row: int
+    position: int = 0
+    value: Any = None
+
+
+Edits = tuple[Edit, ...]
+
+
+def applied(draft: Draft, edits: Edits) -> Draft:
+    """Return a draft with edits made; indices are those of `draft`."""
+    dropped = {edit.row for edit in edits if edit.what == "event"}
+    unasked = {edit.row for edit in edits if edit.what == "ask"}
+    events: list[Event] = list(draft.events)
+    spine: list[Ask] = list(draft.spine)
+    for what, index, position, value in edits:
+        match what:
+            case "event.at":
+                events[index] = events[index]._replace(at=value)
+            case "ask.at":
+                spine[index] = spine[index]._replace(at=value)
+            case "event.value":
+                cells = _with(events[index].values, position, value)
+                events[index] = events[index]._replace(values=cells)
+            case "ask.value":
+                spine[index] = spine[index]._replace(
+                    values=_with(spine[index].values, position, value)
+                )
+            case "ask.entity":
+                spine[index] = spine[index]._replace(
+                    entity=_with(spine[index].entity, position, value)
+                )
+    kept = {(a.at, a.entity): a for i, a in enumerate(spine) if i not in unasked}
+    return replace(
+        draft,
+        events=tuple(event for i, event in enumerate(events) if i not in dropped),
+        spine=tuple(kept.values()),
+    ).ordered()
+
+
+def joined(proposals: Iterable[Edits]) -> Edits:
+    """Return proposals as one."""
+    return tuple(edit for edits in proposals for edit in edits)
+
+
+def _with(values: tuple[Any, ...], position: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:position], value, *values[position + 1 :])
+
+
+def entity_drops(view: FeatureView, draft: Draft) -> list[Edits]:
+    """Return, for each entity, the edits that drop all its events."""
+    owners: dict[Any, list[Edit]] = {}
+    for index, event in enumerate(draft.events):
+        columns = view.sources[event.source].columns
+        pairs = zip(columns, event.values, strict=True)
+        owner = repr([value for name, value in pairs if name in view.entity])
+        owners.setdefault(owner, []).append(Edit("event", index))
+    return [tuple(edits) for edits in owners.values()] if len(owners) > 1 else []
+
+
+def key_edits(view: FeatureView, draft: Draft, position: int) -> list[Edits]:
+    """Return, for each identity of an entity column, the edits that spell it plainly."""
+    name = view.entity[position]
+    places: dict[Slot, list[Edit]] = {}
+    for index, ask in enumerate(draft.spine):
+        if isinstance(ask.entity[position], Slot):
+            places.setdefault(ask.entity[position], []).append(Edit("ask.entity", index, position))
+    for index, event in enumerate(draft.events):
+        columns = list(view.sources[event.source].columns)
+        at = columns.index(name) if name in columns else None
+        if at is not None and isinstance(event.values[at], Slot):
+            places.setdefault(event.values[at], []).append(Edit("event.value", index, at))
+    free = [Slot(0, slot) for slot in range(len(PLAIN)) if Slot(0, slot) not in places]
+    odd = [slot for slot in places if slot.group or slot.slot >= len(PLAIN)]
+    if not odd:
+        wanted = [Slot(0, slot) for slot in range(len(places))]
+        odd = [slot for slot in places if slot not in wanted]
+        free = [slot for slot in wanted if slot not in places]
+    return [
+        tuple(edit._replace(value=plain) for edit in places[slot])
+        for slot, plain in zip(odd, free, strict=False)
+    ]
+
+
+def shifted(draft: Draft, by: int) -> Draft:
+    """Return a draft moved in time, by microseconds."""
+    return replace(
+        draft,
+        events=tuple(event._replace(at=event.at + by) for event in draft.events),
+        spine=tuple(ask._replace(at=ask.at + by) for ask in draft.spine),
+    )
+
+
+def apart(view: FeatureView, draft: Draft, as_of: int, unit: int) -> Draft | None:
+    """Return a short draft with its events before `as_of`, one `unit` after the other."""
+    count = len(draft.events)
+    if count > MOST_DAYS or _is_edge(view, unit, count):
+        return None
+    events = (e._replace(at=as_of - (count - i) * unit) for i, e in enumerate(draft.events))
+    return replace(draft, events=tuple(events))
+
+
+def near(view: FeatureView, draft: Draft, as_of: int) -> list[Edits]:
+    """Return edits that put each event a day before `as_of`."""
+    if _is_edge(view, DAY_US, 1):
+        return []
+    return [
+        (Edit("event.at", index, value=as_of - DAY_US),)
+        for index, event in enumerate(draft.events)
+        if event.at < as_of - DAY_US
+    ]
+
+
+def _is_edge(view: FeatureView, unit: int, count: int) -> bool:
+    """Return whether one of the first `count` multiples of a unit is a declared window."""
+    windows = {micros(window) for window in view.windows}
+    return any(step * unit in windows for step in range(1, count + 1))
+
+
+def rounded(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
+    """Return edits that put events and earlier requests a whole number of `level` from `as_of`."""
+
+    def moved(at: int) -> int:
+        return as_of - (as_of - at + side) // level * level
+
+    times = [("event.at", index, event.at) for index, event in enumerate(draft.events)]
+    times += [("ask.at", index, ask.at) for index, ask in enumerate(draft.spine)]
+    return [
+        (Edit(what, index, value=moved(at)),) for what, index, at in times if (as_of - at) % level
+    ]
+
+
+def column_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
+    """Return, for each column, the edits that set all its cells to one plain value."""
+    columns: dict[tuple[str, str, int], list[Edit]] = {}
+    for edits in cell_edits(view, draft, rank):
+        for edit in edits:
+            source = draft.events[edit.row].source if edit.what == "event.value" else ""
+            columns.setdefault((edit.what, source, edit.position), []).append(edit)
+    return [tuple(edits) for edits in columns.values()]
+
+
+def cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
+    """Return edits that set single cells to their plain value number `rank`."""
+    kinds = {name: list(source.columns.values()) for name, source in view.sources.items()}
+    cells = [
+        ("event.value", index, position, kind, value)
+        for index, event in enumerate(draft.events)
+        for position, (kind, value) in enumerate(
+            zip(kinds[event.source], event.values, strict=True)
+        )
+    ]
+    cells += [
+        ("ask.value", index, position, kind, value)
+        for index, ask in enumerate(draft.spine)
+        for position, (kind, value) in enumerate(
+            zip(view.request.values(), ask.values, strict=True)
+        )
+    ]
+    return [
+        (Edit(what, index, position, plain),)
+        for what, index, position, kind, value in cells
+        for plain in _plainer(kind, value, rank)
+    ]
+
+
+def _plainer(kind: Column, value: Any, rank: int) -> list[Any]:
+    """Return the plain value number `rank` of a column, if it is plainer than what is there."""
+    options = _plain_values(kind, value)
+    if rank >= len(options) or value in options[: rank + 1]:
+        return []
+    return [options[rank]]
+
+
+def _plain_values(kind: Column, value: Any) -> list[Any]:
+    match kind:
+        case Key():
+            return [Slot(0, 0)] if isinstance(value, Slot) and value.slot >= len(PLAIN) else []
+        case Floats():
+            return _plain_numbers(kind.min, kind.max, value, float)
+        case Ints():
+            return _plain_numbers(kind.min, kind.max, value, int)
+        case Bools():
+            return [False, True]
+        case Categories():
+            return list(kind.values[:2])
+        case Strings():
+            return ["a", ""]
+        case Vectors():
+            one = min(max(1.0, kind.element.min), kind.element.max)
+            return [[one] * kind.size]
+        case Structs():
+            plain = {n: _plain_values(inner, None)[:1] for n, inner in kind.fields.items()}
+            return [{n: v[0] for n, v in plain.items()}] if all(plain.values()) else []
+        case Timestamps():
+            late_enough = kind.min is None or instant(kind.min) <= PLAIN_AS_OF
+            early_enough = kind.max is None or instant(kind.max) >= PLAIN_AS_OF
+            return kind.time.datetimes([PLAIN_AS_OF]) if late_enough and early_enough else []
+    return []
+
+
+def _plain_numbers(low: Any, high: Any, value: Any, kind: Callable[[Any], Any]) -> list[Any]:
+    options = [kind(plain) for plain in (1, 0) if low <= plain <= high]
+    if not options:
+        options = [kind(low)]
+    if isinstance(value, int | float) and abs(value) < 2**53 and low <= round(value) <= high:
+        options = [*options[:1], *(options[1:] or options), kind(round(value))]
+    return options
