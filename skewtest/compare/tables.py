@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
+from skewtest.declare.tolerance import Tolerance
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
 
@@ -75,38 +76,61 @@ def compare(
         found.extend(_missing_rows(view, batch, online, {d.row for d in found} | skipped))
     failed = {divergence.row for divergence in found} | skipped
     tallies = {}
-    for name, tolerance in view.features.items():
-        mismatch = both_null = batch_only = online_only = match = 0
-        pairs = zip(batch.values[name], online.values[name], strict=True)
-        for row, (left, right) in enumerate(pairs):
-            if row in failed:
-                continue
-            if type(left) is type(right) and left == right and is_simple(left, tolerance):
-                match += 1
-                continue
-            try:
-                kind = difference(left, right, tolerance, view.equal)
-            except ToleranceError as error:
-                failure = Failure("batch", "tolerance", {"feature": name, "family": str(error)})
-                found.append(Divergence(row, name, "error", failure, right))
-                mismatch += 1
-                continue
-            nothing = nothing_of(left) is not None, nothing_of(right) is not None
-            if kind is not None:
-                found.append(Divergence(row, name, kind, left, right))
-                if nothing == (True, False):
-                    online_only += 1
-                elif nothing == (False, True):
-                    batch_only += 1
-                else:
-                    mismatch += 1
-            elif all(nothing):
-                both_null += 1
-            else:
-                match += 1
-        tallies[name] = Tally(match, mismatch, both_null, batch_only, online_only)
+    for name in view.features:
+        differing, tallies[name] = _compare_feature(view, name, batch, online, failed)
+        found.extend(differing)
     found.extend(_extra(batch))
     return found, tallies
+
+
+def _compare_feature(
+    view: FeatureView, name: str, batch: Answers, online: Answers, failed: AbstractSet[int]
+) -> tuple[list[Divergence], Tally]:
+    """Return the divergences and the tally of one feature, on the rows that did not fail."""
+    tolerance = view.features[name]
+    columns = batch.values[name], online.values[name]
+    if not failed and _is_same(*columns, tolerance):
+        nothings = sum(value is None or value != value for value in columns[0])
+        return [], Tally(match=len(columns[0]) - nothings, both_null=nothings)
+    found = []
+    mismatch = both_null = batch_only = online_only = match = 0
+    for row, (left, right) in enumerate(zip(*columns, strict=True)):
+        if row in failed:
+            continue
+        if type(left) is type(right) and left == right and is_simple(type(left), tolerance):
+            match += 1
+            continue
+        try:
+            kind = difference(left, right, tolerance, view.equal)
+        except ToleranceError as error:
+            failure = Failure("batch", "tolerance", {"feature": name, "family": str(error)})
+            found.append(Divergence(row, name, "error", failure, right))
+            mismatch += 1
+            continue
+        nothing = nothing_of(left) is not None, nothing_of(right) is not None
+        if kind is not None:
+            found.append(Divergence(row, name, kind, left, right))
+            if nothing == (True, False):
+                online_only += 1
+            elif nothing == (False, True):
+                batch_only += 1
+            else:
+                mismatch += 1
+        elif all(nothing):
+            both_null += 1
+        else:
+            match += 1
+    return found, Tally(match, mismatch, both_null, batch_only, online_only)
+
+
+def _is_same(batch: list[Any], online: list[Any], tolerance: Tolerance) -> bool:
+    """Return whether two columns agree at first sight, as most do: values and types alike."""
+    types = list(map(type, batch))
+    return (
+        batch == online
+        and types == list(map(type, online))
+        and all(kind is type(None) or is_simple(kind, tolerance) for kind in set(types))
+    )
 
 
 def _missing_rows(

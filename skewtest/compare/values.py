@@ -54,7 +54,7 @@ def difference(
     """
     if batch is online:
         return None
-    if type(batch) is type(online) and batch == online and is_simple(batch, tolerance):
+    if type(batch) is type(online) and batch == online and is_simple(type(batch), tolerance):
         return None
     left, right = nothing_of(batch), nothing_of(online)
     if left is not None or right is not None:
@@ -64,11 +64,11 @@ def difference(
     return _present(batch, online, tolerance, equal)
 
 
-def is_simple(value: object, tolerance: Tolerance) -> bool:
+def is_simple(kind: type, tolerance: Tolerance) -> bool:
     """Return whether two equal values of this type agree without a closer look."""
     if isinstance(tolerance, Exact):
-        return type(value) in (int, float, str, bool)
-    return isinstance(tolerance, Close) and type(value) in (int, float, bool)
+        return kind in (int, float, str, bool)
+    return isinstance(tolerance, Close) and kind in (int, float, bool)
 
 
 def _nothings(left: str | None, right: str | None, equal: frozenset[str]) -> Kind | None:

@@ -106,5 +106,5 @@ def python_values(column: pl.Series) -> list[Any]:
     """Return a column as plain Python values; datetimes by way of integers, which is faster."""
     if isinstance(column.dtype, pl.Datetime):
         kind = TimeType(column.dtype.time_unit, column.dtype.time_zone)
-        return kind.datetimes(instants_of(column).to_list())
+        return kind.datetimes(instants_of(column))
     return column.to_list()

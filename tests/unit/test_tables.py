@@ -116,6 +116,20 @@ def test_a_side_that_hangs_is_a_timeout_whatever_the_other_did():
     assert told(found) == [(0, "", "timeout", hang, crash)]
 
 
+def test_columns_that_agree_at_first_sight_are_counted_like_others():
+    column = [1, math.nan, None, 2.5, True]
+    alike = compare(view(), answers(n=column), answers(n=column))
+    closer = compare(view(), answers(n=[*column, 1]), answers(n=[*column, 2]))
+    assert alike == ([], {"n": Tally(match=3, both_null=2)})
+    assert closer[1] == {"n": Tally(match=3, both_null=2, mismatch=1)}
+
+
+def test_equal_numbers_of_other_types_are_looked_at_closely():
+    sides = answers(n=[1, True]), answers(n=[1, 1])
+    found, _ = compare(view(n=sk.exact(dtype=True)), *sides)
+    assert told(found) == [(1, "n", "dtype", True, 1)]
+
+
 def test_skipped_rows_are_neither_told_nor_counted():
     failure = Failure("batch", "raised")
     batch = answers({1: failure}, skipped=[0, 1], n=[MISSING, MISSING, 3])
