@@ -70,6 +70,16 @@ class History:
         """The number of events."""
         return sum(frame.height for frame in self.events.values())
 
+    def pack(self) -> Pack:
+        """Return the history as the only lane of a pack."""
+        lane = pl.lit(0, dtype=pl.Int32).alias(LANE)
+        return Pack(
+            events={name: frame.with_columns(lane) for name, frame in self.events.items()},
+            spine=self.spine.with_columns(lane),
+            lanes=1,
+            lags={} if self.lag is None else {0: self.lag},
+        )
+
 
 def ordered(view: FeatureView, name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the events of a source in sequence order."""

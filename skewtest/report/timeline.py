@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver, python_values
 from skewtest.findings import Counterexample
-from skewtest.generate.history import LANE, SEQUENCE, History, Pack
+from skewtest.generate.history import SEQUENCE, History
 from skewtest.report.words import moment_text, value_text
 from skewtest.times import instant, micros, window_text
 
@@ -66,16 +64,9 @@ def timeline_of(example: Counterexample) -> Timeline:
 
 def _operations(view: FeatureView, history: History) -> list[tuple[int, str, dict[str, Any]]]:
     """Return the operations of a history, those after the last request included."""
-    lane = pl.lit(0, dtype=pl.Int32).alias(LANE)
-    pack = Pack(
-        events={name: frame.with_columns(lane) for name, frame in history.events.items()},
-        spine=history.spine.with_columns(lane),
-        lanes=1,
-        lags={} if history.lag is None else {0: history.lag},
-    )
     delivered = [
         operation
-        for lane in deliver(view, pack)
+        for lane in deliver(view, history.pack())
         for operation in zip(lane.rows, lane.sources, lane.payloads, strict=True)
     ]
     seen = sum(1 for row, _, _ in delivered if row < 0)
