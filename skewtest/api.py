@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from hypothesis import settings
 
+from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
@@ -34,7 +35,8 @@ def check(
             (6,400), fewer where histories cannot share a batch call.
         seed: reproduces a run. By default 0 in CI and under Hypothesis's `derandomize`, else
             drawn anew and reported.
-        scenarios: which of the view's scenarios to run; all by default.
+        scenarios: which scenarios to run, by default those that the view's delivery declares.
+            Others are run as advice: what they find does not make the result fail.
 
     Raises:
         DeclarationError: an argument is wrong.
@@ -45,7 +47,7 @@ def check(
     if seed is None:
         seed = default_seed(fixed=bool(os.environ.get("CI")))
     budget = Budget(_checked_histories(view, histories), seed)
-    outcomes = tuple(search(view, scenario, budget) for scenario in wanted)
+    outcomes = search(view, wanted, budget)
     return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed})")
 
 
@@ -103,15 +105,18 @@ def _checked_histories(view: FeatureView, histories: int | None) -> int:
 
 
 def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
-    """Return the scenarios of a view to run, all by default; raise DeclarationError for others."""
-    known = view.delivery.scenarios
+    """Return the scenarios to run, by default those that the view declares.
+
+    Raises:
+        DeclarationError: there is no such scenario.
+    """
     for name in scenarios or ():
-        if name not in known:
+        if name not in SCENARIOS:
             raise DeclarationError(
-                f"check(scenarios=...) of {view.name!r} must be among {listed(known)}; "
-                f"got {name!r}." + nearest(name, known)
+                f"check(scenarios=...) must be among {listed(SCENARIOS)}; got {name!r}."
+                + nearest(name, SCENARIOS)
             )
-    return scenarios or known
+    return scenarios or view.delivery.scenarios
 
 
 def _checked_tables(

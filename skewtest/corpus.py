@@ -12,11 +12,12 @@ from typing import Any
 
 import polars as pl
 
+from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import event_dicts
 from skewtest.errors import CorpusError, listed, nearest
 from skewtest.findings import ALL_FEATURES, Finding
-from skewtest.generate.history import SEQUENCE, History
+from skewtest.generate.history import COPIES, FAULTS, SEQUENCE, History, Restart
 from skewtest.times import MICROSECOND, micros
 
 FORMAT = 1
@@ -94,11 +95,13 @@ def _history_document(finding: Finding) -> dict[str, Any]:
     view, history = finding.counterexample.view, finding.counterexample.history
     return {
         "request_lag_us": history.lag,
+        **_delivery_document(history),
         "events": {
             name: [
-                {"#": number, **_encoded(event)}
-                for number, event in zip(
+                {"#": number, **fault, **_encoded(event)}
+                for number, fault, event in zip(
                     history.events[name][SEQUENCE].to_list(),
+                    _faults_of(history.events[name]),
                     event_dicts(source.schema, history.events[name]),
                     strict=True,
                 )
@@ -107,6 +110,23 @@ def _history_document(finding: Finding) -> dict[str, Any]:
         },
         "spine": [_encoded(row) for row in event_dicts(view.spine_schema, history.spine)],
     }
+
+
+def _delivery_document(history: History) -> dict[str, Any]:
+    """Return what happens to the history as a whole, if anything does."""
+    found: dict[str, Any] = {}
+    if history.restarts:
+        found["restarts_us"] = [list(restart) for restart in history.restarts]
+    if history.boot is not None:
+        found["bootstrap_us"] = history.boot
+    return found
+
+
+def _faults_of(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return, for each event, the faults that it has, by column."""
+    there = [name for name in FAULTS if name in frame.columns]
+    rows = frame.select(there).to_dicts() if there else [{}] * frame.height
+    return [{name: value for name, value in row.items() if value} for row in rows]
 
 
 def _read(path: Path, view: FeatureView) -> History:
@@ -134,6 +154,11 @@ def _read(path: Path, view: FeatureView) -> History:
         lag = document["request_lag_us"]
         if lag is not None and (type(lag) is not int or lag < 0):
             raise TypeError(f"request_lag_us must be microseconds or null; got {lag!r}")  # noqa: TRY301
+        scenario = document["scenario"]
+        if scenario not in SCENARIOS:
+            raise TypeError(f"there is no scenario {scenario!r}")  # noqa: TRY301
+        restarts = tuple(Restart(*map(int, row)) for row in document.get("restarts_us", ()))
+        boot = None if (at := document.get("bootstrap_us")) is None else int(at)
     except KeyError as error:
         raise CorpusError(
             f"it has no {error.args[0]!r}; it does not fit the view any more"
@@ -142,13 +167,19 @@ def _read(path: Path, view: FeatureView) -> History:
         raise CorpusError(f"its values do not fit the columns any more: {error}") from error
     if spine.is_empty():
         raise CorpusError("it asks for nothing: its spine is empty")
-    return History(events, spine, lag)
+    return History(events, spine, lag, restarts, boot, view.delivery.under(scenario))
 
 
 def _events(rows: list[dict[str, Any]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     numbers = pl.Series(SEQUENCE, [row["#"] for row in rows], dtype=pl.Int64)
-    bare = [{name: value for name, value in row.items() if name != "#"} for row in rows]
-    return _frame(bare, schema).with_columns(numbers)
+    hidden = ("#", *FAULTS)
+    bare = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
+    faults = [
+        pl.Series(name, [row.get(name, [] if name == COPIES else 0) for row in rows], dtype=dtype)
+        for name, dtype in FAULTS.items()
+        if any(name in row for row in rows)
+    ]
+    return _frame(bare, schema).with_columns(numbers, *faults)
 
 
 def _frame(rows: list[dict[str, Any]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 from skewtest.compare.tables import Divergence, Tally
-from skewtest.declare.delivery import Delivery
 from skewtest.declare.view import FeatureView
+from skewtest.deliver.steps import steps_of
 from skewtest.drive.outcome import Failure
-from skewtest.generate.history import SEQUENCE, History
+from skewtest.generate.history import FAULTS, SEQUENCE, History
 from skewtest.times import instants_of
 
 ALL_FEATURES = "*"
@@ -19,16 +19,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counterexample:
-    """The smallest history found that still diverges.
-
-    Attributes:
-        history: events by source, and the spine.
-        delivery: how the events reached the online side.
-    """
+    """The smallest history found that still diverges: events by source, the spine, the delivery."""
 
     view: FeatureView = field(repr=False)
     history: History
-    delivery: Delivery
 
     @property
     def events(self) -> pl.DataFrame:
@@ -37,7 +31,7 @@ class Counterexample:
         for name, source in self.view.sources.items():
             frame = self.history.events[name]
             at = instants_of(frame[source.time]).alias("#at")
-            tables.append((name, frame.with_columns(at)))
+            tables.append((name, frame.drop(FAULTS, strict=False).with_columns(at)))
         if len(tables) == 1:
             return tables[0][1].drop("#at", SEQUENCE)
         together = pl.concat(
@@ -50,6 +44,22 @@ class Counterexample:
     def spine(self) -> pl.DataFrame:
         """The spine rows: entity, `as_of`, request columns."""
         return self.history.spine
+
+    @property
+    def delivery(self) -> pl.DataFrame:
+        """What reached the online side, in order of arrival.
+
+        Columns: `arrival`, `step` ("event", "event again", "request", "snapshot", "restore"), and
+        `number`: the row of `events` or `spine`, from 0; null for the other steps.
+        """
+        steps = steps_of(self.view, self.history)
+        return pl.DataFrame(
+            [
+                self.view.time.series("arrival", [step.at for step in steps]),
+                pl.Series("step", [step.what for step in steps], dtype=pl.String),
+                pl.Series("number", [step.number for step in steps], dtype=pl.Int64),
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +138,8 @@ class Outcome:
         unkept: why findings could not be kept in the corpus.
         unconfirmed: divergences that were rounding, or trust in the order of delivery.
         seconds: where the time went.
+        gates: whether the view declares the scenario; otherwise the outcome is advice.
+        skipped: why the scenario could not be run, None where it was.
     """
 
     view: FeatureView
@@ -144,8 +156,10 @@ class Outcome:
     unkept: tuple[str, ...]
     unconfirmed: int
     seconds: Seconds
+    gates: bool = True
+    skipped: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether batch and online agree, on every feature, on something."""
-        return not self.findings and not self.untested
+        return not self.findings and not self.untested and self.skipped is None

@@ -62,16 +62,13 @@ def run(
     if seed is None:
         seed = default_seed(fixed=settings.profile == "ci")
     kept, rejected = load(settings.corpus, view) if settings.corpus else ([], [])
-    outcomes = tuple(
-        search(
-            view,
-            scenario,
-            Budget(histories, seed),
-            kept=[(shown(path, settings.root), history) for path, history in kept],
-            rejected=[(shown(path, settings.root), why) for path, why in rejected],
-            progress=progress,
-        )
-        for scenario in checked_scenarios(view, scenarios)
+    outcomes = search(
+        view,
+        checked_scenarios(view, scenarios),
+        Budget(histories, seed),
+        kept=[(shown(path, settings.root), history) for path, history in kept],
+        rejected=[(shown(path, settings.root), why) for path, why in rejected],
+        progress=progress,
     )
     outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
     is_kept = all(finding.replayed for outcome in outcomes for finding in outcome.findings)

@@ -123,7 +123,8 @@ def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:
 
 def _events(clock: Clock, source: Source) -> st.SearchStrategy[Event]:
     cells = [_cell(kind, nullable=kind.nullable) for kind in source.columns.values()]
-    return st.builds(Event, st.just(source.name), _instants(clock), st.tuples(*cells))
+    rows = st.tuples(_instants(clock), st.tuples(*cells))
+    return rows.map(lambda row: Event(source.name, *row))
 
 
 def _asks(view: FeatureView, clock: Clock) -> st.SearchStrategy[Ask]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.drive.clock import frozen_clock, real_clock
 from skewtest.drive.frames import Kind, as_kind, changed, columns_of, fingerprint, kind_of
 from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
 from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure
@@ -90,7 +91,7 @@ def call_by_name(
 
 def named_frames(pack: Pack) -> dict[str, pl.DataFrame]:
     """Return the frames that batch may ask for, without our own columns."""
-    frames = {name: frame.drop(HIDDEN) for name, frame in pack.events.items()}
+    frames = {name: frame.drop(HIDDEN, strict=False) for name, frame in pack.events.items()}
     if len(frames) == 1:
         frames["events"] = next(iter(frames.values()))
     frames["spine"] = pack.spine.drop(LANE)
@@ -105,7 +106,8 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
     frames = named_frames(pack)
     started = time.perf_counter()
     try:
-        with time_limit(view.timeout):
+        clock = real_clock if view.delivery.clock == "real" else frozen_clock
+        with time_limit(view.timeout), clock():
             result = _called(view, frames, handed)
             columns = columns_of(result, instants=(AS_OF,))
     except TimeLimitExceeded:

@@ -9,10 +9,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable,
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import Delivered
+from skewtest.deliver.operations import BOOTSTRAP, RESTORE, SNAPSHOT, Delivered
+from skewtest.drive.clock import frozen_clock, reads_clock, real_clock
 from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
 from skewtest.drive.outcome import MISSING, Answers, Failure
+from skewtest.drive.receive import CodecError, receiver, store_of
+from skewtest.drive.state import StateError, checked, lacking, load, save
 from skewtest.drive.values import OddValueError, plain
 
 LONGEST = 60
@@ -30,11 +34,28 @@ class OnlineAdapter(Protocol):
         """Return a fresh object with `update(event)` and `query(request)`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The online side under a scenario.
+
+    Attributes:
+        start: makes a fresh online object.
+        receive: makes of a payload and its source ("" for a request) what arrives of it; None
+            where that is the same.
+        follow: moves the wall clock; None where nobody looks at it.
+    """
+
+    start: Callable[[], Any]
+    receive: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
+    follow: Callable[[int], None] | None = None
+
+
 @dataclass(slots=True)
 class Answering:
-    """The answers of a pack while they come in."""
+    """The answers of a pack while they come in; `store` is what they pass through, if anything."""
 
     values: dict[str, list[Any]]
+    store: Callable[[Any], Any] | None = None
     failures: dict[int, Failure] = field(default_factory=dict)
     mutated: dict[str, None] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
@@ -54,22 +75,39 @@ class Answering:
                 self.failures[row] = Failure("online", "missing_feature", got)
                 return
             try:
-                answers[row] = plain(answer[name])
+                value = plain(answer[name])
+                answers[row] = value if self.store is None else plain(self.store(value))
             except OddValueError as error:
                 facts = {"feature": name, "type": str(error)}
                 self.failures[row] = Failure("online", "odd_value", facts)
                 return
+            except Exception as error:
+                self.failures[row] = Failure("online", "store", {"feature": name}, error)
+                return
 
 
-def answer_online(view: FeatureView, rows: int, deliveries: Iterable[Delivered]) -> Answers:
-    """Run the online implementation over the lanes of a pack; a failing lane harms no other."""
-    answering = Answering({name: [MISSING] * rows for name in view.features})
+def answer_online(
+    view: FeatureView, rows: int, deliveries: Iterable[Delivered], scenario: Scenario
+) -> Answers:
+    """Run the online implementation over the lanes of a pack; a failing lane harms no other.
+
+    Args:
+        view: the view.
+        rows: how many spine rows the pack has.
+        deliveries: what arrives, lane by lane.
+        scenario: through which wire, store and zone, and under which clock.
+    """
+    answering = Answering({name: [MISSING] * rows for name in view.features}, store_of(scenario))
     start = _starter(view)
+    receive = receiver(view, scenario)
+    clock = real_clock if scenario.delivery.clock == "real" else frozen_clock
     began = time.perf_counter()
     with contextlib.ExitStack() as stack, time_limit(view.timeout) as start_limit:
+        follow = stack.enter_context(clock())
+        side = Side(start, receive, follow if reads_clock(view) else None)
         loop = Loop(stack)
         for delivered in deliveries:
-            _drive(delivered, start, start_limit, answering, loop, view.timeout)
+            _drive(delivered, side, start_limit, answering, loop, view.timeout)
     return Answers(
         answering.values,
         answering.failures,
@@ -81,7 +119,7 @@ def answer_online(view: FeatureView, rows: int, deliveries: Iterable[Delivered])
 
 def _drive(
     delivered: Delivered,
-    start: Callable[[], Any],
+    side: Side,
     start_limit: Callable[[], None],
     answering: Answering,
     loop: "Loop",
@@ -94,7 +132,7 @@ def _drive(
         return
     try:
         start_limit()
-        steps = lane.steps(start, answering)
+        steps = lane.steps(side, answering)
         for awaitable in steps:
             # Code that waits does so in one event loop run for the rest of the lane.
             loop.run(_pumped(steps, awaitable))
@@ -103,6 +141,9 @@ def _drive(
         lane.fail(answering, Failure("online", "timeout", {"seconds": seconds}))
     except OURS:
         raise
+    except (CodecError, StateError) as error:
+        told = Failure("online", error.code, {"told": str(error)}, error.__cause__)
+        lane.fail(answering, told)
     except BaseException as error:
         facts = {"operation": lane.at + 1, "of": len(delivered.rows)} if lane.started else {}
         lane.fail(answering, Failure("online", "raised", facts, error))
@@ -124,52 +165,118 @@ class Loop:
 
 @dataclass(slots=True)
 class Lane:
-    """One lane on its way through an online object."""
+    """One lane on its way through an online object, or two where it is split."""
 
     delivered: Delivered
     at: int = 0
     started: bool = False
+    target: Any = None
+    team: tuple[Any, Any] | None = None
+    saved: bytes = b""
 
-    def steps(
-        self, start: Callable[[], Any], answering: Answering
-    ) -> Generator[Awaitable[Any], Any, None]:
+    def steps(self, side: Side, answering: Answering) -> Generator[Awaitable[Any], Any, None]:
         """Feed the operations; what user code wants awaited is yielded, its result sent back."""
-        target = start()
+        delivered, receive, follow = self.delivered, side.receive, side.follow
+        if follow is not None:
+            follow(delivered.instants[0])
+        self.target = side.start()
         self.started = True
-        lacking = _lacking(target)
+        lacking = _lacking(self.target)
         if lacking is not None:
             self.fail(answering, lacking)
             return
-        update, query = target.update, target.query
+        if delivered.workers is not None:
+            self.team = self.target, side.start()
+        update, query = self.target.update, self.target.query
         named = _takes_source(update)
-        watched = self.delivered.lane % WATCHED == 0
-        sources, payloads = self.delivered.sources, self.delivered.payloads
-        for at, row in enumerate(self.delivered.rows):
+        watched = delivered.lane % WATCHED == 0
+        sources, payloads = delivered.sources, delivered.payloads
+        for at, row in enumerate(delivered.rows):
             self.at, payload = at, payloads[at]
+            if follow is not None:
+                follow(delivered.instants[at])
+            if row <= SNAPSHOT or self.team is not None:
+                yield from self._turn(side, row, payload)
+                update, query = self.target.update, self.target.query
+                if row <= SNAPSHOT:
+                    continue
+            if receive is not None:
+                payload = receive(payload, sources[at])
             before = payload.copy() if watched else None
             if row < 0:
                 done = update(payload, source=sources[at]) if named else update(payload)
                 if done is not None and inspect.isawaitable(done):
                     yield done
             else:
-                try:
-                    answer = query(payload)
-                    if type(answer) is not dict and inspect.isawaitable(answer):
-                        answer = yield answer
-                except (TimeLimitExceeded, GeneratorExit, *OURS):
-                    raise
-                except BaseException as error:
-                    answering.failures[row] = Failure("online", "raised", {}, error)
-                else:
-                    answering.take(row, answer)
+                yield from _asked(query, payload, row, answering)
             if watched and payload != before and _differs(payload, before):
                 answering.mutated["request" if row >= 0 else "event"] = None
+
+    def _turn(
+        self, side: Side, row: int, payload: dict[str, Any]
+    ) -> Generator[Awaitable[Any], Any, None]:
+        """Change the object that the next operation goes to."""
+        if row == SNAPSHOT:
+            self.saved = yield from _saved(self.target)
+        elif row == RESTORE:
+            self.target = yield from _restored(side, self.saved)
+        elif row == BOOTSTRAP:
+            done = self.target.bootstrap(payload["rows"])
+            if inspect.isawaitable(done):
+                yield done
+        elif self.team is not None and self.delivered.workers is not None:
+            if row < 0:
+                self.target = self.team[self.delivered.workers[self.at]]
+            else:
+                self.target = yield from _merged(side, self.team)
 
     def fail(self, answering: Answering, failure: Failure) -> None:
         """Answer all requests from here on with a failure."""
         for row in self.delivered.rows[self.at :]:
             if row >= 0:
                 answering.failures[row] = failure
+
+
+def _asked(
+    query: Callable[[dict[str, Any]], Any], payload: dict[str, Any], row: int, answering: Answering
+) -> Generator[Awaitable[Any], Any, None]:
+    """Ask, and take the answer; that it fails is an answer too."""
+    try:
+        answer = query(payload)
+        if type(answer) is not dict and inspect.isawaitable(answer):
+            answer = yield answer
+    except (TimeLimitExceeded, GeneratorExit, *OURS):
+        raise
+    except BaseException as error:
+        answering.failures[row] = Failure("online", "raised", {}, error)
+    else:
+        answering.take(row, answer)
+
+
+def _saved(target: Any) -> Generator[Awaitable[Any], Any, bytes]:
+    """Return the snapshot of an online object."""
+    state = save(target)
+    if inspect.isawaitable(state):
+        state = yield state
+    return checked(state)
+
+
+def _restored(side: Side, state: bytes) -> Generator[Awaitable[Any], Any, Any]:
+    """Return a fresh online object that has restored a snapshot."""
+    fresh, pending = load(side.start, state)
+    if pending is not None:
+        yield pending
+    return fresh
+
+
+def _merged(side: Side, team: tuple[Any, Any]) -> Generator[Awaitable[Any], Any, Any]:
+    """Return a fresh online object with the states of two workers merged."""
+    first, second = team
+    whole = yield from _restored(side, (yield from _saved(first)))
+    done = whole.merge((yield from _saved(second)))
+    if inspect.isawaitable(done):
+        yield done
+    return whole
 
 
 async def _pumped(
@@ -198,6 +305,19 @@ def _starter(view: FeatureView) -> Callable[[], Any]:
     if isinstance(view.online, OnlineAdapter) and not inspect.isclass(view.online):
         return functools.partial(view.online.start, view)
     return view.online
+
+
+def lacking_for(view: FeatureView, scenario: Scenario) -> str | None:
+    """Return what a scenario needs and the view has not, or None."""
+    if scenario.delivery.zone is not None and view.time.zone is None:
+        return "needs times with a zone"
+    try:
+        verb = lacking(_starter(view)(), scenario)
+    except OURS:
+        raise
+    except BaseException:
+        return None  # an online side that cannot even start is found in order
+    return None if verb is None else f"needs {verb}()"
 
 
 def _lacking(target: object) -> Failure | None:

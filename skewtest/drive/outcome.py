@@ -12,7 +12,8 @@ class Failure:
     """User code did not answer. `code` is one of a closed list; the report words it.
 
     Codes: raised, timeout, not_given, no_method, not_a_frame, missing_columns, bad_key_type,
-    not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance.
+    not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec, store,
+    bad_snapshot.
     """
 
     side: Side

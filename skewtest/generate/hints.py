@@ -134,6 +134,7 @@ def _of_function(function: Callable[..., Any], seen: set[int]) -> Iterator[Any]:
     for default in function.__defaults__ or ():
         yield from _part(default, seen)
     for name in _names(code):
+        yield Name(name)
         if name in function.__globals__:
             yield from _part(function.__globals__[name], seen)
     for cell in function.__closure__ or ():
@@ -141,6 +142,17 @@ def _of_function(function: Callable[..., Any], seen: set[int]) -> Iterator[Any]:
             yield from _part(cell.cell_contents, seen)
         except ValueError:  # a cell that is not filled yet
             continue
+
+
+def names_of(thing: object) -> set["Name"]:
+    """Return the names that a callable's own code, and that of its parts, looks up."""
+    return {name for name in _constants(thing, set()) if isinstance(name, Name)}
+
+
+class Name(str):
+    """A name that code looks up, told apart from a text that it holds."""
+
+    __slots__ = ()
 
 
 def _names(code: CodeType) -> set[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.kinds import Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
@@ -14,7 +15,7 @@ from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.generate.instants import Clock, as_of_moments, event_instants
 from skewtest.generate.keys import JOINED, JOINED_ODDS, PLAIN, collisions
 from skewtest.generate.plan import Plan
-from skewtest.generate.values import Rows, fill, key_values
+from skewtest.generate.values import Rows, arrival_series, fill, key_values
 
 IntArray = npt.NDArray[np.int64]
 
@@ -73,6 +74,7 @@ def build(
         spine=_spine(view, moments, asked, slots, plan, rng, hints),
         lanes=lanes,
         lags=lags,
+        scenario=view.delivery.under(IN_ORDER),
     )
 
 
@@ -120,7 +122,9 @@ def _events(
     columns = [source.type.series(source.time, rows.instants)]
     for name, column in source.columns.items():
         path = f"{source.name}.{name}"
-        if isinstance(column, Key):
+        if name == source.arrival:
+            values = arrival_series(source, rows.instants)
+        elif isinstance(column, Key):
             # Identities beside the entity's own vary from event to event.
             mine = who if name in view.entity else rng.integers(0, len(PLAIN) - 1, len(rows))
             values = key_values(column, slots[name][rows.lane, mine], rows.lane, name)

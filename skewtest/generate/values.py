@@ -5,6 +5,7 @@ squares are exact, so that most comparisons need no tolerance. A small share of 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
@@ -26,6 +27,7 @@ from skewtest.declare.kinds import (
     Timestamps,
     Vectors,
 )
+from skewtest.declare.source import Source
 from skewtest.generate.hints import Hints
 from skewtest.generate.keys import render
 from skewtest.generate.plan import Plan
@@ -47,6 +49,14 @@ ODD_TEXTS = (
     *("NaN", "nan", "true", "\u00e9", "e\u0301", "\u00df", "ss", "\u0130", "i", "I", "\u2003"),
     *("\U0001f600", "a,b", 'a"b', "a'b", "a\nb", "%", "\\", "\u202eab", "a\x00b"),
 )
+
+
+def arrival_series(source: Source, instants: IntArray | Sequence[int]) -> pl.Series:
+    """Return the arrival column of a source, of instants in microseconds."""
+    assert source.arrival is not None
+    kind = source.columns[source.arrival]
+    assert isinstance(kind, Timestamps)
+    return kind.time.series(source.arrival, instants)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -87,7 +87,10 @@ def example_of(example: Counterexample | None) -> dict[str, Any] | None:
             for name, source in view.sources.items()
         },
         "spine": [json_value(row) for row in event_dicts(view.spine_schema, example.spine)],
-        "delivery": asdict(example.delivery),
+        "scenario": example.history.scenario.name,
+        "delivery": [
+            {**row, "arrival": str(row["arrival"])} for row in example.delivery.to_dicts()
+        ],
         "timeline": {"columns": list(timeline.columns), "rows": [list(r) for r in timeline.rows]},
     }
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from skewtest.compare.values import nothing_of
 from skewtest.findings import Finding, Outcome
-from skewtest.report.timeline import Timeline, timeline_of
+from skewtest.report.timeline import Timeline, drawing_of, timeline_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 WIDTH = 80
@@ -92,6 +92,8 @@ def _finding(
     blocks: list[RenderableType] = [_title(title, _found(outcome, finding)), Text("")]
     if finding.counterexample is not None:
         blocks += [_history(finding), Text("")]
+        if drawing := drawing_of(finding.counterexample):
+            blocks += [Padding(Text("\n".join(drawing)), (0, 0, 0, 2)), Text("")]
     for failure in finding.failures:
         blocks += [Padding(Text(failure_text(failure)), (0, 0, 0, 2)), Text("")]
     if finding.kind == "extra row":

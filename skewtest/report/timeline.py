@@ -4,13 +4,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.deliver.operations import deliver, python_values
+from skewtest.deliver.steps import Step, steps_of
 from skewtest.findings import Counterexample
-from skewtest.generate.history import SEQUENCE, History
-from skewtest.report.words import moment_text, value_text
-from skewtest.times import instant, micros, window_text
+from skewtest.report.words import length_text, moment_text, value_text
+from skewtest.times import EPOCH, instant, micros, window_text
 
 MOST_ROWS = 24
+WIDEST = 66
+DRAWN = ("ties", "reordered", "late", "duplicated", "restarted", "split", "bootstrapped")
+MARKS = {"request": "?", "snapshot": "S", "restore": "R", "bootstrap": "B", "event again": "'"}
+TOLD = {
+    "snapshot": "snapshot",
+    "restore": "a fresh object restores it",
+    "bootstrap": "starts from the batch rows of this moment",
+}
+LEGEND = {
+    "?": "? asked",
+    "'": "' delivered again",
+    "S": "S snapshot",
+    "R": "R restored by a fresh object",
+    "B": "B starts from batch rows",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +47,28 @@ class Timeline:
 def timeline_of(example: Counterexample) -> Timeline:
     """Return the timeline of a counterexample: what arrives, then what is asked, in order."""
     view = example.view
-    operations = _operations(view, example.history)
-    asked = [p[AS_OF] for row, _, p in operations if row >= 0]
+    steps = steps_of(view, example.history)
+    asked = [step.payload[AS_OF] for step in steps if step.what == "request"]
     names = list(dict.fromkeys(c for s in view.sources.values() for c in s.columns))
     several = len(view.sources) > 1
     time = next(iter(view.sources.values())).time if not several else "time"
     rows: list[tuple[str, ...]] = []
-    number = 0
     before: Any = None
-    for row, source, payload in operations:
-        if row >= 0:
-            entity = [value_text(payload[n]) if n in view.entity else "" for n in names]
-            extra = ", ".join(f"{n}={value_text(payload[n])}" for n in view.request)
-            remark = f"asked with {extra}" if extra else "asked"
-            cells = ["?", moment_text(payload[AS_OF]), *entity]
-            rows.append((*cells[:1], *([""] if several else []), *cells[1:], remark))
-            continue
-        number += 1
-        at = payload[view.sources[source].time]
-        cells = [str(number), *([source] if several else []), moment_text(at)]
-        cells += [value_text(payload[n]) if n in payload else "" for n in names]
-        rows.append((*cells, _remark(view, at, asked, before)))
-        before = at
+    for step in steps:
+        source = [step.source] if several else []
+        if step.what == "request":
+            cells, remark = _asked(view, step, names)
+            rows.append(("?", *source, *cells, remark))
+        elif step.number is None:
+            moment = moment_text(view.time.datetimes([step.at])[0] or EPOCH)
+            rows.append((MARKS[step.what], *source, moment, *("" for _ in names), TOLD[step.what]))
+        else:
+            at = step.payload[view.sources[step.source].time]
+            cells = [value_text(step.payload[n]) if n in step.payload else "" for n in names]
+            special = "" if step.what == "event again" else _remark(view, at, asked, before)
+            remark = ", ".join(filter(None, (_arrival(step, at), special)))
+            rows.append((str(step.number + 1), *source, moment_text(at), *cells, remark))
+            before = at
     head = ("#", *(["source"] if several else []), time, *names, "")
     if len(rows) <= MOST_ROWS:
         return Timeline(head, tuple(rows), time)
@@ -62,24 +76,54 @@ def timeline_of(example: Counterexample) -> Timeline:
     return Timeline(head, (*rows[:half], *rows[-half:]), time, len(rows) - 2 * half)
 
 
-def _operations(view: FeatureView, history: History) -> list[tuple[int, str, dict[str, Any]]]:
-    """Return the operations of a history, those after the last request included."""
-    delivered = [
-        operation
-        for lane in deliver(view, history.pack())
-        for operation in zip(lane.rows, lane.sources, lane.payloads, strict=True)
+def drawing_of(example: Counterexample) -> tuple[str, ...]:
+    """Return a drawing of a delivery: when events happen, and when they arrive, one line each.
+
+    The places of a line are the instants at which something happens or arrives, in order. There is
+    none for a delivery in order, or for one with too many places.
+    """
+    view, history = example.view, example.history
+    if history.scenario.name not in DRAWN:
+        return ()
+    happens: dict[int, str] = {}
+    arrives: dict[int, str] = {}
+    seen: set[int] = set()
+    for step in steps_of(view, history):
+        mark = MARKS.get(step.what, "")
+        if step.what.startswith("event") and step.number is not None:
+            at = instant(step.payload[view.sources[step.source].time])
+            if step.number not in seen:
+                happens[at] = happens.get(at, "") + str(step.number + 1)
+            seen.add(step.number)
+            mark = f"{step.number + 1}{mark}"
+        arrives[step.at] = arrives.get(step.at, "") + mark
+    places = sorted({*happens, *arrives})
+    widths = [max(len(happens.get(at, "")), len(arrives.get(at, ""))) + 2 for at in places]
+    if sum(widths) > WIDEST:
+        return ()
+    lines = [("happens  ", happens), ("arrives  ", arrives)]
+    drawn = [
+        head + "".join(f"{line.get(at, '.'):<{w}}" for at, w in zip(places, widths, strict=True))
+        for head, line in lines
     ]
-    seen = sum(1 for row, _, _ in delivered if row < 0)
-    rest = []
-    for name, source in view.sources.items():
-        frame = history.events[name]
-        columns = [python_values(frame[c]) for c in source.schema]
-        sequence = frame[SEQUENCE].to_list()
-        for number, row in zip(sequence, zip(*columns, strict=True), strict=True):
-            payload = dict(zip(source.schema, row, strict=True))
-            rest.append((instant(payload[source.time]), number, name, payload))
-    rest.sort(key=lambda item: item[:2])
-    return delivered + [(-1, name, payload) for _, _, name, payload in rest[seen:]]
+    used = [legend for mark, legend in LEGEND.items() if mark in drawn[1].removeprefix("arrives")]
+    return (*(line.rstrip() for line in drawn), *((", ".join(used),) if used else ()))
+
+
+def _asked(view: FeatureView, step: Step, names: list[str]) -> tuple[list[str], str]:
+    payload = step.payload
+    entity = [value_text(payload[n]) if n in view.entity else "" for n in names]
+    extra = ", ".join(f"{n}={value_text(payload[n])}" for n in view.request)
+    return [moment_text(payload[AS_OF]), *entity], f"asked with {extra}" if extra else "asked"
+
+
+def _arrival(step: Step, at: Any) -> str:
+    """Return what is special about when an event arrives."""
+    late = step.at - instant(at)
+    told = "delivered again" if step.what == "event again" else ""
+    if late and step.heard:
+        told += f"{', ' if told else ''}arrives {length_text(late)} later"
+    return told
 
 
 def _remark(view: FeatureView, at: Any, asked: list[Any], before: Any) -> str:

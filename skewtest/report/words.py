@@ -10,10 +10,18 @@ from skewtest.compare.values import magnitude, nothing_of
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.errors import listed, nearest
 from skewtest.findings import ALL_FEATURES, Finding
-from skewtest.times import micros
+from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]
 LONGEST_TEXT = 60
+UNITS = (
+    (DAY_US, "d"),
+    (HOUR_US, "h"),
+    (60 * SECOND_US, "min"),
+    (SECOND_US, "s"),
+    (1_000, "ms"),
+    (1, "us"),
+)
 
 
 def value_text(value: Any) -> str:
@@ -41,6 +49,16 @@ def moment_text(moment: datetime) -> str:
     if moment.tzinfo is None or moment.tzinfo is UTC or moment.utcoffset() == timedelta(0):
         return text
     return f"{text}{moment.strftime('%z')}"
+
+
+def length_text(length: int) -> str:
+    """Return a length of time, in microseconds, by its two largest units: "1 h 30 min"."""
+    parts = []
+    for size, unit in UNITS:
+        count, length = divmod(length, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 us"
 
 
 def shortened(text: str, most: int = LONGEST_TEXT) -> str:
@@ -101,6 +119,9 @@ def failure_headline(failure: Failure) -> str:
         "missing_feature": "{side} lacks a feature",
         "odd_value": "{side} returns a value of an unknown type",
         "tolerance": "tolerance does not suit the values",
+        "codec": "the wire format fails",
+        "store": "the store fails",
+        "bad_snapshot": "{side} snapshot cannot be used",
     }
     return told.get(failure.code, "{side} fails").format(side=side)
 
@@ -164,7 +185,28 @@ def failure_text(failure: Failure) -> str:
                 f"{facts['feature']!r} is declared close() or vector(), but its values are "
                 f"{facts['family']}s; declare it exact(), or close(abs=timedelta(...)) for times."
             )
+    return _delivery_text(failure)
+
+
+def _delivery_text(failure: Failure) -> str:
+    """Return a failure on the way to the online side or back; else what user code raised."""
+    facts = failure.facts
+    match failure.code:
+        case "codec":
+            return _caused(
+                f"The function of Delivery(wire=...) must return a payload; {facts['told']}.",
+                failure,
+            )
+        case "store":
+            return _caused(f"The store could not take {facts['feature']!r}.", failure)
+        case "bad_snapshot":
+            return f"{facts['told']}."
     return user_traceback(failure)
+
+
+def _caused(told: str, failure: Failure) -> str:
+    """Return what went wrong, and the traceback of what the owner's function raised."""
+    return told if failure.exception is None else f"{told}\n\n{user_traceback(failure)}"
 
 
 def user_traceback(failure: Failure) -> str:

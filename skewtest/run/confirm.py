@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skewtest.compare.tables import Divergence
+from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
 from skewtest.drive.outcome import Answers, Extra, Failure
-from skewtest.findings import ALL_FEATURES, Counterexample, Finding
+from skewtest.findings import ALL_FEATURES, UNKNOWN, Counterexample, Finding
 from skewtest.generate.history import LANE, Pack
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.judge import Group, Standing, judge, raw, sift
@@ -107,12 +108,12 @@ def _in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -
     return replace(suspect, restless=(side, _restless(trial, again, side)))
 
 
-def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: float) -> Finding:
+def finding_of(view: FeatureView, suspect: Suspect, seconds: float) -> Finding:
     """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
     draft, group = suspect.draft, suspect.group
     if suspect.restless is not None:
         blamed, divergence = suspect.restless
-        return _finding(view, scenario, suspect, divergence, side=blamed)
+        return _finding(view, suspect, divergence, side=blamed)
     holds = suspect.alone or group in judge(view, [draft])[0]
     if holds and group[1] != "timeout":
         draft = _minimised(view, suspect, seconds)
@@ -126,9 +127,7 @@ def finding_of(view: FeatureView, scenario: str, suspect: Suspect, seconds: floa
         divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
         side = _blamed(divergence)
     values = answers_at(trial, divergence.row)
-    return _finding(
-        view, scenario, replace(suspect, draft=draft), divergence, side=side, values=values
-    )
+    return _finding(view, replace(suspect, draft=draft), divergence, side=side, values=values)
 
 
 def _blamed(divergence: Divergence) -> str | None:
@@ -153,7 +152,6 @@ def _minimised(view: FeatureView, suspect: Suspect, seconds: float) -> Draft:
 
 def _finding(
     view: FeatureView,
-    scenario: str,
     suspect: Suspect,
     divergence: Divergence,
     *,
@@ -163,15 +161,30 @@ def _finding(
     history = history_of_draft(view, suspect.draft)
     return Finding(
         feature=named(view, suspect.group[0]),
-        scenario=scenario,
+        scenario=suspect.draft.scenario.name,
         kind=divergence.kind,
-        counterexample=Counterexample(view, history, view.delivery),
+        cause=_cause(view, suspect, divergence),
+        counterexample=Counterexample(view, history),
         divergence=divergence,
         values=values or {},
         side=side,
         alone=suspect.alone,
         found_at=suspect.found_at,
     )
+
+
+def _cause(view: FeatureView, suspect: Suspect, divergence: Divergence) -> str:
+    """Return the cause, where one change of the delivery brings parity back."""
+    scenario = suspect.draft.scenario
+    if divergence.kind == "nondeterministic" or not suspect.alone:
+        return UNKNOWN
+    if scenario.name in CAUSES:
+        return CAUSES[scenario.name]
+    if scenario.delivery.clock == "real":
+        frozen = replace(suspect.draft, scenario=scenario.with_frozen_clock())
+        if suspect.group not in judge(view, [frozen])[0]:
+            return "time.clock"
+    return UNKNOWN
 
 
 def named(view: FeatureView, feature: str) -> str:

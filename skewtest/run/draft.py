@@ -10,11 +10,25 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from skewtest.declare.delivery import IN_ORDER, Scenario
 from skewtest.declare.kinds import Column, Key
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
-from skewtest.generate.history import LANE, SEQUENCE, History, Pack, ordered
+from skewtest.generate.history import (
+    COPIES,
+    DELAY,
+    FAULTS,
+    LANE,
+    SEQUENCE,
+    TURN,
+    WORKER,
+    History,
+    Pack,
+    Restart,
+    ordered,
+)
 from skewtest.generate.keys import parse, render
+from skewtest.generate.values import arrival_series
 from skewtest.times import instants_of
 
 
@@ -26,11 +40,18 @@ class Slot(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event: source, event time in microseconds, values in the order of its columns."""
+    """One event: source, event time in microseconds, values in the order of its columns.
+
+    `delay`, `turn`, `copies` and `worker` are its faults, as in `skewtest.generate.history`.
+    """
 
     source: str
     at: int
     values: tuple[Any, ...]
+    delay: int = 0
+    turn: int = 0
+    copies: tuple[int, ...] = ()
+    worker: int = 0
 
 
 class Ask(NamedTuple):
@@ -43,11 +64,14 @@ class Ask(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A history as rows: events in sequence order, the spine, the lag of its requests."""
+    """A history as rows: events in sequence order, the spine, and the delivery, as in History."""
 
     events: tuple[Event, ...]
     spine: tuple[Ask, ...]
     lag: int | None = None
+    restarts: tuple[Restart, ...] = ()
+    boot: int | None = None
+    scenario: Scenario = Scenario()  # noqa: RUF009 - frozen
 
     def ordered(self) -> "Draft":
         """Return the draft with events and requests in order of time, ties as they stood."""
@@ -56,6 +80,11 @@ class Draft:
             events=tuple(sorted(self.events, key=lambda event: event.at)),
             spine=tuple(sorted(self.spine, key=lambda ask: ask.at)),
         )
+
+    def in_order(self) -> "Draft":
+        """Return the draft without any fault of its delivery."""
+        events = (Event(event.source, event.at, event.values) for event in self.events)
+        return Draft(tuple(events), self.spine, scenario=self.scenario.in_order)
 
 
 def draft_of(view: FeatureView, history: History) -> Draft:
@@ -67,7 +96,11 @@ def draft_of(view: FeatureView, history: History) -> Draft:
         columns = [_drafted(kind, frame[c], groups) for c, kind in source.columns.items()]
         times = instants_of(frame[source.time]).to_list()
         values = zip(*columns, strict=True)
-        events = (Event(name, at, row) for at, row in zip(times, values, strict=True))
+        faults = zip(*(_faults(frame, column) for column in FAULTS), strict=True)
+        events = (
+            Event(name, at, row, *fault)
+            for at, row, fault in zip(times, values, faults, strict=True)
+        )
         rows.extend(zip(frame[SEQUENCE].to_list(), events, strict=True))
     rows.sort(key=lambda pair: (pair[1].at, pair[0]))
     spine = history.spine
@@ -80,6 +113,9 @@ def draft_of(view: FeatureView, history: History) -> Draft:
         events=tuple(event for _, event in rows),
         spine=tuple(Ask(*row) for row in zip(asked, keys, extras, strict=True)),
         lag=history.lag,
+        restarts=history.restarts,
+        boot=history.boot,
+        scenario=history.scenario,
     )
 
 
@@ -103,7 +139,10 @@ def can_share(view: FeatureView, draft: Draft) -> bool:
 
 
 def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
-    """Return drafts side by side, each with identities of its own."""
+    """Return drafts side by side, each with identities of its own.
+
+    They are all of one scenario.
+    """
     stride = 1 + max((slot.group for draft in drafts for slot in _slots(draft)), default=0)
     tables = {}
     for name, source in view.sources.items():
@@ -116,17 +155,48 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
         lanes = [lane for lane, _, _ in rows]
         columns = [source.type.series(source.time, [event.at for _, _, event in rows])]
         for position, (column, kind) in enumerate(source.columns.items()):
+            if column == source.arrival:
+                arrived = [event.at + event.delay for _, _, event in rows]
+                columns.append(arrival_series(source, arrived))
+                continue
             cells = [event.values[position] for _, _, event in rows]
             columns.append(_series(column, kind, cells, lanes, stride))
         columns.append(pl.Series(LANE, lanes, dtype=pl.Int32))
         columns.append(pl.Series(SEQUENCE, [number for _, number, _ in rows], dtype=pl.Int64))
+        columns += _fault_columns([event for _, _, event in rows])
         tables[name] = ordered(view, name, pl.DataFrame(columns))
     return Pack(
         events=tables,
         spine=_spine(view, drafts, stride),
         lanes=len(drafts),
         lags={lane: draft.lag for lane, draft in enumerate(drafts) if draft.lag is not None},
+        restarts={lane: draft.restarts for lane, draft in enumerate(drafts) if draft.restarts},
+        boots={lane: draft.boot for lane, draft in enumerate(drafts) if draft.boot is not None},
+        scenario=drafts[0].scenario if drafts else view.delivery.under(IN_ORDER),
     )
+
+
+def _faults(frame: pl.DataFrame, column: str) -> list[Any]:
+    """Return a column of faults; none where the frame has it not."""
+    if column not in frame.columns:
+        return [() if column == COPIES else 0] * frame.height
+    values = frame[column].to_list()
+    return [tuple(delays or ()) for delays in values] if column == COPIES else values
+
+
+def _fault_columns(events: list[Event]) -> list[pl.Series]:
+    """Return the columns of faults that some event has."""
+    faults: dict[str, list[Any]] = {
+        DELAY: [event.delay for event in events],
+        TURN: [event.turn for event in events],
+        COPIES: [list(event.copies) for event in events],
+        WORKER: [event.worker for event in events],
+    }
+    return [
+        pl.Series(name, values, dtype=FAULTS[name])
+        for name, values in faults.items()
+        if any(values)
+    ]
 
 
 def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFrame:

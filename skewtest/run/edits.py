@@ -1,6 +1,6 @@
 """Edits: what minimising proposes. Each makes a history smaller or plainer, whatever it shows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,9 +18,10 @@ from skewtest.declare.kinds import (
     Vectors,
 )
 from skewtest.declare.view import FeatureView
+from skewtest.generate.history import AFTER, BEFORE, BETWEEN, Restart
 from skewtest.generate.keys import PLAIN
 from skewtest.run.draft import Ask, Draft, Event, Slot
-from skewtest.times import DAY_US, instant, micros
+from skewtest.times import DAY_US, HOUR_US, instant, micros
 
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
 MOST_DAYS = 10
@@ -29,8 +30,9 @@ MOST_DAYS = 10
 class Edit(NamedTuple):
     """One change of a draft. `what` names it; `row` is the number of an event or a spine row.
 
-    what: "event" and "ask" drop a row, "event.at" and "ask.at" move it, "event.value" and
-    "ask.value" set the value at `position`.
+    what: "event", "ask" and "restart" drop a row, "event.at" and "ask.at" move it, "event.value",
+    "ask.value" and "ask.entity" set the value at `position`, "event.faults" sets delay, turn,
+    copies and worker, "restart.value" replaces a restart.
     """
 
     what: str
@@ -46,14 +48,25 @@ def applied(draft: Draft, edits: Edits) -> Draft:
     """Return a draft with edits made; indices are those of `draft`."""
     dropped = {edit.row for edit in edits if edit.what == "event"}
     unasked = {edit.row for edit in edits if edit.what == "ask"}
+    spared = {edit.row for edit in edits if edit.what == "restart"}
     events: list[Event] = list(draft.events)
     spine: list[Ask] = list(draft.spine)
+    restarts = list(draft.restarts)
+    boot = draft.boot
     for what, index, position, value in edits:
         match what:
             case "event.at":
                 events[index] = events[index]._replace(at=value)
             case "ask.at":
+                boot = value if spine[index].at == draft.boot else boot
                 spine[index] = spine[index]._replace(at=value)
+            case "event.faults":
+                delay, turn, copies, worker = value
+                events[index] = events[index]._replace(
+                    delay=delay, turn=turn, copies=copies, worker=worker
+                )
+            case "restart.value":
+                restarts[index] = value
             case "event.value":
                 cells = _with(events[index].values, position, value)
                 events[index] = events[index]._replace(values=cells)
@@ -70,6 +83,8 @@ def applied(draft: Draft, edits: Edits) -> Draft:
         draft,
         events=tuple(event for i, event in enumerate(events) if i not in dropped),
         spine=tuple(kept.values()),
+        restarts=tuple(sorted(r for i, r in enumerate(restarts) if i not in spared)),
+        boot=boot,
     ).ordered()
 
 
@@ -123,6 +138,8 @@ def shifted(draft: Draft, by: int) -> Draft:
         draft,
         events=tuple(event._replace(at=event.at + by) for event in draft.events),
         spine=tuple(ask._replace(at=ask.at + by) for ask in draft.spine),
+        restarts=tuple(restart._replace(at=restart.at + by) for restart in draft.restarts),
+        boot=None if draft.boot is None else draft.boot + by,
     )
 
 
@@ -131,8 +148,101 @@ def apart(view: FeatureView, draft: Draft, as_of: int, unit: int) -> Draft | Non
     count = len(draft.events)
     if count > MOST_DAYS or _is_edge(view, unit, count):
         return None
-    events = (e._replace(at=as_of - (count - i) * unit) for i, e in enumerate(draft.events))
-    return replace(draft, events=tuple(events))
+    events = [e._replace(at=as_of - (count - i) * unit) for i, e in enumerate(draft.events)]
+    restarts = (_moved(restart, draft.events, events, as_of) for restart in draft.restarts)
+    events = _arriving_alike(draft.events, events, as_of, unit)
+    late = draft.scenario.delivery.late
+    if late is not None and any(event.delay > micros(late) for event in events):
+        return None
+    return replace(draft, events=tuple(events), restarts=tuple(sorted(restarts)))
+
+
+def _arriving_alike(
+    before: Sequence[Event], after: Sequence[Event], as_of: int, unit: int
+) -> list[Event]:
+    """Return moved events that arrive in the order in which they did, late ones after `as_of`."""
+    if not any(event.delay for event in before):
+        return list(after)
+    order = sorted(range(len(before)), key=lambda n: before[n].at + before[n].delay)
+    moved = list(after)
+    arrived = 0
+    for number in order:
+        event = after[number]
+        arrival = max(event.at, arrived + unit // 24)
+        if before[number].at + before[number].delay >= as_of:
+            arrival = max(arrival, as_of + HOUR_US)
+        arrived = max(arrived, arrival)
+        moved[number] = event._replace(delay=arrival - event.at)
+    return moved
+
+
+def _moved(
+    restart: Restart, before: Sequence[Event], after: Sequence[Event], as_of: int
+) -> Restart:
+    """Return a restart that stands among moved events where it stood."""
+    earlier = [n for n, e in enumerate(before) if (e.at, BETWEEN) < (restart.at, restart.rank)]
+    if restart.at >= as_of or not after:
+        return restart
+    if not earlier:
+        return Restart(after[0].at, BEFORE, restart.crash, restart.again)
+    return Restart(after[earlier[-1]].at, AFTER, restart.crash, restart.again)
+
+
+def fault_edits(draft: Draft) -> list[Edits]:
+    """Return edits that take faults away, one event or restart each."""
+    spare: list[Edits] = [(Edit("restart", index),) for index in range(len(draft.restarts))]
+    plain = (0, 0, (), 0)
+    return spare + [
+        (Edit("event.faults", index, value=plain),)
+        for index, event in enumerate(draft.events)
+        if event[3:] != plain
+    ]
+
+
+def plainer_fault_edits(draft: Draft, as_of: int) -> list[Edits]:
+    """Return edits that make faults plainer: fewer copies, whole hours, no crash, no tail."""
+    found: list[Edits] = []
+    for index, (_, _, _, delay, turn, copies, worker) in enumerate(draft.events):
+        plain_copies = (0,) if copies else ()
+        options = [
+            (0, turn, copies, worker),
+            (delay, 0, copies, worker),
+            (delay, turn, (), worker),
+            (delay, turn, copies[:1], worker),
+            (delay, turn, plain_copies, worker),
+            (delay, min(turn, 1), copies, worker),
+            *((whole, turn, copies, worker) for whole in _whole(draft, delay)),
+        ]
+        now = (delay, turn, copies, worker)
+        found += [(Edit("event.faults", index, value=o),) for o in options if o != now]
+    for index, restart in enumerate(draft.restarts):
+        places = [Restart(as_of, BEFORE)]
+        places += [Restart(event.at, AFTER) for event in draft.events]
+        wanted = [
+            restart._replace(crash=0),
+            restart._replace(again=0),
+            restart._replace(again=min(restart.again, 1)),
+            *(restart._replace(at=place.at, rank=place.rank) for place in places),
+        ]
+        found += [
+            (Edit("restart.value", index, value=o),)
+            for o in dict.fromkeys(wanted)
+            if _plainness(o, as_of) < _plainness(restart, as_of)
+        ]
+    return found
+
+
+def _whole(draft: Draft, delay: int) -> list[int]:
+    """Return a delay as whole days and hours, within what is declared."""
+    late = draft.scenario.delivery.late
+    most = delay if late is None else micros(late)
+    whole = [delay // size * size + more for size in (DAY_US, HOUR_US) for more in (0, size)]
+    return [d for d in whole if 0 < d <= most] if delay % HOUR_US else []
+
+
+def _plainness(restart: Restart, as_of: int) -> tuple[int, int, bool]:
+    """Return a key by which plainer restarts sort first."""
+    return restart.again, restart.crash, restart[:2] != (as_of, BEFORE) and restart.rank != AFTER
 
 
 def near(view: FeatureView, draft: Draft, as_of: int) -> list[Edits]:

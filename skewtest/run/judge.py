@@ -11,6 +11,7 @@ from dataclasses import replace
 from skewtest.compare.rounding import exceeds_bound, grid_of, is_plain, largest_of, on_grid
 from skewtest.compare.tables import Divergence
 from skewtest.compare.values import Kind
+from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft, can_share, pack_drafts
 from skewtest.run.trial import run_trial
@@ -35,6 +36,7 @@ def judge(view: FeatureView, drafts: Sequence[Draft], *, alone: bool = False) ->
 def sift(view: FeatureView, drafts: Sequence[Draft], found: list[Standing]) -> list[Standing]:
     """Return what stands of the divergences that drafts show."""
     found = _without_late_requests(view, drafts, found)
+    found = _without_those_in_order(view, drafts, found)
     return _without_rounding(view, drafts, found)
 
 
@@ -90,6 +92,20 @@ def _one_tick_later(view: FeatureView, draft: Draft) -> Draft:
     moments = {ask.at for ask in draft.spine}
     events = tuple(e._replace(at=e.at + tick) if e.at in moments else e for e in draft.events)
     return replace(draft, events=events, lag=tick).ordered()
+
+
+def _without_those_in_order(
+    view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
+) -> list[Standing]:
+    """Drop what differs in order too: no fault of the delivery is needed for it."""
+    faulty = [i for i, d in enumerate(drafts) if found[i] and d.scenario.name in CAUSES]
+    if not faulty:
+        return found
+    plain = raw(view, [drafts[i].in_order() for i in faulty])
+    kept = list(found)
+    for position, index in enumerate(faulty):
+        kept[index] = {g: d for g, d in found[index].items() if g not in plain[position]}
+    return kept
 
 
 def _without_rounding(

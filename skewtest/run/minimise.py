@@ -5,9 +5,10 @@ keep the failure alone are then combined, as many as keep it together.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft
 from skewtest.run.edits import (
@@ -19,19 +20,22 @@ from skewtest.run.edits import (
     cell_edits,
     column_edits,
     entity_drops,
+    fault_edits,
     joined,
     key_edits,
     near,
+    plainer_fault_edits,
     rounded,
     shifted,
 )
 from skewtest.run.judge import Group, judge
-from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
+from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
 """Plain distances of events from `as_of` and each other, as far as they are no window."""
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
 PASSES = 3
+MOST_TURNS = 20
 FEWEST = 32
 """So many proposals are always tried one by one."""
 EVENTS_A_ROUND = 8_000
@@ -53,10 +57,12 @@ class Minimiser:
         self._first(replace(self.draft, lag=None) if self.draft.lag is not None else None)
         for _ in range(PASSES):
             before = self.draft
+            self._drop_faults()
             self._drop()
             self._plain_keys()
             self._plain_times()
             self._plain_values()
+            self._plain_faults()
             if self.draft == before or self._is_late():
                 break
         return self.draft
@@ -125,6 +131,26 @@ class Minimiser:
             if len(self.draft.events) == before or piece > len(self.draft.events) // 2:
                 piece = max(1, min(piece // 2, len(self.draft.events) // 2))
 
+    def _drop_faults(self) -> None:
+        """Let the delivery be as in order as it can be."""
+        if self.draft.scenario.name == IN_ORDER:
+            return
+        self._settle(fault_edits(self.draft))
+
+    def _plain_faults(self) -> None:
+        """Make the faults that are needed plain, one by one: they lean on each other."""
+        if self.draft.scenario.name == IN_ORDER:
+            return
+        as_of = max(ask.at for ask in self.draft.spine)
+        self._settle_in_turn(lambda: plainer_fault_edits(self.draft, as_of))
+
+    def _settle_in_turn(self, propose: Callable[[], Sequence[Edits]]) -> None:
+        """Take the first proposal that keeps the failure, and propose anew, until none does."""
+        for _ in range(MOST_TURNS):
+            proposals = propose()
+            if not self._first(*(applied(self.draft, edits) for edits in proposals)):
+                return
+
     def _plain_keys(self) -> None:
         """Spell identities as plainly as they come: "a", "b"."""
         for position in range(len(self.view.entity)):
@@ -141,12 +167,19 @@ class Minimiser:
         allowed = [to for to in plain if to != as_of and self._is_in_span(to)]
         self._first(*(shifted(self.draft, to - as_of) for to in allowed))
         as_of = max(ask.at for ask in self.draft.spine)
-        spaced = [apart(self.view, self.draft, as_of, unit) for unit in NEAR]
+        spaced = [apart(self.view, self.draft, as_of, unit) for unit in self._units()]
         if self.draft not in spaced and not self._first(*spaced):
             self._settle(near(self.view, self.draft, as_of))
         for level in LEVELS:
             for side in (0, level - 1):
                 self._settle(rounded(self.draft, as_of, level, side))
+
+    def _units(self) -> tuple[int, ...]:
+        """Return plain distances of events: short enough for a late one to pass another."""
+        late = self.draft.scenario.delivery.late
+        if late is None:
+            return NEAR
+        return (*NEAR, max(self.view.time.tick, micros(late) // 2))
 
     def _is_in_span(self, at: int) -> bool:
         """Return whether a moment lies where the sources say that their events do."""

@@ -1,6 +1,7 @@
 """Replay one given history: no generation, and small counterexamples all the same."""
 
 import time
+from dataclasses import replace
 
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
@@ -32,7 +33,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         if suspect is None:
             unconfirmed += 1
         elif len(findings) < FINDINGS:
-            findings.append(finding_of(view, "replay", suspect, MINIMISE_SECONDS))
+            findings.append(replace(finding_of(view, suspect, MINIMISE_SECONDS), scenario="replay"))
     untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
     return Outcome(
         view=view,
@@ -80,8 +81,9 @@ def _suspect(view: FeatureView, draft: Draft, group: Group, row: int) -> Suspect
                 if name in view.entity
             )
         )
-        alone = Draft(own, tuple(a for a in draft.spine if a.entity == ask.entity), draft.lag)
-        for part in (Draft(own, (ask,), draft.lag), alone):
+        asks = tuple(a for a in draft.spine if a.entity == ask.entity)
+        alone = replace(draft, events=own, spine=asks)
+        for part in (replace(draft, events=own, spine=(ask,)), alone):
             if group in judge(view, [part])[0]:
                 return Suspect(group, part, 1)
     return Suspect(group, draft, 1) if group in judge(view, [draft])[0] else None

@@ -1,17 +1,25 @@
-"""The search: Hypothesis draws plans, packs are tried, what diverges is confirmed and minimised."""
+"""The search: Hypothesis draws plans, packs are tried, what diverges is confirmed and minimised.
+
+All scenarios of a view are tried on the same packs, each of which batch answers once.
+"""
 
 import contextlib
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.compare.tables import Divergence, Tally
+from skewtest.declare.delivery import IN_ORDER, Scenario
 from skewtest.declare.view import FeatureView
+from skewtest.deliver.scenarios import spread
 from skewtest.drive.guard import remembered_interrupt
-from skewtest.drive.outcome import Failure
+from skewtest.drive.online import lacking_for
+from skewtest.drive.outcome import Answers, Failure
 from skewtest.findings import Finding, Outcome, Seconds
 from skewtest.generate.hints import Hints, hints_of
 from skewtest.generate.history import History, Pack
@@ -22,10 +30,12 @@ from skewtest.generate.plan import Plan, plans
 from skewtest.run.confirm import Suspect, confirmed, finding_of, named, suspects_of
 from skewtest.run.draft import draft_of
 from skewtest.run.judge import Group, judge
-from skewtest.run.trial import Trial, run_trial
+from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
 
 PACKS = (64, 64, 128)
 PACK = 256
+FAULTY_SHARE = 4
+"""Every scenario but `in_order` is tried on one in so many histories."""
 MORE = 192
 """How many further histories are run after the first finding, to tell distinct failures apart."""
 ALONE_LONG = 20
@@ -35,10 +45,9 @@ FINDINGS = 8
 MINIMISE_SECONDS = 6.0
 TRUSTING = 2
 """So many packs show that the online side trusts the order of delivery; then it gets it."""
-STAGES = ("generate", "batch", "online", "minimise")
-
 
 Progress = Callable[[int, int], None]
+Kept = Sequence[tuple[str, History]]
 
 
 def nothing_shown(_done: int, _planned: int) -> None:
@@ -58,87 +67,95 @@ class _EnoughFound(BaseException):
 
 
 @dataclass(slots=True)
-class Search:
-    """The state of one search."""
+class Stopwatch:
+    """Where time goes, in seconds."""
 
-    view: FeatureView
-    scenario: str
-    budget: Budget
-    progress: Progress
-    clock: Clock
-    hints: Hints
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
+    generate: float = 0.0
+    batch: float = 0.0
+    online: float = 0.0
+    minimise: float = 0.0
+    detect: float | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """The search under one scenario.
+
+    Attributes:
+        tried: how many generated histories were looked at, those included that the scenario does
+            not concern.
+        histories: how many it concerned.
+    """
+
+    scenario: Scenario
+    stop_at: int
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    tried: int = 0
     histories: int = 0
     replayed: int = 0
-    packs: int = 0
-    stop_at: int = 0
     unconfirmed: int = 0
     trusting: int = 0
     suspects: dict[Group, Suspect] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     incidents: Counter[str] = field(default_factory=Counter)
     mutated: set[tuple[str, str]] = field(default_factory=set)
-    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    detect: float | None = None
-    check_interrupt: Callable[[], None] = lambda: None
 
-    def try_plan(self, plan: Plan) -> None:
-        """Generate and try the pack of one plan; raise when enough is known."""
-        lanes = self._lanes()
-        long: Sequence[int] = LONG[:2] if self.packs == 0 else (LONG[(self.packs + 1) % len(LONG)],)
-        started = time.perf_counter()
-        fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
-        long = long[-lanes:] if fits else ()
-        pack = build(self.view, self.clock, plan, lanes, long, hints=self.hints)
-        if self.trusting >= TRUSTING:
-            pack = replace(pack, lags={})
-        self.incidents += incidents_of(self.view, self.clock, pack)
-        self.spent["generate"] += time.perf_counter() - started
-        trial = run_trial(self.view, pack)
+    @property
+    def is_over(self) -> bool:
+        """Whether enough is known."""
+        return self.tried >= self.stop_at
+
+    def try_pack(self, view: FeatureView, pack: Pack, batch: Answers | None) -> None:
+        """Try a pack, as this scenario delivers it."""
+        if pack.spine.is_empty():
+            return
+        trial = run_trial(view, pack, batch)
         self._count(trial)
         if trial.divergences:
-            self._look_into(pack, trial)
-        self.histories += lanes
-        self.packs += 1
-        self.progress(self.histories, self.budget.histories)
-        self.check_interrupt()
-        if self.histories >= self.stop_at:
-            raise _EnoughFound
-
-    def _lanes(self) -> int:
-        if not self.view.laned:
-            return 1
-        usual = PACKS[self.packs] if self.packs < len(PACKS) else PACK
-        return min(usual, self.stop_at - self.histories)
+            self._look_into(view, pack, trial)
 
     def _count(self, trial: Trial) -> None:
         for name, tally in trial.tallies.items():
             self.tallies[name] = self.tallies.get(name, Tally()) + tally
         self.mutated |= trial.mutated
-        self.spent["batch"] += trial.batch.seconds
-        self.spent["online"] += trial.online.seconds
+        self.watch.online += trial.online.seconds
 
-    def _look_into(self, pack: Pack, trial: Trial) -> None:
+    def _look_into(self, view: FeatureView, pack: Pack, trial: Trial) -> None:
         fresh = [
             suspect
-            for suspect in suspects_of(self.view, pack, trial, self.histories, SUSPECTS)
+            for suspect in suspects_of(view, pack, trial, self.tried, SUSPECTS)
             if suspect.group not in self.suspects
         ]
-        kept, dropped = confirmed(self.view, pack, trial, fresh)
+        kept, dropped = confirmed(view, pack, trial, fresh)
         self.unconfirmed += dropped
         if dropped and any(suspect.draft.lag is not None for suspect in fresh):
             self.trusting += 1
         for suspect in kept:
             self.suspects.setdefault(suspect.group, suspect)
-        if kept and self.detect is None:
-            self.detect = time.process_time() - self.began_cpu
+        if kept and self.watch.detect is None:
+            self.watch.detect = time.process_time() - self.watch.began_cpu
             hangs = any(suspect.group[1] == "timeout" for suspect in kept)
-            self.stop_at = min(self.stop_at, self.histories + (0 if hangs else MORE))
+            self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+
+
+@dataclass(slots=True)
+class Search:
+    """The state of one search over all scenarios."""
+
+    view: FeatureView
+    budget: Budget
+    progress: Progress
+    clock: Clock
+    hints: Hints
+    running: list[Running]
+    histories: int = 0
+    packs: int = 0
+    check_interrupt: Callable[[], None] = lambda: None
 
     def run(self) -> None:
         """Let Hypothesis draw plans until the budget is spent or enough is found."""
-        self.stop_at = self.budget.histories
 
         @seed(self.budget.seed)
         @settings(
@@ -156,59 +173,128 @@ class Search:
         with contextlib.suppress(_EnoughFound), remembered_interrupt() as self.check_interrupt:
             draw()
 
+    def try_plan(self, plan: Plan) -> None:
+        """Generate the pack of one plan and try it under each scenario; raise when done."""
+        active = [running for running in self.running if not running.is_over]
+        lanes = self._lanes(max(running.stop_at for running in active))
+        started = time.perf_counter()
+        pack = build(self.view, self.clock, plan, lanes, self._long(lanes), hints=self.hints)
+        incidents = incidents_of(self.view, self.clock, pack)
+        active[0].watch.generate += time.perf_counter() - started
+        batch = batch_answers(self.view, pack)
+        active[0].watch.batch += batch.seconds
+        for running in active:
+            self._try_under(running, plan, pack, batch, incidents)
+        self.histories += lanes
+        self.packs += 1
+        self.progress(self.histories, self.budget.histories)
+        self.check_interrupt()
+        if all(running.is_over for running in self.running):
+            raise _EnoughFound
+
+    def _try_under(
+        self, running: Running, plan: Plan, pack: Pack, batch: Answers, incidents: Counter[str]
+    ) -> None:
+        if running.scenario.name == IN_ORDER:
+            concerned = replace(pack, lags={}) if running.trusting >= TRUSTING else pack
+            running.try_pack(self.view, concerned, batch)
+            running.histories += pack.lanes
+            running.incidents += incidents
+        else:
+            name = zlib.crc32(running.scenario.name.encode())
+            rng = np.random.default_rng([plan.seed, name])
+            concerned = spread(self.view, pack, running.scenario, self.hints, rng)
+            lanes, answers = answers_of_lanes(pack, concerned, batch)
+            running.try_pack(self.view, concerned, answers)
+            running.histories += lanes
+            running.incidents[running.scenario.name] += lanes
+        running.tried += pack.lanes
+
+    def _lanes(self, stop_at: int) -> int:
+        if not self.view.laned:
+            return 1
+        usual = PACKS[self.packs] if self.packs < len(PACKS) else PACK
+        return min(usual, stop_at - self.histories)
+
+    def _long(self, lanes: int) -> Sequence[int]:
+        long: Sequence[int] = LONG[:2] if self.packs == 0 else (LONG[(self.packs + 1) % len(LONG)],)
+        fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
+        return long[-lanes:] if fits else ()
+
 
 def search(
     view: FeatureView,
-    scenario: str,
+    scenarios: Sequence[str],
     budget: Budget,
-    kept: Sequence[tuple[str, History]] = (),
+    kept: Kept = (),
     rejected: Sequence[tuple[str, str]] = (),
     progress: Progress = nothing_shown,
-) -> Outcome:
-    """Run a view under one scenario: kept counterexamples first, then generated histories.
+) -> tuple[Outcome, ...]:
+    """Run a view under scenarios: kept counterexamples first, then generated histories.
 
     Args:
         view: what to run.
-        scenario: the delivery scenario.
+        scenarios: the names of the delivery scenarios.
         budget: how many histories to generate, from which seed.
-        kept: counterexamples of the corpus, by file.
+        kept: counterexamples of the corpus, with their file.
         rejected: files of the corpus that could not be used, with the reason.
         progress: called with the histories done and planned after each pack.
     """
     hints = hints_of(view)
-    run = Search(view, scenario, budget, progress, Clock.of(view, hints), hints)
     missing = [side for side in ("batch", "online") if getattr(view, side) is None]
-    if missing:
-        return _outcome(run, [_not_given(view, scenario, side) for side in missing], rejected)
-    replayed = _replayed(run, kept)
-    run.run()
-    return _outcome(run, [*replayed.values(), *_minimised(run, replayed)], rejected)
+    named_ones = [view.delivery.under(name) for name in scenarios]
+    skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
+    running = {s.name: Running(s, planned(s.name, budget)) for s in named_ones}
+    able = [run for name, run in running.items() if not missing and skipped[name] is None]
+    found: dict[str, list[Finding]] = {
+        name: [_not_given(view, name, side) for side in missing] for name in running
+    }
+    for run in able:
+        found[run.scenario.name] += _replayed(view, run, kept).values()
+    if able:
+        Search(view, budget, progress, Clock.of(view, hints), hints, able).run()
+    for run in able:
+        shown = {finding.divergence.group for finding in found[run.scenario.name]}
+        found[run.scenario.name] += _minimised(view, run, shown)
+    return tuple(
+        _outcome(view, run, budget, found[name], rejected, skipped.get(name))
+        for name, run in running.items()
+    )
 
 
-def _replayed(run: Search, kept: Sequence[tuple[str, History]]) -> dict[Group, Finding]:
-    """Return the kept counterexamples that still diverge; they are small already."""
+def planned(scenario: str, budget: Budget) -> int:
+    """Return how many histories are generated for a scenario: in order is the most thorough."""
+    if scenario == IN_ORDER:
+        return budget.histories
+    return max(min(PACK, budget.histories), budget.histories // FAULTY_SHARE)
+
+
+def _replayed(view: FeatureView, run: Running, kept: Kept) -> dict[Group, Finding]:
+    """Return the kept counterexamples of a scenario that still diverge; they are small already."""
     findings: dict[Group, Finding] = {}
     for path, history in kept:
-        draft = draft_of(run.view, history)
+        if history.scenario.name != run.scenario.name:
+            continue
+        draft = draft_of(view, history)
         run.replayed += 1
-        for group in judge(run.view, [draft])[0]:
+        for group in judge(view, [draft])[0]:
             if group not in findings:
-                found = finding_of(run.view, run.scenario, Suspect(group, draft, 0), 0.0)
+                found = finding_of(view, Suspect(group, draft, 0), 0.0)
                 findings[group] = replace(found, corpus=path, replayed=True)
     if findings:
-        run.detect = time.process_time() - run.began_cpu
+        run.watch.detect = time.process_time() - run.watch.began_cpu
     return findings
 
 
-def _minimised(run: Search, known: Container[Group]) -> list[Finding]:
+def _minimised(view: FeatureView, run: Running, known: Container[Group]) -> list[Finding]:
     """Return the confirmed suspects as findings, without those that kept files show already."""
     started = time.perf_counter()
     findings = [
-        finding_of(run.view, run.scenario, suspect, MINIMISE_SECONDS)
+        finding_of(view, suspect, MINIMISE_SECONDS)
         for suspect in list(run.suspects.values())[:FINDINGS]
         if suspect.group not in known
     ]
-    run.spent["minimise"] += time.perf_counter() - started
+    run.watch.minimise += time.perf_counter() - started
     return findings
 
 
@@ -226,17 +312,26 @@ def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
 
 
 def _outcome(
-    run: Search, findings: Sequence[Finding], rejected: Sequence[tuple[str, str]]
+    view: FeatureView,
+    run: Running,
+    budget: Budget,
+    findings: Sequence[Finding],
+    rejected: Sequence[tuple[str, str]],
+    skipped: str | None,
 ) -> Outcome:
-    untested = [name for name in run.view.features if not run.tallies.get(name, Tally()).compared]
+    name = run.scenario.name
+    if skipped is None and not findings and not run.histories + run.replayed:
+        skipped = f"none of {run.tried:,} histories was concerned"
+    is_whole = name == IN_ORDER and not findings and skipped is None
+    untested = [n for n in view.features if not run.tallies.get(n, Tally()).compared]
     return Outcome(
-        view=run.view,
-        scenario=run.scenario,
-        seed=run.budget.seed,
+        view=view,
+        scenario=name,
+        seed=budget.seed,
         histories=run.histories + run.replayed,
-        planned=run.budget.histories,
+        planned=planned(name, budget),
         findings=tuple(findings),
-        untested=() if findings else tuple(untested),
+        untested=tuple(untested) if is_whole else (),
         tallies=dict(run.tallies),
         incidents=dict(run.incidents),
         mutated=tuple(sorted(run.mutated)),
@@ -244,12 +339,14 @@ def _outcome(
         unkept=(),
         unconfirmed=run.unconfirmed,
         seconds=Seconds(
-            total=time.perf_counter() - run.began,
-            cpu=time.process_time() - run.began_cpu,
-            generate=run.spent["generate"],
-            batch=run.spent["batch"],
-            online=run.spent["online"],
-            minimise=run.spent["minimise"],
-            detect=run.detect,
+            total=time.perf_counter() - run.watch.began,
+            cpu=time.process_time() - run.watch.began_cpu,
+            generate=run.watch.generate,
+            batch=run.watch.batch,
+            online=run.watch.online,
+            minimise=run.watch.minimise,
+            detect=run.watch.detect,
         ),
+        gates=name in view.delivery.scenarios,
+        skipped=skipped,
     )

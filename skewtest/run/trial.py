@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from skewtest.compare.tables import Divergence, Tally, compare
-from skewtest.declare.view import FeatureView
+from skewtest.declare.delivery import Scenario
+from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.drive.batch import answer_batch
 from skewtest.drive.online import answer_online
 from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
-from skewtest.generate.history import LANE, Pack
+from skewtest.generate.history import DELAY, LANE, Pack
+from skewtest.run.bootstrap import bootstrapped
+from skewtest.times import instants_of
 
 SAME_FAILURES = 6
 """So many lanes that fail alike are enough: the rest of the pack is not tried."""
@@ -38,10 +41,17 @@ class Trial:
     mutated: frozenset[tuple[str, str]]
 
 
-def run_trial(view: FeatureView, pack: Pack) -> Trial:
-    """Run both sides on a pack and compare them."""
-    batch = _answer_batch(view, pack)
-    online = answer_online(view, pack.spine.height, deliver(view, pack))
+def run_trial(view: FeatureView, pack: Pack, batch: Answers | None = None) -> Trial:
+    """Run both sides on a pack and compare them.
+
+    Args:
+        view: the view.
+        pack: histories with their delivery.
+        batch: what batch has answered, if it has been asked already.
+    """
+    if batch is None or needs_own_batch(view, pack.scenario):
+        batch = batch_answers(view, pack)
+    online = _answer_online(view, pack, batch)
     found, tallies = compare(view, batch, online)
     lanes = pack.spine[LANE].to_list()
     by_lane: dict[int, list[Divergence]] = {}
@@ -153,12 +163,78 @@ class Isolation:
 def subset(pack: Pack, lanes: Iterable[int]) -> Pack:
     """Return some lanes of a pack, under their own numbers."""
     wanted = pl.col(LANE).is_in(list(lanes))
-    return Pack(
+    return replace(
+        pack,
         events={name: frame.filter(wanted) for name, frame in pack.events.items()},
         spine=pack.spine.filter(wanted),
-        lanes=pack.lanes,
-        lags=pack.lags,
     )
+
+
+def needs_own_batch(view: FeatureView, scenario: Scenario) -> bool:
+    """Return whether batch is to see another log than in order: one with other arrivals."""
+    if scenario.delivery.late is None:
+        return False
+    has_arrival = any(source.arrival is not None for source in view.sources.values())
+    return scenario.delivery.freshness == "as_arrived" or has_arrival
+
+
+def batch_answers(view: FeatureView, pack: Pack) -> Answers:
+    """Return batch answers for a pack, in one call; under `as_arrived` in one for each `as_of`."""
+    delivery = pack.scenario.delivery
+    if delivery.late is None or delivery.freshness == "counts":
+        return _answer_batch(view, pack)
+    moments = instants_of(pack.spine[AS_OF])
+    parts = [
+        (np.flatnonzero((moments == at).to_numpy()), _answer_batch(view, _arrived(view, pack, at)))
+        for at in sorted(set(moments.to_list()))
+    ]
+    values: dict[str, list[object]] = {n: [MISSING] * pack.spine.height for n in view.features}
+    for rows, answers in parts:
+        for name, column in answers.values.items():
+            for row, value in zip(rows.tolist(), column, strict=True):
+                values[name][row] = value
+    return Answers(
+        values,
+        {int(rows[n]): failure for rows, a in parts for n, failure in a.failures.items()},
+        tuple(extra for _, answers in parts for extra in answers.extra),
+        frozenset(int(rows[n]) for rows, answers in parts for n in answers.skipped),
+        tuple(dict.fromkeys(name for _, answers in parts for name in answers.mutated)),
+        sum(answers.seconds for _, answers in parts),
+    )
+
+
+def answers_of_lanes(whole: Pack, part: Pack, answers: Answers) -> tuple[int, Answers]:
+    """Return how many lanes a part of a pack has, and the answers to its spine rows."""
+    lanes = part.spine[LANE].unique()
+    rows = np.flatnonzero(whole.spine[LANE].is_in(lanes.implode()).to_numpy()).tolist()
+    return len(lanes), Answers(
+        {name: [column[row] for row in rows] for name, column in answers.values.items()},
+        {n: answers.failures[row] for n, row in enumerate(rows) if row in answers.failures},
+        skipped=frozenset(n for n, row in enumerate(rows) if row in answers.skipped),
+    )
+
+
+def _arrived(view: FeatureView, pack: Pack, at: int) -> Pack:
+    """Return the requests of one `as_of`, with the events that had arrived by then."""
+    asked = (instants_of(pack.spine[AS_OF]) == at).to_numpy()
+    events = {}
+    for name, source in view.sources.items():
+        frame = pack.events[name]
+        arrival = instants_of(frame[source.time]).to_numpy()
+        if DELAY in frame.columns:
+            arrival = arrival + frame[DELAY].to_numpy()
+        there = arrival <= at if view.as_of == "inclusive" else arrival < at
+        events[name] = frame.filter(pl.Series(there))
+    return replace(pack, events=events, spine=pack.spine.filter(pl.Series(asked)))
+
+
+def _answer_online(view: FeatureView, pack: Pack, batch: Answers) -> Answers:
+    delivered = deliver(view, pack)
+    if not pack.boots:
+        return answer_online(view, pack.spine.height, delivered, pack.scenario)
+    booted, unasked = bootstrapped(view, pack, batch, delivered)
+    online = answer_online(view, pack.spine.height, booted, pack.scenario)
+    return replace(online, skipped=online.skipped | unasked)
 
 
 def _answer_batch(view: FeatureView, pack: Pack) -> Answers:

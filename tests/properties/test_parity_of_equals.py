@@ -260,7 +260,7 @@ def test_a_drawn_history_is_the_same_as_rows(history):
 @given(histories(VIEWS.wide))
 def test_a_drawn_history_reads_back_from_the_corpus(tmp_path_factory, history):
     folder = tmp_path_factory.mktemp("corpus")
-    kept = Counterexample(VIEWS.wide, history.history, VIEWS.wide.delivery)
+    kept = Counterexample(VIEWS.wide, history.history)
     divergence = Divergence(0, "n", "value", 1, 2)
     path = save(folder, Finding("n", "in_order", "value", kept, divergence))
     assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1

@@ -59,7 +59,7 @@ def finding(spend, kept, feature="n", kind="value"):
         feature=feature,
         scenario="in_order",
         kind=kind,
-        counterexample=Counterexample(spend, kept, spend.delivery),
+        counterexample=Counterexample(spend, kept),
         divergence=Divergence(0, feature, kind, 1, 2),
     )
 

@@ -647,7 +647,7 @@ def test_a_strategy_of_objects_is_told_with_their_type():
         ),
         "unknown delivery": (
             lambda: sk.Delivery(order="late"),
-            "Delivery(order=...) must be 'in_order'; got 'late'",
+            "Delivery(order=...) must be one of 'in_order', 'any'; got 'late'.",
         ),
     }
 )
@@ -762,8 +762,9 @@ def test_a_parquet_file_that_is_not_there_is_told_with_its_path(tmp_path):
         "unknown scenario": (
             lambda: sk.check(view(), scenarios=["in_ordr"]),
             (
-                "check(scenarios=...) of 'spend' must be among 'in_order'; got 'in_ordr'. "
-                "Did you mean 'in_order'?"
+                "check(scenarios=...) must be among 'in_order', 'ties', 'reordered', 'late', "
+                "'duplicated', 'restarted', 'split', 'bootstrapped', 're-encoded', 'stored', "
+                "'zoned', 'idle'; got 'in_ordr'. Did you mean 'in_order'?"
             ),
         ),
         "one frame for two sources": (

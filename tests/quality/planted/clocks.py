@@ -220,6 +220,7 @@ planted(
         batch=drain_rate,
         online=DrainRate,
         features={"drain_per_hour": sk.close()},
+        delivery=sk.Delivery(clock="real"),
     ),
     cause="time.clock",
     feature="drain_per_hour",
