@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, NoReturn
@@ -11,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from skewtest import __version__
+from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import ReportError, SkewtestError, listed, nearest
 from skewtest.report.terminal import summary_line
-from skewtest.report.words import import_traceback
+from skewtest.report.words import advice, import_traceback
 from skewtest.result import Result
-from skewtest.session import Settings, default_profile, run, write_report
+from skewtest.session import Settings, default_profile, part, run, write_report
 
 PARITY, SKEW, USAGE, BROKEN = 0, 1, 2, 3
 
@@ -67,6 +69,10 @@ def check(
     corpus: Annotated[Path, typer.Option(help="Folder of kept counterexamples.")] = Path(
         "tests/skew-corpus"
     ),
+    *,
+    explore: Annotated[
+        bool, typer.Option("--explore", help="Also try the scenarios not declared, as advice.")
+    ] = False,
 ) -> None:
     """Check feature views on generated histories.
 
@@ -82,7 +88,8 @@ def check(
     results = []
     for name, view in _views(target):
         again = f"skewtest check {target.partition(':')[0]}:{name}"
-        results.append(_checked(view, settings, view.name, again))
+        scenarios = SCENARIOS if explore else None
+        results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
         _show(results[-1])
     if report is not None:
         _write(report, *results)
@@ -92,7 +99,13 @@ def check(
 
 
 def _checked(
-    view: FeatureView, settings: Settings, title: str, again: str, option: str = " --seed={}"
+    view: FeatureView,
+    settings: Settings,
+    title: str,
+    again: str,
+    *,
+    option: str = " --seed={}",
+    scenarios: Sequence[str] | None = None,
 ) -> Result:
     bar = Progress(
         TextColumn("{task.description}"),
@@ -107,7 +120,7 @@ def _checked(
         try:
             return run(
                 view,
-                None,
+                scenarios,
                 settings,
                 lambda seed: again if seed is None else again + option.format(seed),
                 lambda done, planned: bar.update(task, completed=done, total=planned),
@@ -117,12 +130,16 @@ def _checked(
 
 
 def _show(result: Result) -> None:
-    text = result.report(colour=sys.stdout.isatty())
+    """Show the report of what is declared; of what was explored, a line and the advice."""
+    declared = result.view.delivery.scenarios
+    text = part(result, declared, lambda _seed: result.again).report(colour=sys.stdout.isatty())
     if text:
         typer.echo(text)
         typer.echo("")
     for outcome in result.outcomes:
         typer.echo(summary_line(outcome))
+    for line in advice(result.to_dict()["runs"]):
+        typer.echo(line)
 
 
 def _write(folder: Path, *results: Result) -> None:

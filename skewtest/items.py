@@ -15,6 +15,9 @@ PROGRESS_AFTER = 2.0
 
 RESULTS = pytest.StashKey[list[Any]]()
 REGISTERED = pytest.StashKey[tuple[str, ...]]()
+SHARED = pytest.StashKey[dict[Any, Any]]()
+EXPLORE = "explore"
+"""The item that tries the scenarios that a view does not declare."""
 
 
 class ViewItem(pytest.Item):
@@ -29,7 +32,9 @@ class ViewItem(pytest.Item):
     def runtest(self) -> None:
         """Check the view."""
         __tracebackhide__ = True
-        run_view(self, self.view, self.scenario).raise_if_skewed()
+        result = run_view(self, self.view, self.scenario)
+        skip_if_not_run(result)
+        result.raise_if_skewed()
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the view is, for reports."""
@@ -48,11 +53,28 @@ class BrokenViews(pytest.Item):
         pytest.fail(self.message, pytrace=False)
 
 
-def run_view(item: pytest.Item, view: Any, scenario: str) -> Any:
-    """Check one view for a test item, as the options say; the result is kept for the report."""
+def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
+    """Check one view for a test item, as the options say; the result is kept for the report.
+
+    The scenarios of a view that are to be run in this process are run together, on the same
+    histories, when the first of them has its turn.
+    """
     if not is_view(view):
         pytest.fail(f"skew.check takes a FeatureView; got {view!r}", pytrace=False)
     session = importlib.import_module("skewtest.session")
+    wanted = _scenarios(view, scenario)
+    shared = item.config.stash.setdefault(SHARED, {})
+    key = (_family(item), id(view))
+    known = shared.get(key)
+    if known is None or not set(wanted) <= {outcome.scenario for outcome in known.outcomes}:
+        together = [*wanted, *(s for s in _siblings(item, view) if s not in wanted)]
+        known = shared[key] = _checked(session, item, view, together)
+    result = session.part(known, wanted, lambda seed: _again(item, seed))
+    item.stash.setdefault(RESULTS, []).append(result)
+    return result
+
+
+def _checked(session: Any, item: pytest.Item, view: Any, scenarios: list[str]) -> Any:
     config = item.config
     settings = session.Settings(
         histories=config.getoption("skew_histories") or int(config.getini("skew_histories") or 0),
@@ -63,13 +85,57 @@ def run_view(item: pytest.Item, view: Any, scenario: str) -> Any:
     )
     progress = Progress(config, item.name)
     try:
-        result = session.run(
-            view, (scenario,), settings, lambda seed: _again(item, seed), progress.show
+        return session.run(
+            view, scenarios, settings, lambda seed: _again(item, seed), progress.show
         )
     finally:
         progress.clear()
-    item.stash.setdefault(RESULTS, []).append(result)
-    return result
+
+
+def skip_if_not_run(result: Any) -> None:
+    """Skip a test whose scenarios could not be run: it must not look green."""
+    reasons = {outcome.skipped for outcome in result.outcomes if outcome.gates} - {None}
+    if reasons and not result.findings and not result.untested:
+        pytest.skip(", ".join(sorted(reasons)))
+
+
+def scenarios_of(view: Any, config: pytest.Config) -> tuple[str, ...]:
+    """Return the scenarios of a view that are items: those declared, and exploring."""
+    explores = (EXPLORE,) if config.getoption("skew_explore") else ()
+    return (*view.delivery.scenarios, *explores)
+
+
+def _scenarios(view: Any, scenario: str | None) -> list[str]:
+    """Return the scenarios that an item stands for."""
+    declared = view.delivery.scenarios
+    if scenario is None:
+        return list(declared)
+    if scenario == EXPLORE:
+        every = importlib.import_module("skewtest.declare.delivery").SCENARIOS
+        return [name for name in every if name not in declared]
+    return [scenario] if scenario in declared else []
+
+
+def _family(item: pytest.Item) -> str:
+    """Return what the items of one view, or of one test, have in common."""
+    return item.nodeid.partition("[")[0]
+
+
+def _siblings(item: pytest.Item, view: Any) -> list[str]:
+    """Return the declared scenarios whose items run in this process too."""
+    if hasattr(item.config, "workerinput"):
+        return []  # they may run in another one
+    family = _family(item)
+    names = [scenario_of(other) for other in item.session.items if _family(other) == family]
+    return [name for name in view.delivery.scenarios if name in names]
+
+
+def scenario_of(item: pytest.Item) -> str | None:
+    """Return the scenario that an item stands for, None if it is none or all."""
+    if isinstance(item, ViewItem):
+        return item.scenario
+    found: Any = getattr(getattr(item, "callspec", None), "params", {}).get("skew")
+    return found if isinstance(found, str) else None
 
 
 class Progress:
@@ -172,7 +238,7 @@ def _imported(name: str, root: Path) -> Any:
 
 def view_items(parent: pytest.Collector, view: Any) -> Iterator[ViewItem]:
     """Return one item for each scenario of a view."""
-    for scenario in view.delivery.scenarios:
+    for scenario in scenarios_of(view, parent.config):
         name = f"{view.name}[{scenario}]"
         # A name with brackets does not survive pytest's own way to a node id.
         nodeid = f"{parent.nodeid}::{name}"
@@ -196,6 +262,13 @@ def named_by_a_test(module: Any, name: str) -> bool:
             if "skew" in code.co_varnames[: code.co_argcount] and name in _names(code):
                 return True
     return False
+
+
+def views_named_by(function: Any, module: Any) -> list[Any]:
+    """Return the module-level views that a test function names."""
+    code = getattr(function, "__code__", None)
+    names = _names(code) if code is not None else set()
+    return [obj for name, obj in vars(module).items() if name in names and is_view(obj)]
 
 
 def _names(code: Any) -> set[str]:

@@ -20,10 +20,12 @@ from skewtest.items import (
     named_by_a_test,
     registered_items,
     run_view,
+    scenarios_of,
+    skip_if_not_run,
     view_items,
+    views_named_by,
 )
 
-SCENARIOS = ("in_order",)
 PROFILES = ("dev", "ci", "nightly")
 REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
@@ -44,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--skew-report", metavar="DIR", help="write the parity report (HTML and JSON) to DIR"
     )
+    group.addoption(
+        "--skew-explore",
+        action="store_true",
+        help="also try the delivery scenarios that views do not declare, as advice",
+    )
     parser.addini("skew_histories", "histories for each view and scenario", default="")
     parser.addini("skew_profile", "default of --skew-profile", default="")
     parser.addini("skew_corpus", "folder of kept counterexamples", default="tests/skew-corpus")
@@ -61,9 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Skew:
-    """The fixture `skew`: checks views under one scenario."""
+    """The fixture `skew`: checks views under one scenario, or under all that they declare."""
 
-    def __init__(self, request: pytest.FixtureRequest, scenario: str) -> None:
+    def __init__(self, request: pytest.FixtureRequest, scenario: str | None) -> None:
         self._request = request
         self._scenario = scenario
 
@@ -75,6 +82,7 @@ class Skew:
         """
         __tracebackhide__ = True
         result = self.run(view)
+        skip_if_not_run(result)
         result.raise_if_skewed()
         return result
 
@@ -86,13 +94,31 @@ class Skew:
 @pytest.fixture
 def skew(request: pytest.FixtureRequest) -> Skew:
     """Check feature views for training-serving skew: `skew.check(view)`, `skew.run(view)`."""
-    return Skew(request, getattr(request, "param", SCENARIOS[0]))
+    return Skew(request, getattr(request, "param", None))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one item a scenario of each test that uses the fixture `skew`."""
-    if "skew" in metafunc.fixturenames:
-        metafunc.parametrize("skew", SCENARIOS, indirect=True)
+    """Make one item a scenario of each test that uses the fixture `skew`.
+
+    Where it cannot be seen which view a test will check, one item stands for all its scenarios.
+    """
+    if "skew" not in metafunc.fixturenames:
+        return
+    views = views_named_by(metafunc.function, metafunc.module)
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        views += [value for value in _values(mark.args[1:2]) if is_view(value)]
+    names = [name for view in views for name in scenarios_of(view, metafunc.config)]
+    params: list[Any] = [*dict.fromkeys(names)] or [pytest.param(None, id="all")]
+    metafunc.parametrize("skew", params, indirect=True)
+
+
+def _values(values: Any) -> list[Any]:
+    """Return what parametrize was given, the parts of tuples and of pytest.param included."""
+    found: list[Any] = []
+    for value in values:
+        inner = getattr(value, "values", value) if type(value).__name__ == "ParameterSet" else value
+        found += _values(inner) if isinstance(inner, list | tuple) else [inner]
+    return found
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -169,8 +195,12 @@ class Reports:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Write the parity report where `--skew-report` says."""
+    """Tell what was explored; write the parity report where `--skew-report` says."""
     folder, runs = config.getoption("skew_report"), config.stash[REPORTS]
+    if any(not run["gates"] for run in runs) and not hasattr(config, "workerinput"):
+        words = importlib.import_module("skewtest.report.words")
+        for line in words.advice(runs):
+            terminalreporter.write_line(line)
     if not folder or hasattr(config, "workerinput"):
         return
     session = importlib.import_module("skewtest.session")

@@ -71,9 +71,21 @@ def run(
         progress=progress,
     )
     outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
-    is_kept = all(finding.replayed for outcome in outcomes for finding in outcome.findings)
-    found = any(outcome.findings for outcome in outcomes)
-    return Result(view, outcomes, again(None if found and is_kept else seed))
+    return Result(view, outcomes, _again(outcomes, again))
+
+
+def part(result: Result, scenarios: Sequence[str], again: Callable[[int | None], str]) -> Result:
+    """Return some scenarios of a result, as a result of their own."""
+    outcomes = tuple(o for o in result.outcomes if o.scenario in scenarios)
+    return Result(result.view, outcomes, _again(outcomes, again))
+
+
+def _again(outcomes: Sequence[Outcome], again: Callable[[int | None], str]) -> str:
+    """Return the command that shows outcomes again; what is kept needs no seed."""
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    if not outcomes or (findings and all(finding.replayed for finding in findings)):
+        return again(None)
+    return again(outcomes[0].seed)
 
 
 def write_report(folder: Path, runs: Sequence[Mapping[str, Any]], option: str) -> Path:
@@ -111,8 +123,11 @@ def shown(path: str | Path, root: Path | None) -> str:
 
 
 def _kept(outcome: Outcome, settings: Settings) -> Outcome:
-    """Return an outcome whose findings are in the corpus; what cannot be kept is told."""
-    if settings.corpus is None:
+    """Return an outcome whose findings are in the corpus; what cannot be kept is told.
+
+    Advice is not kept: nobody has promised that it holds.
+    """
+    if settings.corpus is None or not outcome.gates:
         return outcome
     findings: list[Finding] = []
     unkept: dict[str, None] = {}

@@ -15,7 +15,11 @@ VERSION = 1
 
 def document_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return runs (see `run_of`) as one JSON document."""
-    return {"version": VERSION, "ok": all(run["ok"] for run in runs), "runs": list(runs)}
+    return {
+        "version": VERSION,
+        "ok": all(run["ok"] or not run["gates"] for run in runs),
+        "runs": list(runs),
+    }
 
 
 def run_of(outcome: Outcome) -> dict[str, Any]:
@@ -24,6 +28,8 @@ def run_of(outcome: Outcome) -> dict[str, Any]:
         "view": outcome.view.name,
         "scenario": outcome.scenario,
         "ok": outcome.ok,
+        "gates": outcome.gates,
+        "skipped": outcome.skipped,
         "seed": outcome.seed,
         "histories": outcome.histories,
         "planned": outcome.planned,

@@ -52,6 +52,9 @@ def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
     blocks: list[RenderableType] = []
     for first, *alike in _alike(outcome.findings):
         blocks += [*_finding(outcome, first, alike, again), Text("")]
+    if outcome.skipped is not None:
+        told = f"{outcome.view.name}[{outcome.scenario}]: skipped: {outcome.skipped}"
+        blocks += [Text(told, style="yellow"), Text("")]
     if outcome.untested:
         blocks += [_untested(outcome, again), Text("")]
     blocks += _remarks(outcome)
@@ -261,7 +264,11 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
 
 def summary_line(outcome: Outcome) -> str:
     """Return one line on an outcome: verdict, histories, seconds."""
+    if outcome.skipped is not None:
+        return f"{outcome.view.name}[{outcome.scenario}]: skipped: {outcome.skipped}"
     verdict = "parity" if outcome.ok else "untested" if not outcome.findings else "skew"
+    if not outcome.gates and outcome.findings:
+        verdict = "would break"
     return (
         f"{outcome.view.name}[{outcome.scenario}]: {verdict}, {outcome.histories:,} histories, "
         f"{outcome.seconds.total:.1f} s"

@@ -1,6 +1,7 @@
 """Words for values, failures and findings, shared by every kind of report."""
 
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -78,6 +79,24 @@ def difference_text(batch: Any, online: Any) -> str:
     if isinstance(gap, float):
         return "" if gap == 0 else f"{gap:.6g}"
     return value_text(gap) if gap else ""
+
+
+def advice(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return, for each view that was explored, what it would break under and what was not tried.
+
+    Args:
+        runs: of a report document.
+    """
+    lines = []
+    for view in dict.fromkeys(run["view"] for run in runs if not run["gates"]):
+        explored = [run for run in runs if run["view"] == view and not run["gates"]]
+        breaks = [run["scenario"] for run in explored if run["findings"]]
+        untried = [f"{run['scenario']} ({run['skipped']})" for run in explored if run["skipped"]]
+        told = f"would break under: {', '.join(breaks)}" if breaks else "would break under nothing"
+        lines.append(f"{view}: {told}{' of what was tried' if untried and not breaks else ''}")
+        if untried:
+            lines.append(f"  not tried: {', '.join(untried)}")
+    return lines
 
 
 def headline(finding: Finding, view: str) -> str:
