@@ -1,7 +1,41 @@
-"""Temporary."""
+"""Store: what is left of an answered value once it has been stored and read back."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
+from skewtest.declare.delivery import Store
+from skewtest.deliver.wire import to_json
 
-def stored_by(store):
-    return store if callable(store) else (lambda v: float(np.float32(v)) if type(v) is float else v)
+
+def stored_by(store: Store) -> Callable[[Any], Any]:
+    """Return what a store makes of a plain value.
+
+    Args:
+        store: "none"; "float32": floats have 24 bits, beyond its range they are infinite; "json":
+            text, in which NaN and infinities are null and times are strings; or a function.
+    """
+    if callable(store):
+        return store
+    return {"none": _same, "float32": _float32, "json": _as_json}[store]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _float32(value: Any) -> Any:
+    if isinstance(value, float):
+        with np.errstate(over="ignore"):
+            return float(np.float32(value))
+    if isinstance(value, list):
+        return [_float32(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {name: _float32(inner) for name, inner in value.items()}
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(to_json(value), allow_nan=False))
