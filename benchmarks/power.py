@@ -47,7 +47,7 @@ class Hunt:
 def hunt(planted: Planted, seed: int) -> Hunt:
     """Look for a planted skew with skewtest."""
     result = sk.check(planted.view, seed=seed)
-    (outcome,) = result.outcomes
+    outcome = result.outcomes[0]
     found = [
         f
         for f in result.findings

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from hypothesis import settings
 
-from skewtest.declare.delivery import SCENARIOS
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
 from skewtest.result import Result
+from skewtest.run.budget import Budget
 from skewtest.run.replay import replay_outcome
-from skewtest.run.search import Budget, search
+from skewtest.run.search import search
 
 HISTORIES_AN_EXAMPLE = 64
 ALONE_SHARE = 32
@@ -35,7 +36,8 @@ def check(
             (6,400), fewer where histories cannot share a batch call.
         seed: reproduces a run. By default 0 in CI and under Hypothesis's `derandomize`, else
             drawn anew and reported.
-        scenarios: which scenarios to run, by default those that the view's delivery declares.
+        scenarios: which scenarios to run, by default those that the view's delivery declares, and
+            "relations".
             Others are run as advice: what they find does not make the result fail.
 
     Raises:
@@ -111,12 +113,13 @@ def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Seq
         DeclarationError: there is no such scenario.
     """
     for name in scenarios or ():
-        if name not in SCENARIOS:
+        if name not in (*SCENARIOS, RELATIONS):
             raise DeclarationError(
-                f"check(scenarios=...) must be among {listed(SCENARIOS)}; got {name!r}."
-                + nearest(name, SCENARIOS)
+                f"check(scenarios=...) must be among {listed((*SCENARIOS, RELATIONS))}; "
+                f"got {name!r}." + nearest(name, (*SCENARIOS, RELATIONS))
             )
-    return scenarios or view.delivery.scenarios
+    held = (RELATIONS,) if view.relations else ()
+    return scenarios or (*view.delivery.scenarios, *held)
 
 
 def _checked_tables(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from skewtest import __version__
-from skewtest.declare.delivery import SCENARIOS
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import ReportError, SkewtestError, listed, nearest
@@ -88,7 +88,7 @@ def check(
     results = []
     for name, view in _views(target):
         again = f"skewtest check {target.partition(':')[0]}:{name}"
-        scenarios = SCENARIOS if explore else None
+        scenarios = (*SCENARIOS, RELATIONS) if explore else None
         results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
         _show(results[-1])
     if report is not None:
@@ -131,7 +131,7 @@ def _checked(
 
 def _show(result: Result) -> None:
     """Show the report of what is declared; of what was explored, a line and the advice."""
-    declared = result.view.delivery.scenarios
+    declared = (*result.view.delivery.scenarios, RELATIONS)
     text = part(result, declared, lambda _seed: result.again).report(colour=sys.stdout.isatty())
     if text:
         typer.echo(text)

@@ -80,6 +80,9 @@ class Finding:
         found_at: the number of the history that showed it first, from 1; 0 for a kept one.
         corpus: the file it is kept in.
         replayed: whether it came from a kept file.
+        relation: the law that the side breaks by itself, None where the sides are compared; then
+            `values` holds what the side answers as it is and with the change that `what` names.
+        what: how the history was changed, for a relation.
     """
 
     feature: str
@@ -94,6 +97,8 @@ class Finding:
     found_at: int = 0
     corpus: str | None = None
     replayed: bool = False
+    relation: str | None = None
+    what: str = ""
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -16,6 +16,7 @@ PROGRESS_AFTER = 2.0
 RESULTS = pytest.StashKey[list[Any]]()
 REGISTERED = pytest.StashKey[tuple[str, ...]]()
 SHARED = pytest.StashKey[dict[Any, Any]]()
+IN_ORDER = "in_order"
 EXPLORE = "explore"
 """The item that tries the scenarios that a view does not declare."""
 
@@ -65,10 +66,11 @@ def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
     wanted = _scenarios(view, scenario)
     shared = item.config.stash.setdefault(SHARED, {})
     key = (_family(item), id(view))
-    known = shared.get(key)
-    if known is None or not set(wanted) <= {outcome.scenario for outcome in known.outcomes}:
-        together = [*wanted, *(s for s in _siblings(item, view) if s not in wanted)]
-        known = shared[key] = _checked(session, item, view, together)
+    asked, known = shared.get(key, ((), None))
+    if known is None or not set(wanted) <= set(asked):
+        asked = [*wanted, *(s for s in _siblings(item, view) if s not in wanted)]
+        known = _checked(session, item, view, asked)
+        shared[key] = asked, known
     result = session.part(known, wanted, lambda seed: _again(item, seed))
     item.stash.setdefault(RESULTS, []).append(result)
     return result
@@ -109,11 +111,14 @@ def _scenarios(view: Any, scenario: str | None) -> list[str]:
     """Return the scenarios that an item stands for."""
     declared = view.delivery.scenarios
     if scenario is None:
-        return list(declared)
+        return [*declared, *(["relations"] if view.relations else [])]
     if scenario == EXPLORE:
         every = importlib.import_module("skewtest.declare.delivery").SCENARIOS
         return [name for name in every if name not in declared]
-    return [scenario] if scenario in declared else []
+    if scenario not in declared:
+        return []
+    # The relations of a view concern the history in order: they are told with it.
+    return [IN_ORDER, "relations"] if scenario == IN_ORDER and view.relations else [scenario]
 
 
 def _family(item: pytest.Item) -> str:

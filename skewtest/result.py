@@ -31,8 +31,8 @@ class Result:
 
     @property
     def histories(self) -> int:
-        """How many histories were run."""
-        return sum(outcome.histories for outcome in self.outcomes)
+        """How many histories were run; scenarios and relations share them."""
+        return max((outcome.histories for outcome in self.outcomes), default=0)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

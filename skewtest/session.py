@@ -15,7 +15,8 @@ from skewtest.findings import Finding, Outcome
 from skewtest.report.document import document_of
 from skewtest.report.html import html_page
 from skewtest.result import Result
-from skewtest.run.search import Budget, Progress, nothing_shown, search
+from skewtest.run.budget import Budget
+from skewtest.run.search import Progress, nothing_shown, search
 
 PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
 """How many times the default number of histories each profile runs."""
@@ -132,7 +133,7 @@ def _kept(outcome: Outcome, settings: Settings) -> Outcome:
     findings: list[Finding] = []
     unkept: dict[str, None] = {}
     for finding in outcome.findings:
-        if finding.replayed or finding.counterexample is None:
+        if finding.replayed or finding.relation or finding.counterexample is None:
             findings.append(finding)
             continue
         try:

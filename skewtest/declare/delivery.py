@@ -39,6 +39,8 @@ CAUSES = {
 """What is the cause where the sides agree in order and differ under a scenario."""
 
 SCENARIOS = (IN_ORDER, *CAUSES, "idle")
+RELATIONS = "relations"
+"""What stands beside the scenarios: the laws that each side is held to by itself."""
 
 
 def _check_choice(argument: str, got: object, choices: tuple[str, ...], other: str = "") -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from skewtest.declare.columns import as_column
 from skewtest.declare.delivery import Delivery
 from skewtest.declare.kinds import Column, Key
+from skewtest.declare.relation import checked_relations
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.errors import DeclarationError, listed, nearest
@@ -42,6 +43,7 @@ class FeatureView:
         delivery: what the stream may do.
         equal: which of null, NaN and missing row count as one.
         timeout: seconds that one call into user code may take.
+        relations: the names of the relations that each side is held to by itself.
     """
 
     name: str
@@ -58,6 +60,7 @@ class FeatureView:
     delivery: Delivery
     equal: frozenset[str]
     timeout: float
+    relations: tuple[str, ...]
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class FeatureView:
         delivery: Delivery | None = None,
         equal: Sequence[Nothing] = (),
         timeout: float = 10.0,
+        relations: Sequence[str] | Literal["default"] | None = "default",
     ) -> None:
         """Declare a feature view.
 
@@ -95,6 +99,8 @@ class FeatureView:
             delivery: what the stream may do; in order by default.
             equal: which of "null", "nan" and "missing" (no row) count as one; at least two.
             timeout: seconds for one call into user code.
+            relations: laws that each side is held to by itself: "default", None, or a list of
+                names.
 
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
@@ -122,6 +128,7 @@ class FeatureView:
             "delivery": _checked_delivery(place, delivery),
             "equal": _checked_equal(place, equal),
             "timeout": _checked_timeout(place, timeout),
+            "relations": checked_relations(place, relations),
         }
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)

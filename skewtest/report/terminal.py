@@ -171,7 +171,8 @@ def _as_records(timeline: Timeline) -> Table:
 
 def _values(finding: Finding, marked: set[str]) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for name in ("", "batch", "online", "difference"):
+    sides = ("as it is", finding.what) if finding.relation else ("batch", "online")
+    for name in ("", *sides, "difference"):
         table.add_column(name, overflow="fold")
     for name, (batch, online) in finding.values.items():
         told = difference_text(batch, online)

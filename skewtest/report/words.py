@@ -103,6 +103,8 @@ def headline(finding: Finding, view: str) -> str:
     """Return the claim of a finding, in one line."""
     place = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
     failures = finding.failures
+    if finding.relation:
+        return f"{place}: {finding.side} breaks {finding.relation}"
     if finding.kind == "nondeterministic":
         return f"{place}: {finding.side or 'a side'} answers differently when run twice"
     if len(failures) > 1:

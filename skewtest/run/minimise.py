@@ -28,7 +28,7 @@ from skewtest.run.edits import (
     rounded,
     shifted,
 )
-from skewtest.run.judge import Group, judge
+from skewtest.run.judge import Group, Look, judge, parity
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
@@ -51,6 +51,7 @@ class Minimiser:
     draft: Draft
     deadline: float
     alone: bool = False
+    look: Look = parity
 
     def run(self) -> Draft:
         """Return the smallest draft found."""
@@ -73,7 +74,10 @@ class Minimiser:
     def _holding(self, drafts: Sequence[Draft]) -> list[bool]:
         if self._is_late() or not drafts:
             return [False] * len(drafts)
-        return [self.group in found for found in judge(self.view, drafts, alone=self.alone)]
+        return [
+            self.group in found
+            for found in judge(self.view, drafts, alone=self.alone, look=self.look)
+        ]
 
     def _first(self, *candidates: Draft | None) -> bool:
         """Take the first candidate that still fails."""
@@ -196,7 +200,13 @@ class Minimiser:
 
 
 def minimise(
-    view: FeatureView, draft: Draft, group: Group, seconds: float, *, alone: bool = False
+    view: FeatureView,
+    draft: Draft,
+    group: Group,
+    seconds: float,
+    *,
+    alone: bool = False,
+    look: Look = parity,
 ) -> Draft:
     """Return a smallest draft on which the divergences of `group` still stand.
 
@@ -206,9 +216,10 @@ def minimise(
         group: feature, kind and failure of the divergence.
         seconds: when to stop with the smallest draft so far.
         alone: give each candidate a batch call of its own, because company is what matters.
+        look: what the divergences are.
     """
     deadline = time.perf_counter() + seconds
-    return Minimiser(view, group, draft.ordered(), deadline, alone).run()
+    return Minimiser(view, group, draft.ordered(), deadline, alone, look).run()
 
 
 def _spread(proposals: list[Edits], most: int) -> list[Edits]:

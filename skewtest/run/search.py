@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.compare.tables import Divergence, Tally
-from skewtest.declare.delivery import IN_ORDER, Scenario
+from skewtest.declare.delivery import IN_ORDER, RELATIONS, Scenario
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.scenarios import spread
 from skewtest.drive.guard import remembered_interrupt
@@ -27,9 +27,11 @@ from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import LONG, build
 from skewtest.generate.plan import Plan, plans
+from skewtest.run.budget import Budget
 from skewtest.run.confirm import Suspect, confirmed, finding_of, named, suspects_of
 from skewtest.run.draft import draft_of
 from skewtest.run.judge import Group, judge
+from skewtest.run.laws import Laws
 from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
 
 PACKS = (64, 64, 128)
@@ -52,14 +54,6 @@ Kept = Sequence[tuple[str, History]]
 
 def nothing_shown(_done: int, _planned: int) -> None:
     """Show no progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much to run, and from which seed."""
-
-    histories: int
-    seed: int
 
 
 class _EnoughFound(BaseException):
@@ -150,6 +144,7 @@ class Search:
     clock: Clock
     hints: Hints
     running: list[Running]
+    laws: Laws | None = None
     histories: int = 0
     packs: int = 0
     check_interrupt: Callable[[], None] = lambda: None
@@ -176,20 +171,23 @@ class Search:
     def try_plan(self, plan: Plan) -> None:
         """Generate the pack of one plan and try it under each scenario; raise when done."""
         active = [running for running in self.running if not running.is_over]
-        lanes = self._lanes(max(running.stop_at for running in active))
+        lanes = self._lanes(self._stops_at())
         started = time.perf_counter()
+        watch = active[0].watch if active else Stopwatch()
         pack = build(self.view, self.clock, plan, lanes, self._long(lanes), hints=self.hints)
         incidents = incidents_of(self.view, self.clock, pack)
-        active[0].watch.generate += time.perf_counter() - started
+        watch.generate += time.perf_counter() - started
         batch = batch_answers(self.view, pack)
-        active[0].watch.batch += batch.seconds
+        watch.batch += batch.seconds
         for running in active:
             self._try_under(running, plan, pack, batch, incidents)
+        if self.laws is not None and not self._differs_in_order():
+            self.laws.try_pack(pack, batch)
         self.histories += lanes
         self.packs += 1
         self.progress(self.histories, self.budget.histories)
         self.check_interrupt()
-        if all(running.is_over for running in self.running):
+        if self._stops_at() <= self.histories:
             raise _EnoughFound
 
     def _try_under(
@@ -209,6 +207,17 @@ class Search:
             running.histories += lanes
             running.incidents[running.scenario.name] += lanes
         running.tried += pack.lanes
+
+    def _differs_in_order(self) -> bool:
+        """Return whether the sides differ anyway: then a broken law is no news."""
+        return any(r.suspects for r in self.running if r.scenario.name == IN_ORDER)
+
+    def _stops_at(self) -> int:
+        """Return after how many histories enough is known."""
+        wanted = [running.stop_at for running in self.running]
+        if self.laws is not None and not self._differs_in_order():
+            wanted.append(self.laws.stop_at)
+        return max(wanted)
 
     def _lanes(self, stop_at: int) -> int:
         if not self.view.laned:
@@ -242,24 +251,27 @@ def search(
     """
     hints = hints_of(view)
     missing = [side for side in ("batch", "online") if getattr(view, side) is None]
-    named_ones = [view.delivery.under(name) for name in scenarios]
+    named_ones = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
     skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
     running = {s.name: Running(s, planned(s.name, budget)) for s in named_ones}
     able = [run for name, run in running.items() if not missing and skipped[name] is None]
+    laws = Laws(view, budget) if RELATIONS in scenarios and not missing else None
     found: dict[str, list[Finding]] = {
         name: [_not_given(view, name, side) for side in missing] for name in running
     }
     for run in able:
         found[run.scenario.name] += _replayed(view, run, kept).values()
-    if able:
-        Search(view, budget, progress, Clock.of(view, hints), hints, able).run()
+    if able or laws:
+        Search(view, budget, progress, Clock.of(view, hints), hints, able, laws).run()
     for run in able:
         shown = {finding.divergence.group for finding in found[run.scenario.name]}
         found[run.scenario.name] += _minimised(view, run, shown)
-    return tuple(
+    outcomes = [
         _outcome(view, run, budget, found[name], rejected, skipped.get(name))
         for name, run in running.items()
-    )
+    ]
+    is_news = laws is not None and not found.get(IN_ORDER)
+    return (*outcomes, laws.outcome()) if laws is not None and is_news else tuple(outcomes)
 
 
 def planned(scenario: str, budget: Budget) -> int:

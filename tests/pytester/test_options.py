@@ -9,7 +9,8 @@ import pytest
 
 def histories(project, *arguments):
     project.run(*arguments, "--skew-report=out").assert_outcomes(passed=1)
-    (run,) = json.loads((project.path / "out" / "report.json").read_text())["runs"]
+    run, relations = json.loads((project.path / "out" / "report.json").read_text())["runs"]
+    assert (run["scenario"], relations["scenario"]) == ("in_order", "relations")
     return run["histories"]
 
 

@@ -764,7 +764,7 @@ def test_a_parquet_file_that_is_not_there_is_told_with_its_path(tmp_path):
             (
                 "check(scenarios=...) must be among 'in_order', 'ties', 'reordered', 'late', "
                 "'duplicated', 'restarted', 'split', 'bootstrapped', 're-encoded', 'stored', "
-                "'zoned', 'idle'; got 'in_ordr'. Did you mean 'in_order'?"
+                "'zoned', 'idle', 'relations'; got 'in_ordr'. Did you mean 'in_order'?"
             ),
         ),
         "one frame for two sources": (

@@ -36,7 +36,7 @@ AWARE = MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 PAYLOADS = st.fixed_dictionaries(
     {
-        "id": st.none() | st.sampled_from(["", " a ", "\x00", "\U0001f600"]) | st.text(max_size=5),
+        "id": st.sampled_from([None, "", " a ", "\x00", "\U0001f600"]) | st.text(max_size=5),
         "n": st.none() | st.integers(-(2**63), 2**63 - 1),
         "amount": st.none() | NUMBERS,
         "gold": st.none() | st.booleans(),

@@ -1,0 +1,142 @@
+"""A fresh process, whose hashes are salted otherwise: what a side answers there.
+
+It is started once and imports the module that holds the view. A view that no importable module
+holds, under its own name, is not tried.
+"""
+
+import atexit
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import deliver
+from skewtest.drive.batch import answer_batch
+from skewtest.drive.online import answer_online
+from skewtest.drive.outcome import MISSING, Answers
+from skewtest.generate.history import Pack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HASH_SEED = "4711"
+Address = tuple[str, str]
+Values = dict[str, list[Any]]
+
+_started: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def answered_afresh(
+    view: FeatureView, pack: Pack, side: Literal["batch", "online"]
+) -> Values | None:
+    """Return what a side answers in a fresh process, by feature; None where that cannot be tried.
+
+    A row that is missing or failed is MISSING.
+    """
+    address = _address_of(view)
+    if address is None:
+        return None
+    try:
+        _send(_process().stdin, (address, sys.path, pack, side))
+        answer: Values | None = _receive(_process().stdout)
+    except (OSError, EOFError, pickle.PickleError, AttributeError, TypeError):
+        stop()
+        return None
+    if answer is None:
+        return None
+    return {n: [MISSING if v == _NO_ROW else v for v in column] for n, column in answer.items()}
+
+
+def stop() -> None:
+    """End the process."""
+    for process in _started.values():
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+    _started.clear()
+
+
+def serve() -> None:
+    """Answer requests until there are no more; runs in the fresh process."""
+    incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what user code prints does not belong among the answers
+    while True:
+        try:
+            address, paths, pack, side = _receive(incoming)
+        except EOFError:
+            return
+        sys.path[:] = paths
+        _send(outgoing, _answered(address, pack, side))
+
+
+_NO_ROW = "\0skewtest: no row"
+
+
+def _answered(address: Address, pack: Pack, side: str) -> Values | None:
+    module, name = address
+    try:
+        view: FeatureView = getattr(__import__(module, fromlist=[name]), name)
+        answers = (
+            answer_batch(view, pack)
+            if side == "batch"
+            else answer_online(view, pack.spine.height, deliver(view, pack), pack.scenario)
+        )
+    except BaseException:
+        return None
+    if not isinstance(answers, Answers):
+        return None
+    return {
+        feature: [
+            _NO_ROW if value is MISSING or row in answers.failures else value
+            for row, value in enumerate(column)
+        ]
+        for feature, column in answers.values.items()
+    }
+
+
+@lru_cache(maxsize=256)
+def _address_of(view: FeatureView) -> Address | None:
+    for name, module in list(sys.modules.items()):
+        if name == "__main__" or not getattr(module, "__file__", None):
+            continue
+        found = next((n for n, obj in _items(module) if obj is view), None)
+        if found is not None:
+            return name, found
+    return None
+
+
+def _items(module: Any) -> list[tuple[str, Any]]:
+    held: Mapping[str, Any] = getattr(module, "__dict__", {})
+    return list(held.items())
+
+
+def _process() -> subprocess.Popen[bytes]:
+    if "process" not in _started:
+        atexit.register(stop)
+        code = "from skewtest.drive.fresh import serve; serve()"
+        _started["process"] = subprocess.Popen(  # noqa: S603 - our own code
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
+        )
+    return _started["process"]
+
+
+def _send(pipe: IO[bytes] | None, value: object) -> None:
+    assert pipe is not None
+    pickle.dump(value, pipe)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes] | None) -> Any:
+    assert pipe is not None
+    return pickle.load(pipe)  # noqa: S301 - our own process
