@@ -125,7 +125,7 @@ class FeatureView:
             "request": requested,
             "scope": _checked_choice(place, "scope", scope, get_args(Scope)),
             "zone": checked_zone(f"{place}: zone", zone),
-            "delivery": _checked_delivery(place, delivery),
+            "delivery": _checked_delivery(place, delivery, by_name),
             "equal": _checked_equal(place, equal),
             "timeout": _checked_timeout(place, timeout),
             "relations": checked_relations(place, relations),
@@ -290,10 +290,21 @@ def _checked_choice(place: str, argument: str, got: object, choices: tuple[str, 
     return got
 
 
-def _checked_delivery(place: str, delivery: Delivery | None) -> Delivery:
+def _checked_delivery(
+    place: str, delivery: Delivery | None, sources: Mapping[str, Source]
+) -> Delivery:
     if delivery is not None and not isinstance(delivery, Delivery):
         raise DeclarationError(f"{place}: delivery must be a Delivery; got {delivery!r}")
-    return delivery or Delivery()
+    delivery = delivery or Delivery()
+    starts = [source.start for source in sources.values() if source.start is not None]
+    ends = [source.end for source in sources.values() if source.end is not None]
+    span = min(ends) - max(starts) if starts and ends else None
+    if delivery.late is not None and span is not None and delivery.late >= span:
+        raise DeclarationError(
+            f"{place}: delivery: late must be shorter than the {span.days} days that the sources "
+            f"span; got {delivery.late}"
+        )
+    return delivery
 
 
 def _checked_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
