@@ -3,25 +3,35 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 import polars as pl
 
-from skewtest.declare.columns import as_column
+from skewtest.declare.arguments import (
+    AS_OF,
+    checked_choice,
+    checked_delivery,
+    checked_entity,
+    checked_equal,
+    checked_features,
+    checked_name,
+    checked_request,
+    checked_sources,
+    checked_timeout,
+    checked_windows,
+)
 from skewtest.declare.delivery import Delivery
 from skewtest.declare.kinds import Column, Key
 from skewtest.declare.relation import checked_relations
+from skewtest.declare.sides import bound, checked_side, combinations, variant_name
 from skewtest.declare.source import Source
-from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
-from skewtest.errors import DeclarationError, listed, nearest
+from skewtest.declare.tolerance import Tolerance
 from skewtest.times import AsOf, TimeType, checked_zone
+
+__all__ = ["AS_OF", "FeatureView", "Nothing", "Scope"]
 
 Scope: TypeAlias = Literal["entity", "global"]
 Nothing: TypeAlias = Literal["null", "nan", "missing"]
-
-AS_OF = "as_of"
-NOTHINGS = ("null", "nan", "missing")
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -44,6 +54,7 @@ class FeatureView:
         equal: which of null, NaN and missing row count as one.
         timeout: seconds that one call into user code may take.
         relations: the names of the relations that each side is held to by itself.
+        fitted: makes of a training history what both sides are given, or None.
     """
 
     name: str
@@ -61,6 +72,7 @@ class FeatureView:
     equal: frozenset[str]
     timeout: float
     relations: tuple[str, ...]
+    fitted: Callable[..., Any] | None
 
     def __init__(
         self,
@@ -80,6 +92,7 @@ class FeatureView:
         equal: Sequence[Nothing] = (),
         timeout: float = 10.0,
         relations: Sequence[str] | Literal["default"] | None = "default",
+        fitted: Callable[..., Any] | None = None,
     ) -> None:
         """Declare a feature view.
 
@@ -101,40 +114,85 @@ class FeatureView:
             timeout: seconds for one call into user code.
             relations: laws that each side is held to by itself: "default", None, or a list of
                 names.
+            fitted: called once with the frames of a training history, by name; what it returns
+                (an encoding, a scaler) is given to both sides as their parameter `fitted`.
 
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
         """
         place = f"FeatureView({name!r})"
-        if not isinstance(name, str) or not name or not set(name) <= _NAME_CHARACTERS:
-            raise DeclarationError(
-                f"FeatureView name must be made of letters, digits, '_', '-' and '.'; got {name!r}"
-            )
-        by_name = _checked_sources(place, sources)
-        entity = _checked_entity(place, entity, by_name)
-        requested = _checked_request(place, request or {}, entity)
+        checked_name(name)
+        by_name = checked_sources(place, sources)
+        entity = checked_entity(place, entity, by_name)
+        requested = checked_request(place, request or {}, entity)
         values: dict[str, Any] = {
             "name": name,
             "sources": by_name,
             "entity": entity,
-            "batch": _checked_side(place, "batch", batch),
-            "online": _checked_side(place, "online", online),
-            "features": _checked_features(place, features, entity),
-            "windows": _checked_windows(place, windows),
-            "as_of": _checked_choice(place, "as_of", as_of, ("exclusive", "inclusive")),
+            "batch": checked_side(place, "batch", batch),
+            "online": checked_side(place, "online", online),
+            "features": checked_features(place, features, entity),
+            "windows": checked_windows(place, windows),
+            "as_of": checked_choice(place, "as_of", as_of, ("exclusive", "inclusive")),
             "request": requested,
-            "scope": _checked_choice(place, "scope", scope, get_args(Scope)),
+            "scope": checked_choice(place, "scope", scope, get_args(Scope)),
             "zone": checked_zone(f"{place}: zone", zone),
-            "delivery": _checked_delivery(place, delivery, by_name),
-            "equal": _checked_equal(place, equal),
-            "timeout": _checked_timeout(place, timeout),
+            "delivery": checked_delivery(place, delivery, by_name),
+            "equal": checked_equal(place, equal),
+            "timeout": checked_timeout(place, timeout),
             "relations": checked_relations(place, relations),
+            "fitted": checked_side(place, "fitted", fitted),
         }
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
 
     def __repr__(self) -> str:
         return f"FeatureView({self.name!r})"
+
+    def replaced(self, **changes: Any) -> "FeatureView":
+        """Return a copy with some arguments changed, checked anew.
+
+        Raises:
+            DeclarationError: as for a new view.
+        """
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        given |= {"sources": list(self.sources.values()), "equal": tuple(self.equal)}
+        return FeatureView(**{**given, **changes})
+
+    def variants(self, parameters: Mapping[str, Sequence[Any]]) -> "list[FeatureView]":
+        """Return one view for each combination of parameters, so that none is left at its default.
+
+        Both sides are given them as keyword arguments. A timedelta is a window of its view too.
+
+        Args:
+            parameters: values by parameter name.
+
+        Raises:
+            DeclarationError: a side takes no such parameter, or there are no values.
+        """
+        place = repr(self)
+        return [
+            self.replaced(
+                name=f"{self.name}-{variant_name(given)}",
+                batch=bound(place, "batch", self.batch, given),
+                online=bound(place, "online", self.online, given),
+                windows=(*self.windows, *(v for v in given.values() if isinstance(v, timedelta))),
+            )
+            for given in combinations(place, parameters)
+        ]
+
+    def with_fitted(self, artefact: Any) -> "FeatureView":
+        """Return the view whose sides have been given what was fitted.
+
+        Raises:
+            DeclarationError: a side takes no parameter `fitted`.
+        """
+        given = {"fitted": artefact}
+        return self.replaced(
+            batch=bound(repr(self), "batch", self.batch, given),
+            online=bound(repr(self), "online", self.online, given),
+            fitted=None,
+        )
 
     @property
     def time(self) -> TimeType:
@@ -171,152 +229,3 @@ class FeatureView:
             AS_OF: self.time.dtype,
             **{name: column.dtype for name, column in self.request.items()},
         }
-
-
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
-
-
-def _checked_sources(place: str, sources: Sequence[Source]) -> Mapping[str, Source]:
-    if isinstance(sources, Source) or not isinstance(sources, Sequence) or not sources:
-        raise DeclarationError(
-            f"{place}: sources must be a list of at least one Source; got {sources!r}"
-        )
-    for source in sources:
-        if not isinstance(source, Source):
-            raise DeclarationError(f"{place}: sources takes Source objects; got {source!r}")
-    names = [source.name for source in sources]
-    for name in names:
-        if names.count(name) > 1:
-            raise DeclarationError(f"{place}: two sources are called {name!r}; rename one")
-        if name == "spine" or (name == "events" and len(names) > 1):
-            raise DeclarationError(
-                f"{place}: a source cannot be called {name!r} here, because batch functions take "
-                "another frame under that name; rename it"
-            )
-    kinds = {source.type for source in sources}
-    if len(kinds) > 1:
-        told = ", ".join(f"{s.name}: {s.type.unit} {s.type.zone or 'naive'}" for s in sources)
-        raise DeclarationError(f"{place}: sources must share unit and zone; got {told}")
-    return MappingProxyType({source.name: source for source in sources})
-
-
-def _checked_entity(
-    place: str, entity: Sequence[str], sources: Mapping[str, Source]
-) -> tuple[str, ...]:
-    if isinstance(entity, str) or not isinstance(entity, Sequence) or not entity:
-        raise DeclarationError(
-            f"{place}: entity must be a list of at least one column name; got {entity!r}"
-        )
-    known = [name for source in sources.values() for name in source.columns]
-    for name in entity:
-        if name not in known:
-            raise DeclarationError(
-                f"{place}: entity names {name!r}, which no source has as a column; "
-                f"there are {listed(dict.fromkeys(known))}." + nearest(str(name), known)
-            )
-        kinds = {str(s.columns[name].dtype) for s in sources.values() if name in s.columns}
-        if len(kinds) > 1:
-            raise DeclarationError(
-                f"{place}: entity column {name!r} has different types in its sources: "
-                f"{', '.join(sorted(kinds))}; declare it alike"
-            )
-    if len(set(entity)) < len(entity):
-        raise DeclarationError(f"{place}: entity names a column twice; got {list(entity)!r}")
-    return tuple(entity)
-
-
-def _checked_request(
-    place: str, request: Mapping[str, object], entity: tuple[str, ...]
-) -> Mapping[str, Column]:
-    if not isinstance(request, Mapping):
-        raise DeclarationError(f"{place}: request must be a dict of columns; got {request!r}")
-    for name in request:
-        if name in entity or name == AS_OF:
-            raise DeclarationError(f"{place}: request column {name!r} is already on the spine")
-    return MappingProxyType(
-        {n: as_column(f"{place}: request column {n!r}", column) for n, column in request.items()}
-    )
-
-
-def _checked_side(place: str, side: str, given: object) -> Any:
-    if given is not None and not callable(given):
-        wanted = "a function" if side == "batch" else "a class or a function without arguments"
-        raise DeclarationError(f"{place}: {side} must be {wanted}; got {given!r}")
-    return given
-
-
-def _checked_features(
-    place: str, features: Mapping[str, Tolerance], entity: tuple[str, ...]
-) -> Mapping[str, Tolerance]:
-    if not isinstance(features, Mapping):
-        names = list(features) if isinstance(features, Sequence) else []
-        twice = next((n for n in names if names.count(n) > 1), None)
-        told = f"; {twice!r} is there twice" if twice is not None else ""
-        raise DeclarationError(
-            f"{place}: features must be a dict of feature name to close(), exact() or "
-            f"vector(cosine=...); got {features!r}{told}"
-        )
-    if not features:
-        raise DeclarationError(f"{place}: features is empty; a view needs at least one feature")
-    for name, tolerance in features.items():
-        if not isinstance(name, str) or not name:
-            raise DeclarationError(f"{place}: a feature name must be a string; got {name!r}")
-        if name in entity or name == AS_OF:
-            raise DeclarationError(f"{place}: feature {name!r} has the name of a key column")
-        if not isinstance(tolerance, Close | Exact | Vector):
-            hint = " Call it: close()." if callable(tolerance) else ""
-            raise DeclarationError(
-                f"{place}: tolerance of feature {name!r} must be close(), exact() or "
-                f"vector(cosine=...); got {tolerance!r}.{hint}"
-            )
-    return MappingProxyType(dict(features))
-
-
-def _checked_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta, ...]:
-    if not isinstance(windows, Sequence) or isinstance(windows, str):
-        raise DeclarationError(f"{place}: windows must be a list of timedeltas; got {windows!r}")
-    for window in windows:
-        if not isinstance(window, timedelta) or window <= timedelta(0):
-            raise DeclarationError(f"{place}: a window must be a timedelta above 0; got {window!r}")
-    return tuple(dict.fromkeys(windows))
-
-
-def _checked_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:
-    if got not in choices:
-        raise DeclarationError(
-            f"{place}: {argument} must be one of {listed(choices)}; got {got!r}."
-            + nearest(str(got), choices)
-        )
-    return got
-
-
-def _checked_delivery(
-    place: str, delivery: Delivery | None, sources: Mapping[str, Source]
-) -> Delivery:
-    if delivery is not None and not isinstance(delivery, Delivery):
-        raise DeclarationError(f"{place}: delivery must be a Delivery; got {delivery!r}")
-    delivery = delivery or Delivery()
-    starts = [source.start for source in sources.values() if source.start is not None]
-    ends = [source.end for source in sources.values() if source.end is not None]
-    span = min(ends) - max(starts) if starts and ends else None
-    if delivery.late is not None and span is not None and delivery.late >= span:
-        raise DeclarationError(
-            f"{place}: delivery: late must be shorter than the {span.days} days that the sources "
-            f"span; got {delivery.late}"
-        )
-    return delivery
-
-
-def _checked_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
-    listed_up = isinstance(equal, Sequence | frozenset) and not isinstance(equal, str)
-    if not listed_up or not set(equal) <= set(NOTHINGS) or len(set(equal)) == 1:
-        raise DeclarationError(
-            f"{place}: equal must name at least two of {listed(NOTHINGS)}; got {equal!r}"
-        )
-    return frozenset(equal)
-
-
-def _checked_timeout(place: str, timeout: float) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise DeclarationError(f"{place}: timeout must be seconds above 0; got {timeout!r}")
-    return float(timeout)

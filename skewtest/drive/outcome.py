@@ -13,7 +13,7 @@ class Failure:
 
     Codes: raised, timeout, not_given, no_method, not_a_frame, missing_columns, bad_key_type,
     not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec, store,
-    bad_snapshot.
+    bad_snapshot, fit.
     """
 
     side: Side

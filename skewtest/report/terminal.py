@@ -11,7 +11,7 @@ from rich.text import Text
 from skewtest.compare.values import nothing_of
 from skewtest.findings import Finding, Outcome
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
-from skewtest.report.words import difference_text, failure_text, headline, value_text
+from skewtest.report.words import difference_text, failure_text, headline, late_share, value_text
 
 WIDTH = 80
 GAP = 2
@@ -105,7 +105,7 @@ def _finding(
         blocks += [_two_runs(finding), Text("")]
     elif finding.values and not finding.failures:
         blocks += [_values(finding, {finding.feature, *(f.feature for f in alike)}), Text("")]
-    blocks.append(_facts(finding, alike, again))
+    blocks.append(_facts(outcome, finding, alike, again))
     return blocks
 
 
@@ -200,11 +200,16 @@ def _extra_text(finding: Finding) -> str:
     return f"batch returns {rows} for the entity {key} at an as_of that the spine does not ask for."
 
 
-def _facts(finding: Finding, alike: Sequence[Finding], again: str) -> RenderableType:
+def _facts(
+    outcome: Outcome, finding: Finding, alike: Sequence[Finding], again: str
+) -> RenderableType:
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("cause", _cause(finding))
+    tally = outcome.tallies.get(finding.divergence.feature)
+    if finding.scenario == "late" and tally and tally.compared:
+        facts.add_row("share", late_share(tally))
     if finding.side:
         facts.add_row("blame", finding.side)
     if not finding.alone:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from skewtest.compare.tables import Tally
 from skewtest.compare.values import magnitude, nothing_of
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.errors import listed, nearest
@@ -99,6 +100,12 @@ def advice(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def late_share(tally: Tally) -> str:
+    """Return in how many answers to histories with late events the sides differ."""
+    differ = tally.compared - tally.match
+    return f"{differ / tally.compared:.0%} of {tally.compared:,} answers, where events arrive late"
+
+
 def headline(finding: Finding, view: str) -> str:
     """Return the claim of a finding, in one line."""
     place = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
@@ -143,6 +150,7 @@ def failure_headline(failure: Failure) -> str:
         "codec": "the wire format fails",
         "store": "the store fails",
         "bad_snapshot": "{side} snapshot cannot be used",
+        "fit": "nothing could be fitted",
     }
     return told.get(failure.code, "{side} fails").format(side=side)
 
@@ -220,6 +228,8 @@ def _delivery_text(failure: Failure) -> str:
             )
         case "store":
             return _caused(f"The store could not take {facts['feature']!r}.", failure)
+        case "fit":
+            return _caused("The function of FeatureView(fitted=...) failed.", failure)
         case "bad_snapshot":
             return f"{facts['told']}."
     return user_traceback(failure)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from skewtest.compare.tables import Divergence, Tally
@@ -17,7 +17,7 @@ from skewtest.run.confirm import named
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.judge import Group, judge
 from skewtest.run.minimise import minimise
-from skewtest.run.relations import Relation, look_for, relations_of, violations
+from skewtest.run.relations import Relation, look_for, violations
 
 FIRST_PACKS = 3
 EVERY = 8
@@ -42,6 +42,7 @@ class Laws:
 
     view: FeatureView
     budget: Budget
+    relations: Sequence[Relation]
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
     histories: int = 0
@@ -62,7 +63,7 @@ class Laws:
         if number >= FIRST_PACKS and number % EVERY:
             return
         self.histories += pack.lanes
-        for relation in relations_of(self.view):
+        for relation in self.relations:
             base = batch if relation.side == "batch" else None
             found = violations(self.view, pack, relation, base)
             self.tried[f"{relation.name} of {relation.side}"] += pack.lanes

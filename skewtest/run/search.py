@@ -30,8 +30,10 @@ from skewtest.generate.plan import Plan, plans
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import Suspect, confirmed, finding_of, named, suspects_of
 from skewtest.run.draft import draft_of
+from skewtest.run.fitted import fitted_view
 from skewtest.run.judge import Group, judge
 from skewtest.run.laws import Laws
+from skewtest.run.relations import Relation, relations_of
 from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
 
 PACKS = (64, 64, 128)
@@ -250,12 +252,22 @@ def search(
         progress: called with the histories done and planned after each pack.
     """
     hints = hints_of(view)
+    prepared = fitted_view(view, hints, budget.seed)
+    if isinstance(prepared, Failure):
+        return tuple(
+            _outcome(
+                view, Running(Scenario(name), 0), budget, [_unfit(view, name, prepared)], (), None
+            )
+            for name in scenarios[:1]
+        )
+    view = prepared
     missing = [side for side in ("batch", "online") if getattr(view, side) is None]
     named_ones = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
     skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
     running = {s.name: Running(s, planned(s.name, budget)) for s in named_ones}
     able = [run for name, run in running.items() if not missing and skipped[name] is None]
-    laws = Laws(view, budget) if RELATIONS in scenarios and not missing else None
+    held = _held(view, running)
+    laws = Laws(view, budget, held) if RELATIONS in scenarios and held and not missing else None
     found: dict[str, list[Finding]] = {
         name: [_not_given(view, name, side) for side in missing] for name in running
     }
@@ -272,6 +284,15 @@ def search(
     ]
     is_news = laws is not None and not found.get(IN_ORDER)
     return (*outcomes, laws.outcome()) if laws is not None and is_news else tuple(outcomes)
+
+
+def _held(view: FeatureView, running: Container[str]) -> list[Relation]:
+    """Return the relations to hold the sides to; the scenario `restarted` judges one of them."""
+    return [
+        relation
+        for relation in relations_of(view)
+        if relation.name != "restart_invariance" or "restarted" not in running
+    ]
 
 
 def planned(scenario: str, budget: Budget) -> int:
@@ -320,6 +341,17 @@ def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
         counterexample=None,
         divergence=Divergence(-1, "", "error", batch, online),
         side=side,
+    )
+
+
+def _unfit(view: FeatureView, scenario: str, failure: Failure) -> Finding:
+    """Return the finding that nothing could be fitted."""
+    return Finding(
+        feature=named(view, ""),
+        scenario=scenario,
+        kind=failure.kind,
+        counterexample=None,
+        divergence=Divergence(-1, "", "error", failure, None),
     )
 
 

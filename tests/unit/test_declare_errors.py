@@ -418,15 +418,24 @@ def test_a_strategy_of_objects_is_told_with_their_type():
     )
 
 
+NAMES = (
+    "FeatureView name must be made of letters, digits, '_', '-' and '.', and not of dots alone; "
+)
+
+
 @cases(
     {
         "name with a slash": (
             lambda: view("a/b"),
-            "FeatureView name must be made of letters, digits, '_', '-' and '.'; got 'a/b'",
+            NAMES + "got 'a/b'",
         ),
         "empty name": (
             lambda: view(""),
-            "FeatureView name must be made of letters, digits, '_', '-' and '.'; got ''",
+            NAMES + "got ''",
+        ),
+        "name of dots": (
+            lambda: view(".."),
+            NAMES + "got '..'",
         ),
         "no sources": (
             lambda: view(sources=[]),

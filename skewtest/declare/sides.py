@@ -1,0 +1,78 @@
+"""The two implementations of a view: that they are callable, and binding their parameters."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass, replace
+from datetime import timedelta
+from functools import partial
+from itertools import product
+from typing import Any
+
+from skewtest.errors import DeclarationError, listed, nearest
+from skewtest.times import window_text
+
+
+def checked_side(place: str, side: str, given: object) -> Any:
+    """Return an implementation; raise DeclarationError if it cannot be called."""
+    if given is not None and not callable(given):
+        wanted = "a function" if side != "online" else "a class or a function without arguments"
+        raise DeclarationError(f"{place}: {side} must be {wanted}; got {given!r}")
+    return given
+
+
+def bound(place: str, side: str, given: Any, parameters: Mapping[str, Any]) -> Any:
+    """Return an implementation with some of its parameters set.
+
+    An adapter such as `per_as_of(f)` has those of its function set.
+
+    Raises:
+        DeclarationError: it takes no such parameter.
+    """
+    if given is None:
+        return None
+    if is_dataclass(given) and not isinstance(given, type):
+        inner = getattr(given, "function", None)
+        if inner is not None:
+            return replace(given, function=bound(place, side, inner, parameters))
+    try:
+        known = inspect.signature(given).parameters
+    except (TypeError, ValueError):
+        known = {}  # type: ignore[assignment] # a built-in: it takes what it takes
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for name in parameters:
+        if name not in known and not takes_all:
+            raise DeclarationError(
+                f"{place}: {side} takes no parameter {name!r}; it takes {listed(known)}."
+                + nearest(name, known)
+            )
+    return partial(given, **parameters)
+
+
+def combinations(place: str, parameters: object) -> list[dict[str, Any]]:
+    """Return one dict for each combination of parameter values; raise DeclarationError."""
+    if not isinstance(parameters, Mapping) or not parameters:
+        raise DeclarationError(
+            f"{place}.variants(...) takes a dict of parameter name to a list of values; "
+            f"got {parameters!r}"
+        )
+    for name, values in parameters.items():
+        if isinstance(values, str) or not isinstance(values, Iterable) or not list(values):
+            raise DeclarationError(
+                f"{place}.variants(...): {name!r} must have a list of at least one value; "
+                f"got {values!r}"
+            )
+    return [
+        dict(zip(parameters, values, strict=True))
+        for values in product(*(list(values) for values in parameters.values()))
+    ]
+
+
+def variant_name(parameters: Mapping[str, Any]) -> str:
+    """Return what tells a variant apart, in letters that names are made of."""
+    parts = (f"{name}.{_value_name(value)}" for name, value in parameters.items())
+    return "-".join(parts)
+
+
+def _value_name(value: Any) -> str:
+    text = window_text(value) if isinstance(value, timedelta) else str(value)
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_.") else "_" for c in text) or "_"

@@ -1,0 +1,37 @@
+"""Fitted artefacts: what is fitted once, on a training history, and given to both sides."""
+
+from skewtest.declare.view import FeatureView
+from skewtest.drive.batch import call_by_name, named_frames
+from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
+from skewtest.drive.outcome import Failure
+from skewtest.generate.hints import Hints
+from skewtest.generate.instants import Clock
+from skewtest.generate.packs import build
+from skewtest.generate.plan import Plan, drawn_columns
+
+TRAINING_HISTORIES = 64
+
+
+def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Failure:
+    """Return a view whose sides have what was fitted, or how fitting failed.
+
+    Args:
+        view: the view; one without `fitted` is returned as it is.
+        hints: constants that the implementations mention.
+        seed: of the training history.
+    """
+    if view.fitted is None:
+        return view
+    pools = {path: (column.strategy.example(),) for path, column in drawn_columns(view).items()}
+    plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools)
+    pack = build(view, Clock.of(view, hints), plan, TRAINING_HISTORIES, hints=hints)
+    try:
+        with time_limit(view.timeout):
+            artefact = call_by_name(view.fitted, named_frames(pack))
+    except TimeLimitExceeded:
+        return Failure("batch", "timeout", {"seconds": view.timeout})
+    except OURS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        return Failure("batch", "fit", exception=error)
+    return view.with_fitted(artefact)
