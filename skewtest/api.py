@@ -49,6 +49,8 @@ def check(
     wanted = checked_scenarios(view, scenarios)
     if seed is None:
         seed = default_seed(fixed=bool(os.environ.get("CI")))
+    elif isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise DeclarationError(f"check(seed=...) must be an int of at least 0; got {seed!r}")
     budget = Budget(_checked_histories(view, histories), seed)
     outcomes = search(view, wanted, budget)
     return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed})")
@@ -79,6 +81,7 @@ def replay(
             f"replay({view.name!r}): the spine has no column {listed(lacking)}; "
             f"it has {listed(asked.columns)}." + nearest(lacking[0], asked.columns)
         )
+    _check_times(view, "spine", asked[AS_OF])
     try:
         history = history_of(view, tables, asked)
     except pl.exceptions.PolarsError as error:
@@ -118,6 +121,11 @@ def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Seq
     Raises:
         DeclarationError: there is no such scenario.
     """
+    if isinstance(scenarios, str):
+        raise DeclarationError(
+            f"check(scenarios=...) must be a list of names; got {scenarios!r}. "
+            f"Write [{scenarios!r}]."
+        )
     for name in scenarios or ():
         if name not in (*SCENARIOS, RELATIONS):
             raise DeclarationError(
@@ -148,7 +156,30 @@ def _checked_tables(
                 f"it has {listed(events[name].columns)}."
                 + nearest(lacking[0], events[name].columns)
             )
+        _check_times(view, name, events[name][source.time])
     return events
+
+
+def _check_times(view: FeatureView, place: str, times: pl.Series) -> None:
+    """Raise DeclarationError unless a log's times are moments that the view's clock can hold."""
+    place = f"replay({view.name!r}): {times.name!r} of {place!r}"
+    if not isinstance(times.dtype, pl.Datetime):
+        raise DeclarationError(
+            f"{place} must be a Datetime column; got {times.dtype}. Cast it, for instance with "
+            f"pl.from_epoch({times.name!r}) or .str.to_datetime()."
+        )
+    zone = times.dtype.time_zone
+    if (zone is None) != (view.time.zone is None):
+        got, wanted = ("no zone", "one") if zone is None else (f"the zone {zone}", "none")
+        raise DeclarationError(
+            f"{place} has {got}, and the source is declared with {wanted}. Use "
+            f".dt.replace_time_zone(...), or declare Source(zone=...) alike."
+        )
+    if nulls := times.null_count():
+        raise DeclarationError(
+            f"{place} has {nulls:,} nulls, the first in row {times.is_null().arg_max():,}; "
+            "an event must have a time. Drop those rows, or fill them."
+        )
 
 
 def _default_spine(view: FeatureView, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from skewtest.report.words import advice, import_traceback
 from skewtest.result import Result
 from skewtest.session import Settings, default_profile, part, run, write_report
 
-PARITY, SKEW, USAGE, BROKEN = 0, 1, 2, 3
+PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
     help="Find training-serving skew: batch and online implementations that disagree.",
@@ -63,7 +63,7 @@ def demo(
 def check(
     target: Annotated[str, typer.Argument(help="module:view, or module for all its views.")],
     histories: Annotated[int | None, typer.Option(min=1, help="Histories for each view.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed that reproduces a run.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed that reproduces a run.")] = None,
     profile: Annotated[str, typer.Option(help="dev, ci or nightly.")] = "",
     report: Annotated[Path | None, typer.Option(help="Write the parity report here.")] = None,
     corpus: Annotated[Path, typer.Option(help="Folder of kept counterexamples.")] = Path(
@@ -85,12 +85,20 @@ def check(
         corpus=corpus.absolute(),
         root=Path.cwd(),
     )
-    results = []
-    for name, view in _views(target):
-        again = f"skewtest check {target.partition(':')[0]}:{name}"
-        scenarios = (*SCENARIOS, RELATIONS) if explore else None
-        results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
-        _show(results[-1])
+    results: list[Result] = []
+    views = _views(target)
+    try:
+        for name, view in views:
+            again = f"skewtest check {target.partition(':')[0]}:{name}"
+            scenarios = (*SCENARIOS, RELATIONS) if explore else None
+            results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
+            _show(results[-1])
+    except KeyboardInterrupt:
+        left = listed(view.name for _, view in views[len(results) :])
+        typer.echo(f"skewtest: interrupted; not checked: {left}", err=True)
+        if report is not None:
+            _write(report, *results, incomplete=[f"interrupted; not checked: {left}"])
+        raise typer.Exit(INTERRUPTED) from None
     if report is not None:
         _write(report, *results)
     if any(result.broken for result in results):
@@ -142,10 +150,10 @@ def _show(result: Result) -> None:
         typer.echo(line)
 
 
-def _write(folder: Path, *results: Result) -> None:
+def _write(folder: Path, *results: Result, incomplete: Sequence[str] = ()) -> None:
     runs = [run for result in results for run in result.to_dict()["runs"]]
     try:
-        page = write_report(folder, runs, "--report")
+        page = write_report(folder, runs, "--report", incomplete)
     except ReportError as error:
         _refuse(str(error))
     typer.echo(f"report: {page}")

@@ -16,7 +16,7 @@ from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import event_dicts
 from skewtest.errors import CorpusError, listed, nearest
-from skewtest.findings import ALL_FEATURES, Finding
+from skewtest.findings import Finding
 from skewtest.generate.history import COPIES, FAULTS, SEQUENCE, History, Restart
 from skewtest.times import MICROSECOND, micros
 
@@ -51,8 +51,7 @@ def save(folder: Path, finding: Finding) -> Path:
         raise CorpusError("there is no counterexample to keep")
     text = json.dumps(_document(finding), indent=1, ensure_ascii=False) + "\n"
     digest = hashlib.sha256(_identity(finding).encode()).hexdigest()[:8]
-    feature = "rows" if finding.feature == ALL_FEATURES else _file_part(finding.feature)
-    path = folder / example.view.name / f"{feature}.{_file_part(finding.kind)}-{digest}.json"
+    path = folder / example.view.name / f"{finding.slug}-{digest}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, text)
@@ -242,7 +241,3 @@ def _decoded(value: Any, dtype: pl.DataType) -> Any:
         types = dict(dtype.to_schema())
         return {name: _decoded(inner, types[name]) for name, inner in value.items()}  # type: ignore[arg-type]
     return value
-
-
-def _file_part(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-" else "-" for c in text)[:60]

@@ -17,6 +17,10 @@ ALL_FEATURES = "*"
 UNKNOWN = "unknown"
 
 
+def _file_part(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-" else "-" for c in text)[:60]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Counterexample:
     """The smallest history found that still diverges: events by source, the spine, the delivery."""
@@ -99,6 +103,12 @@ class Finding:
     replayed: bool = False
     relation: str | None = None
     what: str = ""
+
+    @property
+    def slug(self) -> str:
+        """Feature and kind, as a file name can hold them."""
+        feature = "rows" if self.feature == ALL_FEATURES else _file_part(self.feature)
+        return f"{feature}.{_file_part(self.kind)}"
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -48,6 +48,7 @@ class BrokenViews(pytest.Item):
     def __init__(self, *, message: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.message = message
+        self.add_marker(pytest.mark.skew)
 
     def runtest(self) -> None:
         """Fail with the reason."""

@@ -3,6 +3,7 @@
 What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first check.
 """
 
+import argparse
 import importlib
 import sys
 from collections.abc import Generator
@@ -193,10 +194,12 @@ class Reports:
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
     """Tell what was explored; write the parity report where `--skew-report` says."""
     folder, runs = config.getoption("skew_report"), config.stash[REPORTS]
+    for line in _unused(runs):
+        terminalreporter.write_line(f"skewtest: {line}", yellow=True)
     if any(not run["gates"] for run in runs) and not hasattr(config, "workerinput"):
         words = importlib.import_module("skewtest.report.words")
         for line in words.advice(runs):
@@ -206,12 +209,38 @@ def pytest_terminal_summary(
     session = importlib.import_module("skewtest.session")
     errors = importlib.import_module("skewtest.errors")
     try:
-        page = session.write_report(Path(folder), runs, "--skew-report")
+        page = session.write_report(
+            Path(folder), runs, "--skew-report", _gaps(terminalreporter, exitstatus)
+        )
     except errors.ReportError as error:
         terminalreporter.write_line(f"skewtest: {error}", red=True)
         terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
         return
     terminalreporter.write_line(f"skewtest: parity report in {page}")
+
+
+def _unused(runs: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each corpus file that could not be used where all else is well."""
+    told = [
+        f"kept counterexample {note['file']} was not used: {note['reason']}"
+        for run in runs
+        if run["ok"]
+        for note in run["rejected"]
+    ]
+    return list(dict.fromkeys(told))
+
+
+def _gaps(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> list[str]:
+    """Return why the report lacks something: what was broken, and what was never reached."""
+    gaps = [f"error: {report.nodeid}" for report in terminalreporter.stats.get("error", ())]
+    gaps += [
+        f"failed without a result: {report.nodeid}"
+        for report in terminalreporter.stats.get("failed", ())
+        if "skew" in report.keywords and not hasattr(report, "skewtest_runs")
+    ]
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        gaps.append("the run was interrupted")
+    return gaps
 
 
 def _registered_views(project: Path) -> tuple[str, ...]:
@@ -226,6 +255,12 @@ def _registered_views(project: Path) -> tuple[str, ...]:
         table = tomllib.loads(text.decode()).get("tool", {}).get("skewtest", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise pytest.UsageError(f"{project}: {error}") from error
+    for key in table:
+        if key != "views":
+            raise pytest.UsageError(
+                f"{project}: [tool.skewtest] knows only 'views'; got {key!r}. "
+                "Options are ini keys: skew_histories, skew_profile, skew_corpus."
+            )
     views = table.get("views", [])
     if not isinstance(views, list) or not all(isinstance(name, str) for name in views):
         raise pytest.UsageError(
@@ -236,6 +271,8 @@ def _registered_views(project: Path) -> tuple[str, ...]:
 
 def _check_ini(config: pytest.Config) -> None:
     histories, profile = config.getini("skew_histories"), config.getini("skew_profile")
+    if config.getoption("skew_report") == "":
+        raise pytest.UsageError("--skew-report=DIR needs a folder; got ''")
     if histories and not (histories.isdigit() and int(histories)):
         raise pytest.UsageError(f"skew_histories must be a number above 0; got {histories!r}")
     if profile and profile not in PROFILES:
@@ -251,7 +288,6 @@ def _natural(text: str) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+    return int(text)

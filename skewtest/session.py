@@ -89,18 +89,21 @@ def _again(outcomes: Sequence[Outcome], again: Callable[[int | None], str]) -> s
     return again(outcomes[0].seed)
 
 
-def write_report(folder: Path, runs: Sequence[Mapping[str, Any]], option: str) -> Path:
+def write_report(
+    folder: Path, runs: Sequence[Mapping[str, Any]], option: str, incomplete: Sequence[str] = ()
+) -> Path:
     """Write `report.json` and `report.html`; return the HTML file.
 
     Args:
         folder: where to; it is made if it is not there.
         runs: the runs of a report document.
         option: the option that names the folder, for the error.
+        incomplete: why something is missing.
 
     Raises:
         ReportError: the folder cannot be written.
     """
-    document = document_of(runs)
+    document = document_of(runs, incomplete)
     page = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)

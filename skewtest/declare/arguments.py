@@ -112,7 +112,8 @@ def checked_features(
         if name in entity or name == AS_OF:
             raise DeclarationError(f"{place}: feature {name!r} has the name of a key column")
         if not isinstance(tolerance, Close | Exact | Vector):
-            hint = " Call it: close()." if callable(tolerance) else ""
+            called = getattr(tolerance, "__name__", "close") if callable(tolerance) else ""
+            hint = f" Call it: {called}()." if called in ("close", "exact") else ""
             raise DeclarationError(
                 f"{place}: tolerance of feature {name!r} must be close(), exact() or "
                 f"vector(cosine=...); got {tolerance!r}.{hint}"

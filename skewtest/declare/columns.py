@@ -85,6 +85,11 @@ def floats(
     _ordered("floats", min, max)
     if step is not None and not (_is_finite(step) and step > 0):
         raise DeclarationError(f"floats(step=...) must be a number above 0; got {step!r}")
+    if step is not None and math.floor(max / step) < math.ceil(min / step):
+        raise DeclarationError(
+            f"floats(step=...): no multiple of {step!r} lies between {min!r} and {max!r}; "
+            "widen the range or take a smaller step"
+        )
     return Floats(
         min=float(min),
         max=float(max),

@@ -55,6 +55,8 @@ def learn(
     """Return the keyword arguments of the Source that fits a log, read in a few aggregations."""
     log = frame.lazy()
     schema = log.collect_schema()
+    if isinstance(keys, str):
+        raise DeclarationError(f"{place}: keys must be a list of column names; got {keys!r}")
     for argument, names in (("time", [time]), ("keys", keys), ("columns", columns or ())):
         for name in names:
             if name not in schema:

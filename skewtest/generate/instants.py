@@ -171,6 +171,9 @@ def _anchor(clock: Clock, rng: np.random.Generator) -> int:
     roll = rng.random()
     if len(clock.changes) and roll < 0.4:
         at = int(rng.choice(clock.changes))
+        if roll < 0.12:
+            # In the hour that is there twice, and around the one that is not there.
+            return at + int(rng.integers(-4, 5)) * HOUR_US // 2 + int(rng.integers(-1, 2))
         day = at // DAY_US + int(rng.integers(0, 3))
     elif clock.first is not None and clock.last is not None:
         day = int(rng.integers(clock.first // DAY_US, clock.last // DAY_US + 1))

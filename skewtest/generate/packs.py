@@ -88,15 +88,20 @@ def _slots(view: FeatureView, lanes: int, rng: np.random.Generator) -> dict[str,
     entity = [name for name in view.entity if name in columns]
     several = ([0, 0, 1], [0, 1, 0], [0, 0, 0]) if len(entity) > 1 else ([0, 1, 2],)
     slots = {}
-    for name, column in columns.items():
+    for name in columns:
         place = entity.index(name) if name in entity else 0
         plain = np.array(several[min(place, 2)] if name in entity else [0, 1, 2])
-        by_lane = np.tile(plain, (lanes, 1))
+        slots[name] = np.tile(plain, (lanes, 1))
+    for name, column in columns.items():
         pairs = collisions(column)
-        if pairs:
-            odd = rng.random(lanes) < 0.15
-            by_lane[odd, :2] = rng.choice(np.array(pairs), int(odd.sum()))
-        slots[name] = by_lane
+        if not pairs:
+            continue
+        odd = rng.random(lanes) < 0.15
+        slots[name][odd, :2] = rng.choice(np.array(pairs), int(odd.sum()))
+        # Two entities are confused only if nothing else tells them apart.
+        for other in entity if name in entity else ():
+            if other != name:
+                slots[other][odd, 1] = slots[other][odd, 0]
     joined = [
         n
         for n in view.entity

@@ -44,6 +44,8 @@ EDGE_INTS = np.array(
      2**53 + 1, 2**53 - 1, -(2**31), -(2**53) - 1],
     dtype=np.int64,
 )  # fmt: skip
+ZERO_VECTORS = 0.03
+"""A share of vectors that have no direction: cosine similarity divides by their length."""
 ODD_TEXTS = (
     *("a", "A", "b", "", " ", "a ", " a", "ab", "0", "1", "01", "1.0", "-1", "null", "None"),
     *("NaN", "nan", "true", "\u00e9", "e\u0301", "\u00df", "ss", "\u0130", "i", "I", "\u2003"),
@@ -186,7 +188,10 @@ def _(column: Timestamps, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
 @filled.register
 def _(column: Vectors, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
     elements = [float_values(column.element, rows, plan, rng) for _ in range(column.size)]
-    stacked = pl.Series(path, np.stack(elements, axis=1), dtype=pl.Array(pl.Float64, column.size))
+    made = np.stack(elements, axis=1)
+    if column.element.min <= 0 <= column.element.max:
+        made[rng.random(len(made)) < ZERO_VECTORS] = 0.0
+    stacked = pl.Series(path, made, dtype=pl.Array(pl.Float64, column.size))
     return stacked.arr.to_list()
 
 

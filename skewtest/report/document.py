@@ -13,11 +13,19 @@ from skewtest.report.words import difference_text, failure_text, headline, value
 VERSION = 1
 
 
-def document_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return runs (see `run_of`) as one JSON document."""
+def document_of(
+    runs: Sequence[Mapping[str, Any]], incomplete: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return runs (see `run_of`) as one JSON document.
+
+    Args:
+        runs: what was run.
+        incomplete: why something is missing; a report with a gap is not ok.
+    """
     return {
         "version": VERSION,
-        "ok": all(run["ok"] or not run["gates"] for run in runs),
+        "ok": not incomplete and all(run["ok"] or not run["gates"] for run in runs),
+        "incomplete": list(incomplete),
         "runs": list(runs),
     }
 

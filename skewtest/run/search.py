@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -305,15 +306,22 @@ def planned(scenario: str, budget: Budget) -> int:
 def _replayed(view: FeatureView, run: Running, kept: Kept) -> dict[Group, Finding]:
     """Return the kept counterexamples of a scenario that still diverge; they are small already."""
     findings: dict[Group, Finding] = {}
+    own: set[Group] = set()
     for path, history in kept:
         if history.scenario.name != run.scenario.name:
             continue
         draft = draft_of(view, history)
         run.replayed += 1
         for group in judge(view, [draft])[0]:
-            if group not in findings:
-                found = finding_of(view, Suspect(group, draft, 0), 0.0)
-                findings[group] = replace(found, corpus=path, replayed=True)
+            found = replace(
+                finding_of(view, Suspect(group, draft, 0), 0.0), corpus=path, replayed=True
+            )
+            # A file that was kept for another feature shows this one too: its own file goes first.
+            is_own = Path(path).name.startswith(f"{found.slug}-")
+            if group not in findings or (is_own and group not in own):
+                findings[group] = found
+            if is_own:
+                own.add(group)
     if findings:
         run.watch.detect = time.process_time() - run.watch.began_cpu
     return findings

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 import skewtest
 from skewtest.cli import app
+from skewtest.session import run
 
-PARITY, SKEW, USAGE, BROKEN = 0, 1, 2, 3
+PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
 VIEWS = """
 import polars as pl
@@ -320,3 +321,32 @@ def test_ctrl_c_ends_the_check_without_a_traceback(repo):
     _, errors = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
+    def interrupted(view, *rest):
+        if view.name == "skewed":
+            raise KeyboardInterrupt
+        return run(view, *rest)
+
+    monkeypatch.setattr("skewtest.cli.run", interrupted)
+    done = skew("check", "my_repo.views", "--report=out", *FEW)
+    assert done.returncode == INTERRUPTED
+    assert "skewtest: interrupted; not checked: 'skewed', 'broken'" in done.stderr
+    document = json.loads((repo / "out" / "report.json").read_text())
+    assert document["incomplete"] == ["interrupted; not checked: 'skewed', 'broken'"]
+    assert {run["view"] for run in document["runs"]} == {"right"}
+    assert not document["ok"]
+
+
+def test_a_seed_below_zero_is_wrong_usage(repo):
+    assert skew("check", "my_repo.views:right", "--seed=-1").returncode == USAGE
+
+
+def test_exploring_tells_under_what_a_view_would_break_and_fails_nothing(repo):
+    done = skew("check", "my_repo.views:right", "--explore", *FEW)
+    assert done.returncode == PARITY
+    printed = done.stdout.splitlines()
+    assert "right: would break under: duplicated" in printed
+    assert any(line.startswith("right[duplicated]: would break, ") for line in printed)
+    assert "right[restarted]: skipped: needs snapshot()" in printed

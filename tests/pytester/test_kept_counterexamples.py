@@ -9,7 +9,13 @@ import time
 
 import pytest
 
-FOREVER = ["--skew-histories=100000000", "--skew-seed=1", "-p", "no:cacheprovider"]
+FOREVER = [
+    "--skew-histories=100000000",
+    "--skew-seed=1",
+    "-p",
+    "no:cacheprovider",
+    "--skew-report=out",
+]
 
 
 def shown(project):
@@ -79,6 +85,21 @@ def test_the_ini_key_says_where_the_corpus_is(skewed):
     skewed.run().assert_outcomes(failed=1)
     assert skewed.kept == []
     assert len(list((skewed.path / "elsewhere" / "spend").glob("*.json"))) == 2
+
+
+def test_a_file_that_cannot_be_used_is_told_where_all_is_well(kept):
+    kept.features()
+    kept.kept[0].write_text("{")
+    result = kept.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["skewtest: kept counterexample *was not used: it is cut off*"])
+
+
+def test_each_kept_file_is_told_once(kept):
+    printed = kept.run().stdout.str()
+    names = [path.name for path in kept.kept]
+    assert [printed.count(name) for name in names] == [1] * len(names)
+    assert len(names) == 2
 
 
 def test_a_file_cut_in_half_is_reported_kept_and_skipped(kept):
@@ -184,6 +205,14 @@ def test_ctrl_c_in_a_long_check_is_pytest_s_usual_interrupt(long_run):
     assert long_run.returncode == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in output
     assert "INTERNALERROR" not in output
+
+
+def test_the_report_of_an_interrupted_run_says_so(long_run, project):
+    long_run.send_signal(signal.SIGINT)
+    long_run.communicate(timeout=30)
+    document = json.loads((project.path / "out" / "report.json").read_text())
+    assert document["incomplete"] == ["the run was interrupted"]
+    assert not document["ok"]
 
 
 def test_a_run_that_is_killed_leaves_no_half_written_file(skewed):

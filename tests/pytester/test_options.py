@@ -86,6 +86,23 @@ def test_the_report_is_written_as_html_and_json(skewed):
     assert "batch and online disagree" in (skewed.path / "out" / "report.html").read_text()
 
 
+def test_a_report_of_a_run_that_broke_is_not_ok(project):
+    project.file("test_broken.py", "import nothing_of_this_name\n")
+    project.run("--skew-report=out", "--continue-on-collection-errors")
+    document = json.loads((project.path / "out" / "report.json").read_text())
+    assert document["incomplete"] == ["error: test_broken.py"]
+    assert (document["ok"], document["runs"][0]["ok"]) == (False, True)
+    page = (project.path / "out" / "report.html").read_text()
+    assert "Incomplete: error: test_broken.py" in page
+    assert "Parity report: incomplete" in page
+
+
+def test_a_report_without_a_folder_is_wrong_usage(project):
+    result = project.run("--skew-report=")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--skew-report=DIR needs a folder; got ''*"])
+
+
 def test_a_report_folder_that_is_a_file_is_told_and_is_not_success(project):
     project.file("out", "a file")
     result = project.run("--skew-report=out")

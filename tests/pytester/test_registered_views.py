@@ -1,5 +1,7 @@
 """`[tool.skewtest] views = [...]` collects a repo; a broken registration is an error."""
 
+import json
+
 import pytest
 
 
@@ -18,6 +20,27 @@ def test_views_of_a_registered_module_are_run(registered):
     result = registered.run("-v")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*spend[[]in_order[]] PASSED*"])
+
+
+def test_a_report_says_that_a_registered_module_could_not_be_imported(registered):
+    registered.file("views.py", "import nothing_of_this_name\n")
+    registered.run("--skew-report=out")
+    document = json.loads((registered.path / "out" / "report.json").read_text())
+    assert document == {
+        "version": 1,
+        "ok": False,
+        "incomplete": ["failed without a result: views::import"],
+        "runs": [],
+    }
+
+
+def test_an_unknown_key_of_the_table_is_wrong_usage(registered):
+    registered.file("pyproject.toml", '[tool.skewtest]\nview = ["views"]\n')
+    result = registered.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*pyproject.toml: [[]tool.skewtest[]] knows only 'views'; got 'view'. Options are ini*"]
+    )
 
 
 def test_a_registered_view_fails_where_there_is_skew(registered):

@@ -776,6 +776,39 @@ def test_a_parquet_file_that_is_not_there_is_told_with_its_path(tmp_path):
                 "'zoned', 'idle', 'relations'; got 'in_ordr'. Did you mean 'in_order'?"
             ),
         ),
+        "scenarios that are a string": (
+            lambda: sk.check(view(), scenarios="in_order"),
+            "check(scenarios=...) must be a list of names; got 'in_order'. Write ['in_order'].",
+        ),
+        "a seed that is a text": (
+            lambda: sk.check(view(), seed="7"),
+            "check(seed=...) must be an int of at least 0; got '7'",
+        ),
+        "a seed below zero": (
+            lambda: sk.check(view(), seed=-1),
+            "check(seed=...) must be an int of at least 0; got -1",
+        ),
+        "a log with null times": (
+            lambda: sk.replay(view(), FRAME.with_columns(ts=pl.lit(None, FRAME["ts"].dtype))),
+            (
+                f"replay('spend'): 'ts' of 'orders' has {FRAME.height} nulls, the first in row 0; "
+                "an event must have a time. Drop those rows, or fill them."
+            ),
+        ),
+        "a log with times that are numbers": (
+            lambda: sk.replay(view(), FRAME.with_columns(ts=pl.lit(7))),
+            (
+                "replay('spend'): 'ts' of 'orders' must be a Datetime column; got Int32. Cast it, "
+                "for instance with pl.from_epoch('ts') or .str.to_datetime()."
+            ),
+        ),
+        "a log with naive times": (
+            lambda: sk.replay(view(), FRAME.with_columns(pl.col("ts").dt.replace_time_zone(None))),
+            (
+                "replay('spend'): 'ts' of 'orders' has no zone, and the source is declared with "
+                "one. Use .dt.replace_time_zone(...), or declare Source(zone=...) alike."
+            ),
+        ),
         "one frame for two sources": (
             lambda: sk.replay(view(sources=[source(), source("visits")]), FRAME),
             "replay('spend'): events must be a dict of frames, one for each of 'orders', 'visits'",

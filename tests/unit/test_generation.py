@@ -167,6 +167,28 @@ def test_keys_of_two_columns_collide_when_joined():
     assert joined.n_unique() < pairs.height
 
 
+@pytest.mark.parametrize("first", ["user_id", "item_id"])
+def test_keys_of_either_column_of_an_entity_collide_where_the_other_is_the_same(first):
+    columns = {"user_id": sk.key(variants=True), "item_id": sk.key(variants=True)}
+    second = ({*columns} - {first}).pop()
+    asked = pack(view(columns, entity=["user_id", "item_id"])).spine.unique([LANE, *columns])
+    mine = asked.group_by(LANE, second, pl.col(first).str.strip_chars().str.to_lowercase())
+    assert mine.len()["len"].max() > 1
+
+
+def test_requests_fall_in_the_hour_that_a_clock_change_repeats():
+    berlin = view(zone="Europe/Berlin")
+    moments = [pack(berlin, seed=seed).spine["as_of"].unique() for seed in range(60)]
+    there = pl.concat(moments).dt.convert_time_zone("Europe/Berlin")
+    before = (there - timedelta(hours=1)).dt.hour() == there.dt.hour()
+    assert before.any()
+
+
+def test_some_vectors_have_no_direction():
+    vectors = pack(view({"embedding": sk.vectors(4)})).events["orders"]["embedding"].to_list()
+    assert 0 < sum(not any(vector) for vector in vectors) < len(vectors) / 10
+
+
 def test_only_nullable_keys_are_null_and_nobody_asks_for_null():
     spend = view({"user_id": sk.key(nullable=True), "device": sk.key()})
     generated = pack(spend)
