@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         bools,
         categories,
         floats,
+        ids,
         ints,
         key,
         strings,
@@ -47,6 +48,7 @@ __all__ = [
     "exact",
     "floats",
     "fold",
+    "ids",
     "ints",
     "key",
     "micro_batch",
@@ -64,8 +66,8 @@ __all__ = [
 _HOMES = {
     "skewtest.api": ("check", "replay"),
     "skewtest.declare.columns": (
-        *("bools", "categories", "floats", "ints", "key", "strings", "structs", "timestamps"),
-        "vectors",
+        *("bools", "categories", "floats", "ids", "ints", "key", "strings", "structs"),
+        *("timestamps", "vectors"),
     ),
     "skewtest.declare.delivery": ("Delivery",),
     "skewtest.declare.source": ("Source",),

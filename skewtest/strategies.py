@@ -22,6 +22,7 @@ from skewtest.declare.kinds import (
     Column,
     Drawn,
     Floats,
+    Ids,
     Ints,
     Key,
     Strings,
@@ -36,7 +37,7 @@ from skewtest.generate.history import History
 from skewtest.generate.instants import Clock
 from skewtest.generate.keys import PLAIN
 from skewtest.generate.values import EDGE_INTS, ODD_TEXTS, grid_spacing
-from skewtest.run.draft import Ask, Draft, Event, Slot, history_of_draft
+from skewtest.run.draft import Ask, Draft, Event, Own, Slot, history_of_draft
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, TimeType, instant
 
 ANCHOR = instant(datetime(2024, 3, 8))
@@ -113,8 +114,15 @@ def _built(
     events: st.SearchStrategy[list[Event]],
     asks: st.SearchStrategy[list[Ask]],
 ) -> GivenHistory:
-    draft = Draft(tuple(draw(events)), _distinct(draw(asks))).ordered()
+    drawn = [_numbered(event, number) for number, event in enumerate(draw(events))]
+    draft = Draft(tuple(drawn), _distinct(draw(asks))).ordered()
     return GivenHistory(view, history_of_draft(view, draft))
+
+
+def _numbered(event: Event, number: int) -> Event:
+    """Return an event whose own ids no other event has."""
+    values = (Own(number) if isinstance(value, Own) else value for value in event.values)
+    return event._replace(values=tuple(values))
 
 
 def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:
@@ -177,6 +185,11 @@ def cell_strategy(kind: Column) -> st.SearchStrategy[Any]:
 def _(kind: Key) -> st.SearchStrategy[Any]:
     last = len(PLAIN) + 2 if kind.variants and kind.type == "string" else len(PLAIN) - 1
     return st.integers(0, last).map(lambda slot: Slot(0, slot))
+
+
+@cell_strategy.register
+def _(kind: Ids) -> st.SearchStrategy[Any]:
+    return st.just(Own(0))
 
 
 @cell_strategy.register

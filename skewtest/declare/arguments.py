@@ -7,7 +7,7 @@ from typing import Any
 
 from skewtest.declare.columns import as_column
 from skewtest.declare.delivery import Delivery
-from skewtest.declare.kinds import Column
+from skewtest.declare.kinds import Column, Ids
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.errors import DeclarationError, listed, nearest
@@ -66,6 +66,11 @@ def checked_entity(
             raise DeclarationError(
                 f"{place}: entity names {name!r}, which no source has as a column; "
                 f"there are {listed(dict.fromkeys(known))}." + nearest(str(name), known)
+            )
+        if any(isinstance(s.columns.get(name), Ids) for s in sources.values()):
+            raise DeclarationError(
+                f"{place}: entity column {name!r} is declared as ids(), which no two events "
+                "share; declare it as key()"
             )
         kinds = {str(s.columns[name].dtype) for s in sources.values() if name in s.columns}
         if len(kinds) > 1:

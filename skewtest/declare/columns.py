@@ -14,6 +14,7 @@ from skewtest.declare.kinds import (
     Column,
     Drawn,
     Floats,
+    Ids,
     Ints,
     Key,
     Strings,
@@ -53,6 +54,14 @@ def key(
             + nearest(str(type), KEY_TYPES)
         )
     return Key(type=type, variants=variants, nullable=nullable)
+
+
+def ids(*, nullable: bool = False) -> Ids:
+    """Declare a string column that identifies the event itself, such as an order id.
+
+    No two events share one; an event that is delivered again has the one it had.
+    """
+    return Ids(nullable=nullable)
 
 
 def floats(

@@ -48,6 +48,16 @@ class Key(Column):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ids(Column):
+    """An identity of the event itself; see `ids`."""
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """As in Column."""
+        return pl.String()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Floats(Column):
     """A float64 column; see `floats`."""
 

@@ -20,9 +20,12 @@ JOINED = (10, 11, 12, 13, 14)
 JOINED_ODDS = (0.4, 0.15, 0.1, 0.1, 0.25)
 
 LANE_STRIDE = 64
+IDS_STRIDE = 4096
+"""Events of one lane that have ids of their own."""
 OFFSETS = (1, 2, 3, 4, 1 + 2**32, 2**53 + 8, 2**53 + 9)
 COLLIDING_INTS = ((0, 4), (5, 6))
 
+_ID = re.compile("e([1-9][0-9]*)")
 _PATTERNS = tuple(
     re.compile(
         re.escape(template)
@@ -52,6 +55,17 @@ def parse(column: Key, value: object) -> tuple[int, int] | None:
         if rest == 0 and 0 <= base < 2**20:
             return base, slot
     return None
+
+
+def render_id(number: int) -> str:
+    """Return the id of an event: "e1" is the first of the first lane."""
+    return f"e{number + 1}"
+
+
+def parse_id(value: object) -> int | None:
+    """Return the number of a rendered id, or None if it is not one of ours."""
+    found = _ID.fullmatch(value) if isinstance(value, str) else None
+    return int(found[1]) - 1 if found else None
 
 
 def collisions(column: Key) -> tuple[tuple[int, int], ...]:

@@ -20,6 +20,7 @@ from skewtest.declare.kinds import (
     Column,
     Drawn,
     Floats,
+    Ids,
     Ints,
     Key,
     Strings,
@@ -29,7 +30,7 @@ from skewtest.declare.kinds import (
 )
 from skewtest.declare.source import Source
 from skewtest.generate.hints import Hints
-from skewtest.generate.keys import render
+from skewtest.generate.keys import IDS_STRIDE, render, render_id
 from skewtest.generate.plan import Plan
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 
@@ -152,6 +153,12 @@ def _(column: Categories, path: str, rows: Rows, plan: Plan, rng: np.random.Gene
         odd = _sprinkled(rows, rng)
         codes[odd] = rng.integers(known, len(pool), int(odd.sum()))
     return pl.Series(path, pool, dtype=pl.String).gather(codes)
+
+
+@filled.register
+def _(column: Ids, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
+    numbers = (rows.lane * IDS_STRIDE + rows.position).tolist()
+    return pl.Series(path, [render_id(number) for number in numbers], dtype=column.dtype)
 
 
 @filled.register

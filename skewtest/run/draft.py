@@ -5,13 +5,13 @@ other lanes. A key that generation did not make stays as it is and ties its draf
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER, Scenario
-from skewtest.declare.kinds import Column, Key
+from skewtest.declare.kinds import Column, Ids, Key
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.generate.history import (
@@ -27,7 +27,7 @@ from skewtest.generate.history import (
     Restart,
     ordered,
 )
-from skewtest.generate.keys import parse, render
+from skewtest.generate.keys import parse, parse_id, render, render_id
 from skewtest.generate.values import arrival_series
 from skewtest.times import instants_of
 
@@ -37,6 +37,20 @@ class Slot(NamedTuple):
 
     group: int
     slot: int
+
+
+class Own(NamedTuple):
+    """A generated id of an event: numbers tell the events of a draft apart."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the identities and ids of a history are called in its draft: numbers from 0."""
+
+    groups: dict[int, int] = field(default_factory=dict)
+    ids: dict[int, int] = field(default_factory=dict)
 
 
 class Event(NamedTuple):
@@ -89,11 +103,11 @@ class Draft:
 
 def draft_of(view: FeatureView, history: History) -> Draft:
     """Return a history as a draft; identities are numbered from 0 in order of appearance."""
-    groups: dict[int, int] = {}
+    names = Names()
     rows: list[tuple[int, Event]] = []
     for name, source in view.sources.items():
         frame = history.events[name]
-        columns = [_drafted(kind, frame[c], groups) for c, kind in source.columns.items()]
+        columns = [_drafted(kind, frame[c], names) for c, kind in source.columns.items()]
         times = instants_of(frame[source.time]).to_list()
         values = zip(*columns, strict=True)
         faults = zip(*(_faults(frame, column) for column in FAULTS), strict=True)
@@ -104,8 +118,8 @@ def draft_of(view: FeatureView, history: History) -> Draft:
         rows.extend(zip(frame[SEQUENCE].to_list(), events, strict=True))
     rows.sort(key=lambda pair: (pair[1].at, pair[0]))
     spine = history.spine
-    entity = [_drafted(kind, spine[c], groups) for c, kind in view.entity_columns.items()]
-    request = [_drafted(kind, spine[c], groups) for c, kind in view.request.items()]
+    entity = [_drafted(kind, spine[c], names) for c, kind in view.entity_columns.items()]
+    request = [_drafted(kind, spine[c], names) for c, kind in view.request.items()]
     asked = instants_of(spine[AS_OF]).to_list()
     keys = list(zip(*entity, strict=True))
     extras = list(zip(*request, strict=True)) if request else [()] * len(asked)
@@ -129,12 +143,12 @@ def can_share(view: FeatureView, draft: Draft) -> bool:
     if not view.laned:
         return False
     return all(
-        isinstance(value, Slot) or value is None
+        isinstance(value, Slot | Own) or value is None
         for event in draft.events
         for value, kind in zip(
             event.values, view.sources[event.source].columns.values(), strict=True
         )
-        if isinstance(kind, Key)
+        if isinstance(kind, Key | Ids)
     ) and all(isinstance(value, Slot) for ask in draft.spine for value in ask.entity)
 
 
@@ -143,7 +157,7 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
 
     They are all of one scenario.
     """
-    stride = 1 + max((slot.group for draft in drafts for slot in _slots(draft)), default=0)
+    stride = _stride(drafts)
     tables = {}
     for name, source in view.sources.items():
         rows = [
@@ -213,23 +227,30 @@ def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFr
     return pl.DataFrame(columns).with_columns(pl.Series(LANE, lanes, dtype=pl.Int32))
 
 
-def _drafted(kind: Column, column: pl.Series, groups: dict[int, int]) -> list[Any]:
+def _drafted(kind: Column, column: pl.Series, names: Names) -> list[Any]:
     values = python_values(column)
+    if isinstance(kind, Ids):
+        return [_own(value, names) for value in values]
     if not isinstance(kind, Key):
         return values
     known: dict[Any, Any] = {None: None}
     for value in dict.fromkeys(values):
         if value is not None:
-            known[value] = _slot(kind, value, groups)
+            known[value] = _slot(kind, value, names)
     return [known[value] for value in values]
 
 
-def _slot(kind: Key, value: Any, groups: dict[int, int]) -> Any:
+def _slot(kind: Key, value: Any, names: Names) -> Any:
     parsed = parse(kind, value)
     if parsed is None:
         return value
     base, slot = parsed
-    return Slot(groups.setdefault(base, len(groups)), slot)
+    return Slot(names.groups.setdefault(base, len(names.groups)), slot)
+
+
+def _own(value: Any, names: Names) -> Any:
+    number = parse_id(value)
+    return value if number is None else Own(names.ids.setdefault(number, len(names.ids)))
 
 
 def _series(name: str, kind: Column, cells: list[Any], lanes: list[int], stride: int) -> pl.Series:
@@ -238,7 +259,18 @@ def _series(name: str, kind: Column, cells: list[Any], lanes: list[int], stride:
             render(kind, lane * stride + cell.group, cell.slot) if isinstance(cell, Slot) else cell
             for cell, lane in zip(cells, lanes, strict=True)
         ]
+    elif isinstance(kind, Ids):
+        step = 1 + max((cell.number for cell in cells if isinstance(cell, Own)), default=0)
+        cells = [
+            render_id(lane * step + cell.number) if isinstance(cell, Own) else cell
+            for cell, lane in zip(cells, lanes, strict=True)
+        ]
     return pl.Series(name, cells, dtype=kind.dtype)
+
+
+def _stride(drafts: Sequence[Draft]) -> int:
+    """Return how many identities each lane has."""
+    return 1 + max((slot.group for draft in drafts for slot in _slots(draft)), default=0)
 
 
 def _slots(draft: Draft) -> list[Slot]:

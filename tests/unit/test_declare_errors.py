@@ -437,6 +437,13 @@ NAMES = (
             lambda: view(".."),
             NAMES + "got '..'",
         ),
+        "an entity of ids": (
+            lambda: view(sources=[sk.Source("orders", time="ts", columns={"user_id": sk.ids()})]),
+            (
+                "FeatureView('spend'): entity column 'user_id' is declared as ids(), which no two "
+                "events share; declare it as key()"
+            ),
+        ),
         "no sources": (
             lambda: view(sources=[]),
             "FeatureView('spend'): sources must be a list of at least one Source; got []",

@@ -2,6 +2,7 @@
 # ruff: noqa: DTZ001 - naive times are among what is tested
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -34,6 +35,7 @@ WIDE = {
     "b": sk.bools(nullable=True),
     "c": sk.categories("new", "paid", unseen=True, nullable=True),
     "s": sk.strings(nullable=True),
+    "o": sk.ids(nullable=True),
     "t": sk.timestamps(nullable=True, zone="America/New_York"),
     "v": sk.vectors(3, nullable=True),
     "r": sk.structs({"x": sk.floats(0, 1, nullable=True), "c": sk.categories("a", "b")}),
@@ -107,6 +109,29 @@ def test_two_keys_of_a_real_log_stay_two(keys):
     again = history_of_draft(spend, draft_of(spend, history))
     assert again.events["orders"]["user_id"].n_unique() == 2
     assert again.spine["user_id"].n_unique() == 2
+
+
+def test_ids_tell_the_events_of_every_history_apart():
+    shop = view({"user_id": sk.key(), "order_id": sk.ids()})
+    pack = generated(shop)
+    assert pack.events["orders"]["order_id"].is_unique().all()
+    drafts = [draft_of(shop, pack.history(lane)) for lane in range(pack.lanes)]
+    cut = [replace(draft, events=draft.events[::2]) for draft in drafts for _ in range(2)]
+    assert all(can_share(shop, draft) for draft in cut)
+    beside = pack_drafts(shop, cut).events["orders"]
+    assert beside["order_id"].is_unique().all()
+    assert beside.height == sum(len(draft.events) for draft in cut)
+
+
+def test_ids_of_a_real_log_that_look_generated_stay_apart():
+    shop = view({"user_id": sk.key(), "order_id": sk.ids()})
+    at = [datetime(2024, 3, 8, tzinfo=UTC)]
+    orders = pl.DataFrame(
+        {"ts": at * 4, "user_id": ["a"] * 4, "order_id": ["e5", "e4101", "e5", "A-17"]}
+    )
+    spine = pl.DataFrame({"user_id": ["a"], "as_of": at})
+    history = history_of_draft(shop, draft_of(shop, history_of(shop, {"orders": orders}, spine)))
+    assert history.events["orders"]["order_id"].to_list() == ["e1", "e2", "e1", "A-17"]
 
 
 def test_drafts_stand_side_by_side_with_keys_of_their_own():
