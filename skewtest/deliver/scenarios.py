@@ -83,6 +83,13 @@ class Stream:
         turns = np.zeros(len(arrival), dtype=np.int64) if turn is None else turn
         return np.lexsort((self.sequence, turns, arrival, self.lane))
 
+    def first_of_moment(self) -> IntArray:
+        """Return, for each event, one event that stands for all of its lane and time."""
+        moments = np.stack([self.lane, self.at])
+        _, first, group = np.unique(moments, axis=1, return_index=True, return_inverse=True)
+        found: IntArray = first[group.ravel()]
+        return found
+
     def any_of(self, events: Mask) -> Mask:
         """Return, for each lane, whether one of its events is among some."""
         found = np.zeros(self.lanes, dtype=bool)
@@ -184,12 +191,16 @@ def _ties(stream: Stream, _scenario: Scenario, rng: np.random.Generator) -> Faul
 
 
 def _reordered(stream: Stream, _scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Events arrive later than they happen, though before the next request that counts them."""
+    """Events arrive later than they happen, though before the next request that counts them.
+
+    Those of one moment arrive together, in their order: what ties do is a scenario of its own.
+    """
     following = stream.next_request()
     last = following if stream.inclusive else following - 1
     room = np.where(following == FOREVER, 0, last - stream.at)
     share = rng.choice([0.0, 1.0, 0.5, rng.random()], len(room))
     delay = (room * (share * (rng.random(len(room)) < 0.6))).astype(np.int64)
+    delay = delay[stream.first_of_moment()]
     order = stream.order(stream.at)
     moved = stream.order(stream.at + delay) != order
     return _faults(stream.any_of(order[moved]), {DELAY: delay})
