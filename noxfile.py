@@ -62,7 +62,7 @@ def lint(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Every code block of README.md and docs/."""
     session.install("--group", "test", "-e", ".")
-    session.run("pytest", "tests/docs", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "docs", *session.posargs)
 
 
 @nox.session(python=FOUND[0])
