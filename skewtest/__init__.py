@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skewtest.declare.tolerance import close, exact, vector
     from skewtest.declare.view import FeatureView
     from skewtest.drive.adapters import fold, micro_batch, per_as_of, per_event, sql
-    from skewtest.errors import DeclarationError, SkewError, SkewtestError
+    from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.findings import Counterexample, Finding
     from skewtest.result import Result
 
@@ -37,6 +37,7 @@ __all__ = [
     "Delivery",
     "FeatureView",
     "Finding",
+    "LogWarning",
     "Result",
     "SkewError",
     "SkewtestError",
@@ -74,7 +75,7 @@ _HOMES = {
     "skewtest.declare.tolerance": ("close", "exact", "vector"),
     "skewtest.declare.view": ("FeatureView",),
     "skewtest.drive.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
-    "skewtest.errors": ("DeclarationError", "SkewError", "SkewtestError"),
+    "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
     "skewtest.findings": ("Counterexample", "Finding"),
     "skewtest.result": ("Result",),
 }

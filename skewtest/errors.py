@@ -12,6 +12,10 @@ class DeclarationError(SkewtestError, ValueError):
     """A declaration is wrong: the message names the argument, what it got and what it wanted."""
 
 
+class LogWarning(UserWarning):
+    """A real log holds what cannot be, and was taken as it is."""
+
+
 class CorpusError(SkewtestError):
     """A kept counterexample cannot be read, or no longer fits its feature view."""
 

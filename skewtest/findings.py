@@ -155,6 +155,7 @@ class Outcome:
         seconds: where the time went.
         gates: whether the view declares the scenario; otherwise the outcome is advice.
         skipped: why the scenario could not be run, None where it was.
+        early: by source, how many events of a given log arrived before they happened.
     """
 
     view: FeatureView
@@ -173,6 +174,7 @@ class Outcome:
     seconds: Seconds
     gates: bool = True
     skipped: str | None = None
+    early: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

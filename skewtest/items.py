@@ -99,7 +99,8 @@ def skip_if_not_run(result: Any) -> None:
     """Skip a test whose scenarios could not be run: it must not look green."""
     reasons = {outcome.skipped for outcome in result.outcomes if outcome.gates} - {None}
     if reasons and not result.findings and not result.untested:
-        pytest.skip(", ".join(sorted(reasons)))
+        told = ", ".join(sorted(reasons))
+        raise pytest.skip.Exception(told, _use_item_location=True)
 
 
 def scenarios_of(view: Any, config: pytest.Config) -> tuple[str, ...]:

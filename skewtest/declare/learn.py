@@ -1,6 +1,7 @@
 """Learn a declaration from a real log or a schema: the facts that generation needs."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +22,7 @@ from skewtest.declare.kinds import (
     Timestamps,
     Vectors,
 )
-from skewtest.errors import DeclarationError, listed, nearest
+from skewtest.errors import DeclarationError, LogWarning, listed, nearest
 from skewtest.times import TimeType
 
 MOST_CATEGORIES = 50
@@ -70,6 +71,8 @@ def learn(
             f"{place}: time column {time!r} must be a Datetime; got {moments}. "
             "Convert it first, for example with .str.to_datetime() or pl.from_epoch()."
         )
+    if arrival is not None:
+        _warn_of_early(log, place, time, arrival)
     given = dict(columns or {})
     rows, nulls, first, last = (
         log.select(
@@ -109,6 +112,25 @@ def learn(
         "rhythm": _rhythm(log, time, keys) if rows else Rhythm(),
         "null_rates": rates,
     }
+
+
+def _warn_of_early(log: pl.LazyFrame, place: str, time: str, arrival: str) -> None:
+    """Warn where a log says that events arrived before they happened."""
+    if not isinstance(log.collect_schema().get(arrival), pl.Datetime):
+        return  # declared otherwise, which is told where columns are checked
+    ahead = pl.col(time) - pl.col(arrival)
+    rows, early, most = (
+        log.select(pl.len(), (ahead > timedelta(0)).sum().alias("early"), ahead.max().alias("most"))
+        .collect()
+        .row(0)
+    )
+    if early:
+        warnings.warn(
+            f"{place}: {arrival!r} is before {time!r} in {early:,} of {rows:,} events of the log, "
+            f"by up to {most}. Nothing is changed; check which clocks wrote them.",
+            LogWarning,
+            stacklevel=4,
+        )
 
 
 def pandera_columns(

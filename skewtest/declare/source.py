@@ -46,8 +46,8 @@ class Source:
         self,
         name: str,
         *,
-        time: str,
         columns: Mapping[str, object],
+        time: str = "",
         arrival: str | None = None,
         zone: str | None = "UTC",
         unit: Unit = "us",
@@ -206,7 +206,11 @@ def _checked_columns(place: str, time: str, columns: Mapping[str, object]) -> di
             f"got {columns!r}"
         )
     if not isinstance(time, str) or not time:
-        raise DeclarationError(f"{place}: time must be a column name; got {time!r}")
+        raise DeclarationError(
+            f"{place}: time must be a column name; got {time!r}. A dimension needs one too: the "
+            "column that says from when a row holds, without which nobody knows what was true "
+            "as of a moment"
+        )
     for column in (time, *columns):
         if not isinstance(column, str) or column.startswith("#") or not column:
             raise DeclarationError(

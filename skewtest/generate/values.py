@@ -54,7 +54,7 @@ ODD_TEXTS = (
 )
 
 
-def arrival_series(source: Source, instants: IntArray | Sequence[int]) -> pl.Series:
+def arrival_series(source: Source, instants: IntArray | Sequence[int | None]) -> pl.Series:
     """Return the arrival column of a source, of instants in microseconds."""
     assert source.arrival is not None
     kind = source.columns[source.arrival]

@@ -55,6 +55,7 @@ def run_of(outcome: Outcome) -> dict[str, Any]:
         "incidents": dict(sorted(outcome.incidents.items())),
         "mutated": [{"side": side, "name": name} for side, name in outcome.mutated],
         "rejected": [{"file": path, "reason": reason} for path, reason in outcome.rejected],
+        "early": dict(outcome.early),
         "unkept": list(outcome.unkept),
         "unconfirmed": outcome.unconfirmed,
         "seconds": asdict(outcome.seconds),

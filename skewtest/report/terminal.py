@@ -9,9 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from skewtest.compare.values import nothing_of
+from skewtest.declare.delivery import CAUSES
 from skewtest.findings import Finding, Outcome
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
-from skewtest.report.words import difference_text, failure_text, headline, late_share, value_text
+from skewtest.report.words import (
+    difference_text,
+    early_text,
+    failure_text,
+    headline,
+    late_share,
+    value_text,
+)
 
 WIDTH = 80
 GAP = 2
@@ -206,6 +214,8 @@ def _facts(
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
+    if finding.scenario in CAUSES:
+        facts.add_row("under", finding.scenario)
     facts.add_row("cause", _cause(finding))
     tally = outcome.tallies.get(finding.divergence.feature)
     if finding.scenario == "late" and tally and tally.compared:
@@ -264,6 +274,7 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
     told += [
         f"{view}: kept counterexample {path} was not used: {why}" for path, why in outcome.rejected
     ]
+    told += [early_text(outcome, name) for name in outcome.early]
     told += [f"{view}: a counterexample could not be kept: {why}" for why in outcome.unkept]
     return [Text(f"warning: {line}", style="yellow") for line in told]
 

@@ -11,7 +11,7 @@ from skewtest.compare.tables import Tally
 from skewtest.compare.values import magnitude, nothing_of
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.errors import listed, nearest
-from skewtest.findings import ALL_FEATURES, Finding
+from skewtest.findings import ALL_FEATURES, Finding, Outcome
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]
@@ -98,6 +98,15 @@ def advice(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         if untried:
             lines.append(f"  not tried: {', '.join(untried)}")
     return lines
+
+
+def early_text(outcome: Outcome, name: str) -> str:
+    """Return how many events of a source arrived before they happened, and what that means."""
+    source = outcome.view.sources[name]
+    return (
+        f"{outcome.view.name}: {outcome.early[name]:,} events of {name!r} have {source.arrival!r} "
+        f"before {source.time!r}; they were taken as they are. Check which clocks wrote them."
+    )
 
 
 def late_share(tally: Tally) -> str:

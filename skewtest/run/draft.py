@@ -12,6 +12,7 @@ import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER, Scenario
 from skewtest.declare.kinds import Column, Ids, Key
+from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.generate.history import (
@@ -107,8 +108,11 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     rows: list[tuple[int, Event]] = []
     for name, source in view.sources.items():
         frame = history.events[name]
-        columns = [_drafted(kind, frame[c], names) for c, kind in source.columns.items()]
         times = instants_of(frame[source.time]).to_list()
+        columns = [
+            _lags(frame, source, times) if c == source.arrival else _drafted(kind, frame[c], names)
+            for c, kind in source.columns.items()
+        ]
         values = zip(*columns, strict=True)
         faults = zip(*(_faults(frame, column) for column in FAULTS), strict=True)
         events = (
@@ -170,7 +174,7 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
         columns = [source.type.series(source.time, [event.at for _, _, event in rows])]
         for position, (column, kind) in enumerate(source.columns.items()):
             if column == source.arrival:
-                arrived = [event.at + event.delay for _, _, event in rows]
+                arrived = [_recorded(event, position) for _, _, event in rows]
                 columns.append(arrival_series(source, arrived))
                 continue
             cells = [event.values[position] for _, _, event in rows]
@@ -188,6 +192,25 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
         boots={lane: draft.boot for lane, draft in enumerate(drafts) if draft.boot is not None},
         scenario=drafts[0].scenario if drafts else view.delivery.under(IN_ORDER),
     )
+
+
+def _lags(frame: pl.DataFrame, source: Source, times: Sequence[int]) -> list[int | None]:
+    """Return how long after their delivery events are recorded as arrived: 0 for generated ones.
+
+    A real log may hold anything there, and times that move take it along.
+    """
+    assert source.arrival is not None
+    recorded = instants_of(frame[source.arrival]).to_list()
+    delays = _faults(frame, DELAY)
+    return [
+        None if arrived is None else arrived - at - delay
+        for arrived, at, delay in zip(recorded, times, delays, strict=True)
+    ]
+
+
+def _recorded(event: Event, position: int) -> int | None:
+    lag = event.values[position]
+    return None if lag is None else event.at + event.delay + int(lag)
 
 
 def _faults(frame: pl.DataFrame, column: str) -> list[Any]:

@@ -287,13 +287,14 @@ def column_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
 
 def cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
     """Return edits that set single cells to their plain value number `rank`."""
-    kinds = {name: list(source.columns.values()) for name, source in view.sources.items()}
+    columns = {name: list(source.columns.items()) for name, source in view.sources.items()}
     cells = [
         ("event.value", index, position, kind, value)
         for index, event in enumerate(draft.events)
-        for position, (kind, value) in enumerate(
-            zip(kinds[event.source], event.values, strict=True)
+        for position, ((name, kind), value) in enumerate(
+            zip(columns[event.source], event.values, strict=True)
         )
+        if name != view.sources[event.source].arrival  # it follows the delivery
     ]
     cells += [
         ("ask.value", index, position, kind, value)

@@ -17,10 +17,10 @@ from skewtest.run.confirm import named
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.judge import Group, judge
 from skewtest.run.minimise import minimise
-from skewtest.run.relations import Relation, look_for, violations
+from skewtest.run.relations import Relation, look_for, side_answers, violations
 
-FIRST_PACKS = 3
-EVERY = 8
+FIRST_PACKS = 2
+EVERY = 16
 """Relations are tried on the first packs, and on one in so many of the others."""
 SUSPECTS = 3
 MINIMISE_SECONDS = 4.0
@@ -63,9 +63,12 @@ class Laws:
         if number >= FIRST_PACKS and number % EVERY:
             return
         self.histories += pack.lanes
+        pack = replace(pack, lags={})
+        bases = {"batch": batch}
+        if any(relation.side == "online" for relation in self.relations):
+            bases["online"] = side_answers(self.view, pack, "online")
         for relation in self.relations:
-            base = batch if relation.side == "batch" else None
-            found = violations(self.view, pack, relation, base)
+            found = violations(self.view, pack, relation, bases[relation.side])
             self.tried[f"{relation.name} of {relation.side}"] += pack.lanes
             if found:
                 self._look_into(relation, pack, found)

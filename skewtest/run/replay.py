@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 
+import polars as pl
+
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.findings import Finding, Outcome, Seconds
@@ -55,7 +57,18 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
             batch=trial.batch.seconds,
             online=trial.online.seconds,
         ),
+        early=_early(view, history),
     )
+
+
+def _early(view: FeatureView, history: History) -> dict[str, int]:
+    """Return, by source, how many events arrived before they happened."""
+    counts = {
+        name: history.events[name].select(pl.col(source.arrival) < pl.col(source.time)).sum().item()
+        for name, source in view.sources.items()
+        if source.arrival is not None
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _first_rows(trial: Trial) -> dict[Group, int]:

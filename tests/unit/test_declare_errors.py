@@ -47,6 +47,12 @@ def cases(table):
     )
 
 
+TIMELESS = (
+    "Source('orders'): time must be a column name; got {}. A dimension needs one too: the column "
+    "that says from when a row holds, without which nobody knows what was true as of a moment"
+)
+
+
 @cases(
     {
         "unknown key type": (
@@ -295,11 +301,15 @@ def test_a_wrong_tolerance_is_told(call, message):
         ),
         "time without a name": (
             lambda: source(time=""),
-            "Source('orders'): time must be a column name; got ''",
+            TIMELESS.format("''"),
+        ),
+        "a dimension without time": (
+            lambda: sk.Source("tiers", columns={"user_id": sk.key(), "tier": sk.strings()}),
+            TIMELESS.format("''").replace("orders", "tiers"),
         ),
         "time that is no name": (
             lambda: source(time=None),
-            "Source('orders'): time must be a column name; got None",
+            TIMELESS.format("None"),
         ),
         "time column of another kind": (
             lambda: source(time="amount"),

@@ -433,3 +433,28 @@ def test_a_pandera_column_that_cannot_be_generated_can_be_declared():
         columns={"x": sk.floats(0, 1)},
     )
     assert source.columns["x"] == sk.floats(0, 1)
+
+
+def arriving(*lags):
+    """A log whose events arrive so many seconds after they happen."""
+    arrived = [None if lag is None else at + timedelta(seconds=lag) for at, lag in zip(TIMES, lags)]  # noqa: B905
+    times = {"arrived": pl.Series(arrived, dtype=pl.Datetime("us", "UTC"))}
+    return log(amount=[1] * len(lags), **times)
+
+
+def test_arrivals_before_the_event_are_counted_and_left_as_they_are():
+    frame = arriving(5, -90, None, -1)
+    with pytest.warns(sk.LogWarning) as told:
+        sk.Source.from_polars(frame, "orders", time="ts", keys=["user_id"], arrival="arrived")
+    assert [str(warning.message) for warning in told] == [
+        (
+            "Source('orders'): 'arrived' is before 'ts' in 2 of 4 events of the log, by "
+            "up to 0:01:30. Nothing is changed; check which clocks wrote them."
+        )
+    ]
+    assert told[0].filename == __file__
+
+
+def test_a_log_in_which_all_arrive_after_they_happen_is_no_matter():
+    frame = arriving(5, 0, None, 1)
+    sk.Source.from_polars(frame, "orders", time="ts", keys=["user_id"], arrival="arrived")
