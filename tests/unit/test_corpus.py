@@ -4,9 +4,11 @@
 import json
 import math
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import strategies as st
@@ -14,9 +16,15 @@ from hypothesis import strategies as st
 import skewtest as sk
 from skewtest.compare.tables import Divergence
 from skewtest.corpus import load, save
+from skewtest.deliver.scenarios import spread
 from skewtest.errors import CorpusError
 from skewtest.findings import Counterexample, Finding
+from skewtest.generate.hints import Hints
 from skewtest.generate.history import SEQUENCE, History, history_of
+from skewtest.generate.instants import Clock
+from skewtest.generate.packs import build
+from skewtest.generate.plan import Plan
+from skewtest.run.draft import draft_of
 
 AT = datetime(2024, 3, 8, 12, tzinfo=UTC)
 
@@ -385,3 +393,25 @@ def test_a_finding_without_a_counterexample_cannot_be_kept(tmp_path):
     with pytest.raises(CorpusError) as caught:
         save(tmp_path, bare)
     assert str(caught.value) == "there is no counterexample to keep"
+
+
+@pytest.mark.parametrize("name", ["reordered", "late", "duplicated", "restarted", "split"])
+def test_a_delivery_reads_back_as_it_was_kept(name, tmp_path):
+    spend = view({"n": sk.ints(0, 9)}).replaced(
+        delivery=sk.Delivery(
+            order="any", late=timedelta(hours=1), duplicates=3, restarts=True, split="merged"
+        )
+    )
+    plan = Plan(seed=3, odd=0.3, crowd=0.4, pools={})
+    pack = replace(build(spend, Clock.of(spend), plan, 64), lags={})
+    rng = np.random.default_rng(1)
+    faulty = spread(spend, pack, spend.delivery.under(name), Hints(), rng)
+    histories = [faulty.history(lane) for lane in range(faulty.lanes)]
+    kept = [one for one in histories if one.spine.height]  # those that the scenario concerns
+    for number, one in enumerate(kept):
+        save(tmp_path / str(number), replace(finding(spend, one), scenario=name))
+        [(_, read)], rejected = load(tmp_path / str(number), spend)
+        assert rejected == []
+        assert draft_of(spend, read) == draft_of(spend, one)
+        assert read.scenario.name == name
+    assert len(kept) > 5
