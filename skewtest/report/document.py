@@ -7,7 +7,7 @@ from typing import Any
 from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.findings import Counterexample, Finding, Outcome
-from skewtest.report.timeline import timeline_of
+from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 VERSION = 1
@@ -106,6 +106,7 @@ def example_of(example: Counterexample | None) -> dict[str, Any] | None:
         "delivery": [
             {**row, "arrival": str(row["arrival"])} for row in example.delivery.to_dicts()
         ],
+        "drawing": list(drawing_of(example)),
         "timeline": {"columns": list(timeline.columns), "rows": [list(r) for r in timeline.rows]},
     }
 

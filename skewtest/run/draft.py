@@ -138,8 +138,24 @@ def draft_of(view: FeatureView, history: History) -> Draft:
 
 
 def history_of_draft(view: FeatureView, draft: Draft) -> History:
-    """Return a draft as a history, with the plainest keys."""
-    return pack_drafts(view, [draft]).history(0)
+    """Return a draft as a history, with the plainest keys and ids."""
+    return pack_drafts(view, [_renumbered(draft)]).history(0)
+
+
+def _renumbered(draft: Draft) -> Draft:
+    """Return a draft whose events' own ids count from the first."""
+    numbers: dict[Any, Own] = {}
+    for event in draft.events:
+        for value in event.values:
+            if isinstance(value, Own):
+                numbers.setdefault(value, Own(len(numbers)))
+    events = (
+        event._replace(
+            values=tuple(numbers.get(v, v) if isinstance(v, Own) else v for v in event.values)
+        )
+        for event in draft.events
+    )
+    return replace(draft, events=tuple(events)) if numbers else draft
 
 
 def can_share(view: FeatureView, draft: Draft) -> bool:
