@@ -176,15 +176,15 @@ def _finding(
 def _cause(view: FeatureView, suspect: Suspect, divergence: Divergence) -> str:
     """Return the cause, where one change of the delivery brings parity back."""
     scenario = suspect.draft.scenario
-    if divergence.kind == "nondeterministic" or not suspect.alone:
+    if not suspect.alone:
         return UNKNOWN
-    if scenario.name in CAUSES:
-        return CAUSES[scenario.name]
     if scenario.delivery.clock == "real":
         frozen = replace(suspect.draft, scenario=scenario.with_frozen_clock())
-        if suspect.group not in judge(view, [frozen])[0]:
+        if all(feature != suspect.group[0] for feature, *_ in judge(view, [frozen])[0]):
             return "time.clock"
-    return UNKNOWN
+    if divergence.kind == "nondeterministic":
+        return UNKNOWN
+    return CAUSES.get(scenario.name, UNKNOWN)
 
 
 def named(view: FeatureView, feature: str) -> str:
