@@ -1,4 +1,4 @@
-"""Code that reads the wall clock: right under a frozen one, `time.clock` under that of the machine."""
+"""Code that reads the wall clock: right under a frozen one, `time.clock` under the real one."""
 
 import datetime as dt
 import time
