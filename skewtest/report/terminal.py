@@ -86,6 +86,8 @@ def _same_example(one: Finding, other: Finding) -> bool:
         return False
     if one.failures or other.failures or one.kind == "extra row":
         return False
+    if (one.relation, one.side) != (other.relation, other.side):
+        return False
     if one.divergence.row != other.divergence.row:
         return False
     left, right = one.counterexample.history, other.counterexample.history

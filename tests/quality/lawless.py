@@ -167,6 +167,23 @@ class RequestNumber:
         return {"asked": self.asked[request["user_id"]]}
 
 
+# The first answer is kept, whatever comes after.
+def total_when_first_asked(orders: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    first = spine.with_columns(first=pl.col("as_of").min().over("user_id"))
+    seen = first.join(orders, on="user_id").filter(pl.col("ts") < pl.col("first"))
+    found = seen.group_by(KEYS).agg(total=pl.col("amount").sum())
+    return onto(spine, found).with_columns(pl.col("total").fill_null(0))
+
+
+class TotalWhenFirstAsked(Seen):
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered: dict[str, int] = {}
+
+    def query(self, request: Row) -> Row:
+        return {"total": self.answered.setdefault(request["user_id"], sum(self.of(request)))}
+
+
 # Hashes that a process salts for itself.
 def bucket_by_hash(orders: pl.DataFrame, spine: pl.DataFrame) -> list[Row]:
     return [{**row, "bucket": hash(row["user_id"]) % 97} for row in spine.iter_rows(named=True)]
@@ -283,6 +300,10 @@ LAWLESS = [
     ),
     lawless("spine_independence", ("batch",), 0, request_number, RequestNumber, "asked"),
     lawless("pure_reads", ("online",), 0, request_number, RequestNumber, "asked"),
+    *(
+        lawless(relation, (side,), 1, total_when_first_asked, TotalWhenFirstAsked, "total")
+        for relation, side in (("spine_independence", "batch"), ("pure_reads", "online"))
+    ),
     SALTED,
     lawless("restart_invariance", ("online",), 1, count_and_last, ForgetsTheLast, "n", "last"),
     lawless("restart_invariance", ("online",), 1, count_and_last, AddsWhatItRestores, "n", "last"),
