@@ -86,15 +86,15 @@ def finding_of(outcome: Outcome, finding: Finding) -> dict[str, Any]:
         },
         "failures": [failure_text(failure) for failure in finding.failures],
         "corpus": finding.corpus,
-        "counterexample": example_of(finding.counterexample),
+        "counterexample": example_of(finding.counterexample, finding.divergence.row),
     }
 
 
-def example_of(example: Counterexample | None) -> dict[str, Any] | None:
-    """Return a counterexample as JSON values, with its timeline as text."""
+def example_of(example: Counterexample | None, row: int | None) -> dict[str, Any] | None:
+    """Return a counterexample as JSON values, and as text; the sides differ on `row`."""
     if example is None:
         return None
-    timeline = timeline_of(example)
+    timeline = timeline_of(example, row)
     view = example.view
     return {
         "events": {

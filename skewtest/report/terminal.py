@@ -139,7 +139,7 @@ def _found(outcome: Outcome, finding: Finding) -> str:
 
 def _history(finding: Finding) -> RenderableType:
     assert finding.counterexample is not None
-    timeline = timeline_of(finding.counterexample)
+    timeline = timeline_of(finding.counterexample, finding.divergence.row)
     widths = [max(map(len, column)) for column in zip(timeline.columns, *timeline.rows)]  # noqa: B905
     fits = sum(widths) + GAP * len(widths) <= WIDTH
     return Padding((_as_table if fits else _as_records)(timeline), (0, 0, 0, 2))

@@ -44,8 +44,13 @@ class Timeline:
     omitted: int = 0
 
 
-def timeline_of(example: Counterexample) -> Timeline:
-    """Return the timeline of a counterexample: what arrives, then what is asked, in order."""
+def timeline_of(example: Counterexample, row: int | None = None) -> Timeline:
+    """Return the timeline of a counterexample: what arrives, then what is asked, in order.
+
+    Args:
+        example: the counterexample.
+        row: the spine row whose answers differ; it is marked where there are several.
+    """
     view = example.view
     steps = steps_of(view, example.history)
     asked = [step.payload[AS_OF] for step in steps if step.what == "request"]
@@ -58,6 +63,8 @@ def timeline_of(example: Counterexample) -> Timeline:
         source = [step.source] if several else []
         if step.what == "request":
             cells, remark = _asked(view, step, names)
+            if step.number == row and len(asked) > 1:
+                remark = f"{remark}, and here they differ"
             rows.append(("?", *source, *cells, remark))
         elif step.number is None:
             moment = moment_text(view.time.datetimes([step.at])[0] or EPOCH)

@@ -61,6 +61,14 @@ def test_a_late_event_stands_where_it_arrives():
     )
 
 
+def test_of_several_requests_the_one_that_differs_is_told():
+    found = example("in_order", order(3, 1), asks=(AT, AT + DAY_US))
+    told = [row[-1] for row in timeline_of(found, 1).rows]
+    assert told == ["", "asked", "asked, and here they differ"]
+    alone = example("in_order", order(3, 1))
+    assert [row[-1] for row in timeline_of(alone, 0).rows] == ["", "asked"]
+
+
 def test_copies_are_marked():
     found = example("duplicated", order(2, 1, copies=(0, HOUR_US)), duplicates=2)
     assert shown(found) == [
