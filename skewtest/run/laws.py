@@ -19,9 +19,10 @@ from skewtest.run.judge import Group, judge
 from skewtest.run.minimise import minimise
 from skewtest.run.relations import Relation, look_for, side_answers, violations
 
-FIRST_PACKS = 2
-EVERY = 16
-"""Relations are tried on the first packs, and on one in so many of the others."""
+FIRST = 3
+EVERY = 24
+"""Relations are tried on the first large pack, by when most skews have been found, and then on one
+in so many. A short search tries them on its last pack."""
 SUSPECTS = 3
 MINIMISE_SECONDS = 4.0
 
@@ -56,11 +57,12 @@ class Laws:
         """After how many histories enough is known."""
         return min(256, self.budget.histories)
 
-    def try_pack(self, pack: Pack, batch: Answers) -> None:
+    def try_pack(self, pack: Pack, batch: Answers, *, is_last: bool) -> None:
         """Hold both sides to the relations on a pack, if it is its turn."""
         number, self.packs = self.packs, self.packs + 1
         self.seen += pack.lanes
-        if number >= FIRST_PACKS and number % EVERY:
+        is_due = number >= FIRST and (number - FIRST) % EVERY == 0
+        if not is_due and not (is_last and not self.histories):
             return
         self.histories += pack.lanes
         pack = replace(pack, lags={})

@@ -185,7 +185,8 @@ class Search:
         for running in active:
             self._try_under(running, plan, pack, batch, incidents)
         if self.laws is not None and not self._differs_in_order():
-            self.laws.try_pack(pack, batch)
+            is_last = self._stops_at() <= self.histories + lanes
+            self.laws.try_pack(pack, batch, is_last=is_last)
         self.histories += lanes
         self.packs += 1
         self.progress(self.histories, self.budget.histories)
