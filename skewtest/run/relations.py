@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from skewtest.compare.tables import Divergence, compare
+from skewtest.declare.delivery import Delivery, Scenario
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import Delivered, deliver
 from skewtest.deliver.scenarios import spread
@@ -28,6 +29,8 @@ from skewtest.times import DAY_US, instants_of
 Side = Literal["batch", "online"]
 Rows = npt.NDArray[np.int64]
 WEEKS = 4 * 7 * DAY_US
+MUTATING = 64
+"""Lanes that are looked at one by one: the candidates of a round, and enough of a large pack."""
 
 
 class Changed(NamedTuple):
@@ -70,7 +73,7 @@ def violations(
     if base is None:
         base = side_answers(view, pack, relation.side)
     if relation.name == "no_mutation":
-        return _mutations(pack, base, relation)
+        return _mutations(view, pack, base, relation)
     found = relation.answers(view, pack)
     if found is None:
         return {}
@@ -111,12 +114,28 @@ def _rows_of(answers: Answers, rows: Rows) -> Answers:
     )
 
 
-def _mutations(pack: Pack, base: Answers, relation: Relation) -> Mapping[int, list[Divergence]]:
-    """Return a divergence for the first lane where a side changes what is not its own."""
-    if not base.mutated or pack.spine.is_empty():
-        return {}
-    told = f"{relation.side} changes {base.mutated[0]!r}"
-    return {pack.spine[LANE][0]: [Divergence(0, "", "value", None, told)]}
+def _mutations(
+    view: FeatureView, pack: Pack, base: Answers, relation: Relation
+) -> Mapping[int, list[Divergence]]:
+    """Return a divergence for the first lanes by whose data alone a side changes what it is given.
+
+    A call over many lanes does not tell whose data were changed.
+    """
+    found: dict[int, list[Divergence]] = {}
+    if not base.mutated:
+        return found
+    for row, lane in enumerate(pack.spine[LANE].to_list()):
+        if lane in found or len(found) == MUTATING:
+            continue
+        alone = (
+            base
+            if pack.lanes == 1
+            else side_answers(view, pack.history(lane).pack(), relation.side)
+        )
+        if alone.mutated:
+            told = f"{relation.side} changes {alone.mutated[0]!r}"
+            found[lane] = [Divergence(row, "", "value", None, told)]
+    return found
 
 
 # -- changes --------------------------------------------------------------------------------------
@@ -276,13 +295,11 @@ def _doubled(operations: Delivered) -> Delivered:
 
 
 def _with_restarts(view: FeatureView, pack: Pack) -> tuple[Answers, Rows] | None:
-    """Restart the online object here and there."""
-    scenario = view.delivery.under("restarted")
-    scenario = replace(scenario, delivery=replace(scenario.delivery, redeliver_after_restart=False))
+    """Hand the online object over to a fresh one at every instant: the same for every pack."""
+    scenario = Scenario("split", Delivery(split="handed_over"))
     if lacking_for(view, scenario) is not None:
         return None
-    rng = np.random.default_rng(pack.spine.height)
-    restarted = spread(view, pack, scenario, Hints(), rng)
+    restarted = spread(view, pack, scenario, Hints(), np.random.default_rng(0))
     answers = answer_online(view, restarted.spine.height, deliver(view, restarted), scenario)
     lanes = restarted.spine[LANE].unique()
     rows = np.flatnonzero(pack.spine[LANE].is_in(lanes.implode()).to_numpy())

@@ -37,10 +37,13 @@ from skewtest.run.laws import Laws
 from skewtest.run.relations import Relation, relations_of
 from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
 
-PACKS = (64, 64, 128)
-PACK = 256
-FAULTY_SHARE = 4
-"""Every scenario but `in_order` is tried on one in so many histories."""
+PACKS = (64, 64, 128, 256, 512)
+PACK = 1_024
+"""Packs grow: what is found early is found cheaply, and large packs cost less for each history."""
+LONG_EVERY = 512
+"""Of a large pack, one history in so many is long."""
+FAULTY_SHARE, FAULTY_LEAST = 4, 256
+"""Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
 MORE = 192
 """How many further histories are run after the first finding, to tell distinct failures apart."""
 ALONE_LONG = 20
@@ -230,7 +233,9 @@ class Search:
         return min(usual, stop_at - self.histories)
 
     def _long(self, lanes: int) -> Sequence[int]:
-        long: Sequence[int] = LONG[:2] if self.packs == 0 else (LONG[(self.packs + 1) % len(LONG)],)
+        first, count = self.packs + 1, max(1, lanes // LONG_EVERY)
+        turns = range(2) if self.packs == 0 else range(first, first + count)
+        long = [LONG[turn % len(LONG)] for turn in turns]
         fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
         return long[-lanes:] if fits else ()
 
@@ -301,7 +306,7 @@ def planned(scenario: str, budget: Budget) -> int:
     """Return how many histories are generated for a scenario: in order is the most thorough."""
     if scenario == IN_ORDER:
         return budget.histories
-    return max(min(PACK, budget.histories), budget.histories // FAULTY_SHARE)
+    return max(min(FAULTY_LEAST, budget.histories), budget.histories // FAULTY_SHARE)
 
 
 def _replayed(view: FeatureView, run: Running, kept: Kept) -> dict[Group, Finding]:
