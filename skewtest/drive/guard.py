@@ -1,5 +1,6 @@
 """The guard around user code: time limits, and what counts as user code having failed."""
 
+import gc
 import inspect
 import signal
 import threading
@@ -10,6 +11,8 @@ from typing import Any
 
 OURS = (KeyboardInterrupt, MemoryError)
 """What is never user code's own doing, and goes through."""
+AFTER_COLLECTION = 0.001
+"""Seconds after which a time limit that ran out in a garbage collection tries again."""
 
 
 class TimeLimitExceeded(BaseException):
@@ -28,8 +31,11 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
 
-    def stop(_signum: int, _frame: FrameType | None) -> None:
-        raise TimeLimitExceeded
+    def stop(_signum: int, frame: FrameType | None) -> None:
+        if _in_collection(frame):
+            signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION)
+        else:
+            raise TimeLimitExceeded
 
     def start() -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -47,8 +53,8 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
 def remembered_interrupt() -> Iterator[Callable[[], None]]:
     """Yield a function that raises KeyboardInterrupt if Ctrl-C came and was swallowed.
 
-    A signal that arrives during a garbage collection is raised in the collector's callbacks, of
-    which Hypothesis has one, and is lost there. The usual handler still runs first.
+    User code may swallow it, and what is raised in a callback of the garbage collector is printed
+    and lost, so that there the usual handler does not run.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -58,7 +64,7 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
 
     def remember(signum: int, frame: FrameType | None) -> None:
         came.set()
-        if callable(previous):
+        if callable(previous) and not _in_collection(frame):
             previous(signum, frame)
 
     def raise_if_swallowed() -> None:
@@ -70,6 +76,14 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
         yield raise_if_swallowed
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _in_collection(frame: FrameType | None) -> bool:
+    """Say whether a signal came in a callback of the garbage collector; Hypothesis has one."""
+    callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None and frame.f_code not in callbacks:
+        frame = frame.f_back
+    return frame is not None
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -1,0 +1,62 @@
+"""Signals that come in a callback of the garbage collector, where what is raised is lost."""
+
+import gc
+import os
+import signal
+import time
+
+import pytest
+
+from skewtest.drive.guard import TimeLimitExceeded, remembered_interrupt, time_limit
+
+
+@pytest.fixture
+def in_collections():
+    """Run a function in the collector's callbacks, as Hypothesis's own callback runs."""
+    callbacks = []
+
+    def add(act):
+        def callback(phase, _info):
+            if phase == "start":
+                act()
+
+        callbacks.append(callback)
+        gc.callbacks.append(callback)
+
+    yield add
+    for callback in callbacks:
+        gc.callbacks.remove(callback)
+
+
+def test_an_interrupt_in_a_collection_is_raised_later_and_prints_nothing(in_collections, capfd):
+    in_collections(lambda: os.kill(os.getpid(), signal.SIGINT))
+    with remembered_interrupt() as raise_if_swallowed:
+        gc.collect()
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_swallowed()
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interrupt_elsewhere_is_raised_at_once():
+    with remembered_interrupt(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_time_limit_that_runs_out_in_a_collection_still_holds(in_collections, capfd):
+    ran_out = []
+
+    def busy():
+        if not ran_out:
+            ran_out.append(time.monotonic())
+            while time.monotonic() < ran_out[0] + 0.2:
+                pass
+
+    def collect_and_hang():
+        gc.collect()
+        time.sleep(10)
+
+    in_collections(busy)
+    with pytest.raises(TimeLimitExceeded), time_limit(0.05):
+        collect_and_hang()
+    assert capfd.readouterr().err == ""
+    assert time.monotonic() < ran_out[0] + 5
