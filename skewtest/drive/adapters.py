@@ -10,7 +10,7 @@ from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.drive.batch import Frames, call_by_name, row_keys
-from skewtest.drive.frames import columns_of
+from skewtest.drive.frames import columns_of, type_name
 from skewtest.errors import DeclarationError
 from skewtest.times import instants_of
 
@@ -282,7 +282,7 @@ def _columns(function: Callable[..., Any], result: Any) -> Mapping[str, list[Any
     columns = columns_of(result)
     if columns is None:
         name = getattr(function, "__name__", repr(function))
-        raise AdapterError(f"{name} returned {type(result).__name__}; expected a frame")
+        raise AdapterError(f"{name} returned {type_name(result)}; expected a frame")
     return columns
 
 

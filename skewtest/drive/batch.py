@@ -13,10 +13,19 @@ import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.clock import frozen_clock, real_clock
-from skewtest.drive.frames import Kind, as_kind, changed, columns_of, fingerprint, kind_of
+from skewtest.drive.frames import (
+    Kind,
+    as_kind,
+    changed,
+    columns_of,
+    fingerprint,
+    kind_of,
+    type_name,
+)
 from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure
+from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure, ProcessDiedError
 from skewtest.drive.values import OddValueError, all_plain, plain
+from skewtest.errors import SkewtestError
 from skewtest.generate.history import HIDDEN, LANE, Pack
 from skewtest.times import instant, instants_of
 
@@ -30,6 +39,16 @@ class BatchAdapter(Protocol):
 
     def batch(self, view: FeatureView, frames: Frames) -> Any:
         """Return rows keyed by entity and `as_of`; `frames` holds the sources and "spine"."""
+
+
+@runtime_checkable
+class ElsewhereFunction(Protocol):
+    """A function that runs in another process; its parameters are known here."""
+
+    parameters: Mapping[str, str]
+
+    def call(self, given: Mapping[str, Any]) -> Any:
+        """Call it with the values that its parameters name."""
 
 
 class WrongParametersError(TypeError):
@@ -62,6 +81,11 @@ def call_by_name(
     Raises:
         WrongParametersError: a parameter without default names nothing there is.
     """
+    if isinstance(function, ElsewhereFunction):
+        unknown = [name for name in function.parameters if name not in frames]
+        if unknown:
+            raise WrongParametersError(unknown, list(frames))
+        return function.call(frames)
     parameters = parameters_of(function)
     arguments: dict[str, Any] = {}
     unknown = []
@@ -114,13 +138,15 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
         return Failure("batch", "timeout", {"seconds": view.timeout})
     except WrongParametersError as error:
         return Failure("batch", "wrong_parameters", {"names": error.names, "known": error.known})
-    except OURS:
+    except ProcessDiedError as error:
+        return Failure("batch", "crashed", {"how": error.how, "last": error.last})
+    except (SkewtestError, *OURS):
         raise
     except BaseException as error:
         return Failure("batch", "raised", exception=error)
     seconds = time.perf_counter() - started
     if columns is None:
-        return Failure("batch", "not_a_frame", {"type": type(result).__name__})
+        return Failure("batch", "not_a_frame", {"type": type_name(result)})
     mutated = tuple(dict.fromkeys(hand.name for hand in handed if hand.is_changed()))
     return _joined(view, pack, columns, mutated, seconds)
 

@@ -6,34 +6,38 @@ way there changes nothing. What comes back is read through narwhals.
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import narwhals as nw
+import numpy.typing as npt
 import polars as pl
 
 from skewtest.deliver.operations import python_values
-from skewtest.drive.outcome import NULL_OR_NAN
+from skewtest.drive import worker
 from skewtest.times import instants_of
-
-STRINGS_SINCE = 3
-"""The pandas version in which strings got a type of their own."""
 
 Kind = Literal["polars", "polars lazy", "pandas", "pyarrow", "rows"]
 
 
+class Columns(dict[str, list[Any]]):
+    """The columns of a frame that has come back from another process."""
+
+
+class NotAFrame:
+    """What another process returned that was no frame; only the name of its type has come back."""
+
+    def __init__(self, type_name: str) -> None:
+        self.type_name = type_name
+
+
+def type_name(result: object) -> str:
+    """Return the name of the type of what user code returned."""
+    return result.type_name if isinstance(result, NotAFrame) else type(result).__name__
+
+
 def kind_of(annotation: object) -> Kind:
     """Return the frame kind that a parameter's annotation asks for; polars if it says nothing."""
-    text = annotation if isinstance(annotation, str) else _qualified(annotation)
-    lowered = text.lower()
-    if "lazyframe" in lowered:
-        return "polars lazy"
-    if "polars" in lowered or lowered.startswith("pl."):
-        return "polars"
-    if "pandas" in lowered or lowered.startswith("pd."):
-        return "pandas"
-    if "pyarrow" in lowered or lowered.startswith("pa."):
-        return "pyarrow"
-    return "rows" if lowered.startswith("list") else "polars"
+    return cast("Kind", worker.kind_of(annotation) or "polars")
 
 
 def as_kind(frame: pl.DataFrame, kind: Kind) -> Any:
@@ -75,9 +79,10 @@ def columns_of(
 
     Datetime columns named in `instants` come as microseconds where that is quicker.
     """
+    if isinstance(result, Columns):
+        return result
     if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
-        names = dict.fromkeys(name for row in result for name in row)
-        return {name: [row.get(name) for row in result] for name in names}
+        return worker.row_columns(result)
     result = _relation(result)
     try:
         frame = nw.from_native(result)
@@ -94,13 +99,8 @@ def columns_of(
             for name in native.columns
         }
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
-        return _pandas_columns(native)
+        return worker.pandas_columns(native)
     return {name: frame[name].to_list() for name in frame.columns}
-
-
-def _qualified(annotation: object) -> str:
-    module = getattr(annotation, "__module__", "")
-    return f"{module}.{getattr(annotation, '__qualname__', annotation)}"
 
 
 def _relation(result: Any) -> Any:
@@ -117,35 +117,24 @@ def _pandas(frame: pl.DataFrame) -> Any:
 
 
 def _pandas_column(column: pl.Series, pd: Any) -> Any:
+    array, zone = pandas_array(column)
+    if array is not None:
+        return worker.pandas_column(pd, column.name, array, zone)
+    text = column.dtype == pl.String
+    return worker.pandas_column(pd, column.name, column.to_list(), text=text)
+
+
+def pandas_array(column: pl.Series) -> tuple[npt.NDArray[Any] | None, str | None]:
+    """Return the numpy array that a pandas column is made of, and the zone of aware times.
+
+    None where it is made of a list: of strings, of what can be null, of nested values.
+    """
     dtype = column.dtype
     if isinstance(dtype, pl.Datetime):
-        moments = pd.Series(column.dt.replace_time_zone(None).to_numpy(), name=column.name)
-        if dtype.time_zone is None:
-            return moments
-        utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-        return pd.Series(utc, name=column.name).dt.tz_localize("UTC").dt.tz_convert(dtype.time_zone)
-    if dtype.is_numeric() and not dtype.is_decimal():
-        return pd.Series(column.to_numpy(), name=column.name)
-    if dtype == pl.Boolean and not column.null_count():
-        return pd.Series(column.to_numpy(), name=column.name)
-    if dtype == pl.String:
-        return pd.Series(column.to_list(), name=column.name, dtype="str" if _new(pd) else object)
-    return pd.Series(column.to_list(), name=column.name, dtype=object)
-
-
-def _new(pd: Any) -> bool:
-    return int(pd.__version__.split(".")[0]) >= STRINGS_SINCE
-
-
-def _pandas_columns(frame: Any) -> dict[str, list[Any]]:
-    if any(name is not None for name in frame.index.names):
-        clash = [name for name in frame.index.names if name in frame.columns]
-        frame = frame.reset_index(drop=bool(clash))
-    return {str(name): _pandas_values(frame[name]) for name in frame.columns}
-
-
-def _pandas_values(column: Any) -> list[Any]:
-    values: list[Any] = column.tolist()
-    if column.dtype.kind == "f" and not hasattr(column.dtype, "na_value"):
-        return [NULL_OR_NAN if value != value else value for value in values]
-    return values
+        zone = dtype.time_zone
+        utc = column if zone is None else column.dt.convert_time_zone("UTC")
+        return utc.dt.replace_time_zone(None).to_numpy(), zone
+    is_number = dtype.is_numeric() and not dtype.is_decimal()
+    if is_number or (dtype == pl.Boolean and not column.null_count()):
+        return column.to_numpy(), None
+    return None, None

@@ -34,6 +34,16 @@ class OnlineAdapter(Protocol):
         """Return a fresh object with `update(event)` and `query(request)`."""
 
 
+@runtime_checkable
+class ElsewhereOnline(Protocol):
+    """An online factory whose objects live in another process."""
+
+    def answers(
+        self, view: FeatureView, deliveries: Iterable[Delivered], answering: "Answering"
+    ) -> None:
+        """Feed lanes to fresh objects; `answering` takes what they answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """The online side under a scenario.
@@ -98,16 +108,23 @@ def answer_online(
         scenario: through which wire, store and zone, and under which clock.
     """
     answering = Answering({name: [MISSING] * rows for name in view.features}, store_of(scenario))
+    began = time.perf_counter()
+    if isinstance(view.online, ElsewhereOnline):
+        view.online.answers(view, deliveries, answering)
+        return _answers(answering, began)
     start = _starter(view)
     receive = receiver(view, scenario)
     clock = real_clock if scenario.delivery.clock == "real" else frozen_clock
-    began = time.perf_counter()
     with contextlib.ExitStack() as stack, time_limit(view.timeout) as start_limit:
         follow = stack.enter_context(clock())
         side = Side(start, receive, follow if reads_clock(view) else None)
         loop = Loop(stack)
         for delivered in deliveries:
             _drive(delivered, side, start_limit, answering, loop, view.timeout)
+    return _answers(answering, began)
+
+
+def _answers(answering: Answering, began: float) -> Answers:
     return Answers(
         answering.values,
         answering.failures,

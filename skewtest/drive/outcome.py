@@ -4,6 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from skewtest.drive.worker import NULL_OR_NAN, Nothing
+
+__all__ = [
+    "MISSING",
+    "NULL_OR_NAN",
+    "Answers",
+    "Extra",
+    "Failure",
+    "Nothing",
+    "ProcessDiedError",
+    "Side",
+]
+
 Side = Literal["batch", "online"]
 
 
@@ -11,9 +24,9 @@ Side = Literal["batch", "online"]
 class Failure:
     """User code did not answer. `code` is one of a closed list; the report words it.
 
-    Codes: raised, timeout, not_given, no_method, not_a_frame, missing_columns, bad_key_type,
-    not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec, store,
-    bad_snapshot, fit.
+    Codes: raised, crashed, timeout, not_given, no_method, not_a_frame, missing_columns,
+    bad_key_type, not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec,
+    store, bad_snapshot, fit.
     """
 
     side: Side
@@ -39,21 +52,21 @@ class Failure:
         )
 
 
-class Nothing:
-    """A named absence; each is a singleton."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
-
-
 MISSING = Nothing("no row")
-NULL_OR_NAN = Nothing("null or NaN")
-"""What a numpy-backed pandas float column has where it has no number: it cannot tell which."""
+
+
+class ProcessDiedError(Exception):
+    """User code took its process down.
+
+    Attributes:
+        how: "SIGSEGV", or "exit code 3".
+        last: the end of what it wrote to its standard error.
+        lane: the number of the lane that ran, -1 for none.
+    """
+
+    def __init__(self, how: str, last: str = "", lane: int = -1) -> None:
+        super().__init__(how)
+        self.how, self.last, self.lane = how, last, lane
 
 
 @dataclass(frozen=True, slots=True)
