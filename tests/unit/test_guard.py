@@ -10,6 +10,14 @@ import pytest
 from skewtest.drive.guard import TimeLimitExceeded, remembered_interrupt, time_limit
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """Let Ctrl-C interrupt, which the workers of pytest-xdist ignore."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 @pytest.fixture
 def in_collections():
     """Run a function in the collector's callbacks, as Hypothesis's own callback runs."""
