@@ -23,18 +23,21 @@ if TYPE_CHECKING:
         vectors,
     )
     from skewtest.declare.delivery import Delivery
+    from skewtest.declare.environment import Environment
     from skewtest.declare.source import Source
     from skewtest.declare.tolerance import close, exact, vector
     from skewtest.declare.view import FeatureView
     from skewtest.drive.adapters import fold, micro_batch, per_as_of, per_event, sql
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.findings import Counterexample, Finding
+    from skewtest.matrix.comparing import compare_environments
     from skewtest.result import Result
 
 __all__ = [
     "Counterexample",
     "DeclarationError",
     "Delivery",
+    "Environment",
     "FeatureView",
     "Finding",
     "LogWarning",
@@ -46,6 +49,7 @@ __all__ = [
     "categories",
     "check",
     "close",
+    "compare_environments",
     "exact",
     "floats",
     "fold",
@@ -71,12 +75,14 @@ _HOMES = {
         *("timestamps", "vectors"),
     ),
     "skewtest.declare.delivery": ("Delivery",),
+    "skewtest.declare.environment": ("Environment",),
     "skewtest.declare.source": ("Source",),
     "skewtest.declare.tolerance": ("close", "exact", "vector"),
     "skewtest.declare.view": ("FeatureView",),
     "skewtest.drive.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
     "skewtest.findings": ("Counterexample", "Finding"),
+    "skewtest.matrix.comparing": ("compare_environments",),
     "skewtest.result": ("Result",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

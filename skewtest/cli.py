@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from skewtest import __version__
+from skewtest.cli_env import env
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import ReportError, SkewtestError, listed, nearest
+from skewtest.findings import Outcome
 from skewtest.report.terminal import summary_line
 from skewtest.report.words import advice, import_traceback
 from skewtest.result import Result
@@ -29,6 +31,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(env, name="env")
 
 
 @app.callback(invoke_without_command=True)
@@ -54,7 +59,7 @@ def demo(
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
     typer.echo(skewed.shown_source())
     result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo", option="")
-    _show(result)
+    _show(skewed.spend, result)
     _write(report, result)
     raise typer.Exit(PARITY if result.findings else SKEW)
 
@@ -92,7 +97,7 @@ def check(
             again = f"skewtest check {target.partition(':')[0]}:{name}"
             scenarios = (*SCENARIOS, RELATIONS) if explore else None
             results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
-            _show(results[-1])
+            _show(view, results[-1])
     except KeyboardInterrupt:
         left = listed(view.name for _, view in views[len(results) :])
         typer.echo(f"skewtest: interrupted; not checked: {left}", err=True)
@@ -137,14 +142,15 @@ def _checked(
             _refuse(str(error))
 
 
-def _show(result: Result) -> None:
+def _show(view: FeatureView, result: Result) -> None:
     """Show the report of what is declared; of what was explored, a line and the advice."""
-    declared = (*result.view.delivery.scenarios, RELATIONS)
+    declared = (*view.delivery.scenarios, RELATIONS)
     text = part(result, declared, lambda _seed: result.again).report(colour=sys.stdout.isatty())
     if text:
         typer.echo(text)
         typer.echo("")
     for outcome in result.outcomes:
+        assert isinstance(outcome, Outcome)
         typer.echo(summary_line(outcome))
     for line in advice(result.to_dict()["runs"]):
         typer.echo(line)

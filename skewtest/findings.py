@@ -118,6 +118,140 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenRows:
+    """The rows that a plain function was given, as few as still show what was found."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    given: int
+
+    @property
+    def events(self) -> pl.DataFrame:
+        """The rows as a frame."""
+        return pl.DataFrame([dict(row) for row in self.rows], strict=False)
+
+    @property
+    def spine(self) -> pl.DataFrame:
+        """Nothing was asked for."""
+        return pl.DataFrame()
+
+    @property
+    def delivery(self) -> pl.DataFrame:
+        """Nothing was delivered."""
+        return pl.DataFrame()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFunction:
+    """A function without a view, by the name that reports give it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """An environment as a report has it.
+
+    Attributes:
+        name: what it is called.
+        packages: name to version, Python's among them.
+    """
+
+    name: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place in a result where two environments differ.
+
+    Attributes:
+        path: such as `['spend'][3]`; "" for the result itself.
+        kind: "value", "null" or "dtype".
+        a: what the first environment returned there.
+        b: what the second one did.
+        ulps: how many floats lie between them, None where they are not both floats.
+        drift: how many floats lie between each and the reference, None without one.
+    """
+
+    path: str
+    kind: str
+    a: Any
+    b: Any
+    ulps: int | None = None
+    drift: tuple[int | None, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionFinding:
+    """One way in which a function differs between two environments.
+
+    Attributes:
+        feature: the function's name.
+        scenario: the two environments, `a~b`.
+        kind: one of the kinds of divergence.
+        cause: "library.version" where the versions make the difference, else "unknown".
+        counterexample: the rows that show it.
+        side: the environment to look at, where it is one: it raised, or is nondeterministic.
+        failures: what was raised, or how it died; two where both environments failed.
+        places: where the results differ, of this kind.
+    """
+
+    feature: str
+    scenario: str
+    kind: str
+    cause: str
+    counterexample: GivenRows
+    side: str | None = None
+    failures: tuple[Failure, ...] = ()
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """What one function did on the same rows under two environments.
+
+    Attributes:
+        view: the function.
+        a: the first environment.
+        b: the second one.
+        findings: how they differ, one for each kind.
+        histories: how many rows were given.
+        culprits: the packages whose change alone makes the difference, as `numpy 1.26 -> 2.0`.
+        tried: how many packages were flipped to find that out; 0: one differs, or nobody asked.
+        untested: the function's name, where both returned None.
+        seconds: what it took.
+    """
+
+    view: PlainFunction
+    a: Versions
+    b: Versions
+    findings: tuple[VersionFinding, ...]
+    histories: int
+    culprits: tuple[str, ...] = ()
+    tried: int = 0
+    seconds: float = 0.0
+    gates: bool = True
+    skipped: None = None
+    untested: tuple[str, ...] = ()
+    incidents: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def scenario(self) -> str:
+        """The two environments."""
+        return f"{self.a.name}~{self.b.name}"
+
+    @property
+    def inconclusive(self) -> bool:
+        """Whether both environments failed alike: nothing was compared."""
+        return any(len(finding.failures) > 1 for finding in self.findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether both returned the same, and something."""
+        return not self.findings and not self.untested
+
+
+@dataclass(frozen=True, slots=True)
 class Seconds:
     """Where the time of a run went, in seconds.
 

@@ -5,23 +5,23 @@ from typing import Any
 
 from skewtest.declare.view import FeatureView
 from skewtest.errors import SkewError
-from skewtest.findings import Finding, Outcome
+from skewtest.findings import Compared, Finding, Outcome, PlainFunction, VersionFinding
 from skewtest.report.document import document_of, run_of
 from skewtest.report.terminal import report_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What a check found, over all scenarios that were run.
+    """What a check found, over all scenarios that were run; or a comparison of environments.
 
     Attributes:
-        view: the view that was checked.
+        view: the view that was checked, or the function that was compared.
         outcomes: one for each scenario.
         again: the command or call that runs it again.
     """
 
-    view: FeatureView
-    outcomes: tuple[Outcome, ...]
+    view: FeatureView | PlainFunction
+    outcomes: tuple[Outcome | Compared, ...]
     again: str
 
     @property
@@ -35,7 +35,7 @@ class Result:
         return max((outcome.histories for outcome in self.outcomes), default=0)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[Finding | VersionFinding, ...]:
         """Distinct failures, each with its counterexample."""
         return tuple(finding for outcome in self.outcomes for finding in outcome.findings)
 
@@ -62,10 +62,16 @@ class Result:
         """Return the report as JSON values."""
         return document_of([run_of(outcome) for outcome in self.outcomes])
 
-    def report(self, *, colour: bool = False, width: int = 80) -> str:
-        """Return the report as text for a terminal; "" where all is well."""
+    def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
+        """Return the report as text for a terminal; "" where all is well.
+
+        Args:
+            colour: whether to write ANSI colours.
+            width: columns of the terminal.
+            again: the command that runs it again, where it is another one.
+        """
         texts = [
-            report_text(outcome, self.again, colour=colour, width=width)
+            report_text(outcome, again or self.again, colour=colour, width=width)
             for outcome in self.outcomes
         ]
         return "\n\n".join(text for text in texts if text).rstrip()

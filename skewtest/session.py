@@ -77,7 +77,9 @@ def run(
 
 def part(result: Result, scenarios: Sequence[str], again: Callable[[int | None], str]) -> Result:
     """Return some scenarios of a result, as a result of their own."""
-    outcomes = tuple(o for o in result.outcomes if o.scenario in scenarios)
+    outcomes = tuple(
+        o for o in result.outcomes if isinstance(o, Outcome) and o.scenario in scenarios
+    )
     return Result(result.view, outcomes, _again(outcomes, again))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from skewtest.drive.worker import NULL_OR_NAN, Nothing
 
@@ -14,22 +14,21 @@ __all__ = [
     "Failure",
     "Nothing",
     "ProcessDiedError",
-    "Side",
 ]
-
-Side = Literal["batch", "online"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
     """User code did not answer. `code` is one of a closed list; the report words it.
 
+    `side` is "batch", "online", or the environment that it ran in.
+
     Codes: raised, crashed, timeout, not_given, no_method, not_a_frame, missing_columns,
     bad_key_type, not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec,
     store, bad_snapshot, fit.
     """
 
-    side: Side
+    side: str
     code: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     exception: BaseException | None = None

@@ -42,7 +42,14 @@ FIXED = {
     ),
 }
 """Of every worker: versions are to be the only thing that differs."""
-LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "PYTHONWARNINGS")
+LEFT_OUT = (
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "PYTHONWARNINGS",
+)
 HASH_SEEDS = ("0", "4711")
 
 
@@ -137,7 +144,7 @@ class Worker:
     def ask(
         self, message: dict[str, Any], buffers: Sequence[bytes] = (), *, seconds: float
     ) -> dict[str, Any]:
-        """Send a message and return its answer.
+        """Send a message and return its answer; what it has said before is forgotten.
 
         Raises:
             TimeLimitExceeded: no answer came in time; the worker has been ended.
@@ -145,6 +152,7 @@ class Worker:
             RemoteError: user code raised.
         """
         answered = False
+        self.heard.clear()
         try:
             with self.lock:
                 answer = self._exchanged(message, buffers, time.monotonic() + seconds)
@@ -193,8 +201,9 @@ class Worker:
         return self.process.poll() is None and not self.progress.closed
 
     def said(self) -> str:
-        """Return the end of what it wrote to its standard error."""
-        return bytes(self.heard).decode(errors="replace")
+        """Return the end of what it wrote to its standard error, without our own frames."""
+        told = bytes(self.heard).decode(errors="replace").partition("\nExtension modules:")[0]
+        return "\n".join(line for line in told.splitlines() if str(SCRIPT) not in line)
 
     def end(self) -> None:
         """End the process."""

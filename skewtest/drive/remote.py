@@ -98,6 +98,11 @@ class Code:
     shape: str = "function"
     query: str = ""
 
+    @classmethod
+    def by_name(cls, module: str, name: str) -> "Code":
+        """Return a function that is not imported here, by the names of its module and its own."""
+        return cls((Address(module, name, ""),), roots_of(()))
+
     def sent(self) -> dict[str, Any]:
         """Return the message that loads it."""
         return {

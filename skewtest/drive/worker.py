@@ -396,7 +396,7 @@ def _of_polars(value: Any, kind: str, depth: int) -> Any:
             TAG: "frame",
             "library": "polars",
             "columns": list(value.columns),
-            "dtypes": [_polars_type(column) for column in columns],
+            "dtypes": [_polars_type(column.dtype) for column in columns],
             "v": [encode(column.to_list(), depth) for column in columns],
         }
     if kind == "Series":
@@ -404,15 +404,27 @@ def _of_polars(value: Any, kind: str, depth: int) -> Any:
             TAG: "series",
             "library": "polars",
             "name": value.name,
-            "dtype": _polars_type(value),
+            "dtype": _polars_type(value.dtype),
             "v": encode(value.to_list(), depth),
         }
     return {TAG: "text", "kind": kind, "v": str(value)}
 
 
-def _polars_type(column: Any) -> str:
-    """Return a column's type under its present name: Utf8 was renamed to String."""
-    return str(column.dtype).replace("Utf8", "String")
+def _polars_type(dtype: Any) -> str:
+    """Return a type under one name in all versions, which have spelt types differently."""
+    name = dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
+    if name in ("Datetime", "Duration"):
+        unit = getattr(dtype, "time_unit", None) or getattr(dtype, "tu", None)
+        zone = getattr(dtype, "time_zone", None) or getattr(dtype, "tz", None)
+        return "%s(%s)" % (name, ", ".join(str(part) for part in (unit, zone) if part))
+    if name in ("List", "Array") and getattr(dtype, "inner", None) is not None:
+        return "%s(%s)" % (name, _polars_type(dtype.inner))
+    if name == "Struct" and hasattr(dtype, "fields"):
+        inner = ", ".join("%s: %s" % (f.name, _polars_type(f.dtype)) for f in dtype.fields)
+        return "Struct(%s)" % inner
+    if name == "Decimal":
+        return "Decimal(%s, %s)" % (getattr(dtype, "precision", ""), getattr(dtype, "scale", ""))
+    return {"Utf8": "String"}.get(name, name)
 
 
 def _of_pyarrow(value: Any, kind: str, depth: int) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 
 from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
-from skewtest.findings import Counterexample, Finding, Outcome
+from skewtest.findings import Compared, Counterexample, Finding, Outcome
 from skewtest.report.timeline import drawing_of, timeline_of
+from skewtest.report.versions import compared_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 VERSION = 1
@@ -30,8 +31,10 @@ def document_of(
     }
 
 
-def run_of(outcome: Outcome) -> dict[str, Any]:
+def run_of(outcome: Outcome | Compared) -> dict[str, Any]:
     """Return one outcome as JSON: only dicts, lists, strings, numbers, booleans, None."""
+    if isinstance(outcome, Compared):
+        return {**compared_of(outcome), "gates": True}
     return {
         "view": outcome.view.name,
         "scenario": outcome.scenario,

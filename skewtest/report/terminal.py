@@ -10,8 +10,9 @@ from rich.text import Text
 
 from skewtest.compare.values import nothing_of
 from skewtest.declare.delivery import CAUSES
-from skewtest.findings import Finding, Outcome
+from skewtest.findings import Compared, Finding, Outcome
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
+from skewtest.report.versions import compared_blocks
 from skewtest.report.words import (
     difference_text,
     early_text,
@@ -25,7 +26,9 @@ WIDTH = 80
 GAP = 2
 
 
-def report_text(outcome: Outcome, again: str, *, colour: bool = False, width: int = WIDTH) -> str:
+def report_text(
+    outcome: Outcome | Compared, again: str, *, colour: bool = False, width: int = WIDTH
+) -> str:
     """Return the report of one outcome as text.
 
     Args:
@@ -34,6 +37,8 @@ def report_text(outcome: Outcome, again: str, *, colour: bool = False, width: in
         colour: whether to write ANSI colours.
         width: columns of the terminal.
     """
+    if isinstance(outcome, Compared):
+        return rendered(compared_blocks(outcome, again), colour=colour, width=width)
     return rendered(outcome_blocks(outcome, again), colour=colour, width=width)
 
 

@@ -16,6 +16,7 @@ from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]
 LONGEST_TEXT = 60
+SIDES = ("batch", "online")
 UNITS = (
     (DAY_US, "d"),
     (HOUR_US, "h"),
@@ -145,6 +146,7 @@ def failure_headline(failure: Failure) -> str:
     if failure.code == "raised" and failure.exception is not None:
         return f"{side} raises {type(failure.exception).__name__}"
     told = {
+        "crashed": "{side} takes its process down",
         "timeout": "{side} hangs",
         "not_given": "{side} implementation is missing",
         "not_a_frame": "{side} returns no frame",
@@ -169,9 +171,10 @@ def failure_text(failure: Failure) -> str:
     facts = failure.facts
     match failure.code:
         case "timeout":
+            more = "FeatureView(timeout=...)" if failure.side in SIDES else "timeout="
             return (
                 f"{failure.side} did not return within {facts['seconds']:g} s. "
-                "Give it more with FeatureView(timeout=...), or look for a loop that never ends."
+                f"Give it more with {more}, or look for a loop that never ends."
             )
         case "not_given":
             return (
@@ -223,13 +226,16 @@ def failure_text(failure: Failure) -> str:
                 f"{facts['feature']!r} is declared close() or vector(), but its values are "
                 f"{facts['family']}s; declare it exact(), or close(abs=timedelta(...)) for times."
             )
-    return _delivery_text(failure)
+    return _outer_text(failure)
 
 
-def _delivery_text(failure: Failure) -> str:
-    """Return a failure on the way to the online side or back; else what user code raised."""
+def _outer_text(failure: Failure) -> str:
+    """Return a failure of what lies around user code; else what user code itself raised."""
     facts = failure.facts
     match failure.code:
+        case "crashed":
+            told = f"{failure.side} ended its process: {facts['how']}."
+            return f"{told}\n\n{facts['last'].strip()}" if facts["last"].strip() else told
         case "codec":
             return _caused(
                 f"The function of Delivery(wire=...) must return a payload; {facts['told']}.",
@@ -254,6 +260,9 @@ def user_traceback(failure: Failure) -> str:
     error = failure.exception
     if error is None:
         return ""
+    remote = getattr(error, "remote_traceback", "")
+    if remote:
+        return _operation(failure) + str(remote).rstrip()
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -261,10 +270,14 @@ def user_traceback(failure: Failure) -> str:
         and not {"asyncio", "narwhals"} & set(Path(frame.filename).parts)
     ]
     lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-    where = ""
-    if "operation" in failure.facts:
-        where = f"at operation {failure.facts['operation']} of {failure.facts['of']}\n"
-    return where + "".join(lines).rstrip()
+    return _operation(failure) + "".join(lines).rstrip()
+
+
+def _operation(failure: Failure) -> str:
+    """Return at which operation of a history it happened, where that is known."""
+    if "operation" not in failure.facts:
+        return ""
+    return f"at operation {failure.facts['operation']} of {failure.facts['of']}\n"
 
 
 def import_traceback(error: BaseException) -> str:

@@ -9,8 +9,9 @@ import pytest
 import skewtest as sk
 
 NAMES = [
-    *("Counterexample", "DeclarationError", "Delivery", "FeatureView", "Finding", "LogWarning"),
-    *("Result", "SkewError", "SkewtestError", "Source", "bools", "categories", "check", "close"),
+    *("Counterexample", "DeclarationError", "Delivery", "Environment", "FeatureView", "Finding"),
+    *("LogWarning", "Result", "SkewError", "SkewtestError", "Source", "bools", "categories"),
+    *("check", "close", "compare_environments"),
     *("exact", "floats", "fold", "ids", "ints", "key", "micro_batch", "per_as_of", "per_event"),
     *("replay", "sql", "strings", "structs", "timestamps", "vector", "vectors"),
 ]

@@ -1,0 +1,1 @@
+"""Other versions: environments, cells, and what changes between them."""

@@ -1,0 +1,105 @@
+"""Which package makes the difference: flipped one at a time, from one environment to another."""
+
+from collections.abc import Callable
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from skewtest.declare.environment import Environment
+from skewtest.matrix.build import Built, Tell, built
+from skewtest.matrix.failures import EnvironmentFailedError
+
+MOST_FLIPS = 8
+PYTHON = "python"
+IDLE = frozenset(["pip", "setuptools", "wheel", "six", "packaging"])
+"""Packages that are there for the installers' sake."""
+
+
+def culprits_of(
+    a: Built, b: Built, does_as_b: Callable[[Built], bool], tell: Tell, *, explain: bool
+) -> tuple[tuple[str, ...], int]:
+    """Return the packages whose change alone makes the difference, and how many were flipped.
+
+    Args:
+        a: the environment that packages are flipped in.
+        b: the environment whose versions they get.
+        does_as_b: whether an environment shows what `b` shows.
+        explain: whether to flip; otherwise a package is named only where it alone differs.
+        tell: is told of what is built.
+    """
+    changed = changed_packages(a, b)
+    if len(changed) == 1:
+        return (changed[0][1],), 0
+    if not explain:
+        return (), 0
+    found = []
+    tried = 0
+    for name, text in changed[:MOST_FLIPS]:
+        flipped = _built(a, b, name, tell)
+        if flipped is None:
+            tell(f"{text} cannot be flipped alone")
+            continue
+        tried += 1
+        if does_as_b(flipped):
+            came_along = [t for n, t in changed_packages(a, flipped) if n != name]
+            with_it = f" (with {', '.join(came_along)})" if came_along else ""
+            found.append(text + with_it)
+            break
+    return tuple(found), tried
+
+
+def changed_packages(a: Built, b: Built) -> list[tuple[str, str]]:
+    """Return name and text of what differs between two environments, what was named first."""
+    ours, theirs = a.versions, b.versions
+    named = [
+        canonicalize_name(Requirement(text).name)
+        for one in (a, b)
+        for text in one.environment.requirements
+    ]
+    differing = [
+        name for name in sorted({*ours, *theirs} - IDLE) if ours.get(name) != theirs.get(name)
+    ]
+    order: dict[str, int] = {name: place for place, name in enumerate(dict.fromkeys(named))}
+    differing.sort(key=lambda name: (order.get(name, len(order)), name == PYTHON, name))
+    return [
+        (name, f"{name} {ours.get(name, 'absent')} -> {theirs.get(name, 'absent')}")
+        for name in differing
+    ]
+
+
+def _built(a: Built, b: Built, name: str, tell: Tell) -> Built | None:
+    """Return the first environment with one package as the second one has it, None without one.
+
+    Everything else is pinned where that can be solved; else what nobody named follows the package.
+    """
+    version = b.versions.get(name)
+    for held in (dict(a.packages), _named(a)):
+        pins = {n: v for n, v in held.items() if n not in (*IDLE, name)}
+        if name != PYTHON and version is not None:
+            pins[name] = version
+        try:
+            flipped = built(
+                _pinned(a, b.version if name == PYTHON else a.version, name, pins), tell
+            )
+        except EnvironmentFailedError:
+            continue
+        if flipped.versions.get(name) == version:
+            return flipped
+    return None
+
+
+def _named(a: Built) -> dict[str, str]:
+    named = [canonicalize_name(Requirement(text).name) for text in a.environment.requirements]
+    return {name: a.versions[name] for name in named if name in a.versions}
+
+
+def _pinned(a: Built, python: str, name: str, pins: dict[str, str]) -> Environment:
+    label = f"{a.environment.name}.{name}.{pins.get(name, python)}"
+    return Environment(
+        "".join(c if c.isalnum() or c in "_." else "_" for c in label),
+        python=python,
+        requirements=[f"{n}=={v}" for n, v in sorted(pins.items())],
+        path=a.environment.path,
+        variables=dict(a.environment.variables),
+        cpu=a.environment.cpu,
+    )

@@ -1,0 +1,186 @@
+"""What differs between two environments, as text and as JSON values."""
+
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from skewtest.compare.encoded import ADDRESS
+from skewtest.findings import Compared, Place, VersionFinding, Versions
+from skewtest.report.words import failure_headline, failure_text, shortened, value_text
+
+SHOWN_ROWS, SHOWN_PLACES, SHOWN_PACKAGES = 8, 6, 6
+LONGEST = 34
+PACKAGES = (
+    *("python", "numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "duckdb"),
+    *("numba", "numexpr", "bottleneck", "statsmodels"),
+)
+"""The packages that numbers depend on, which reports name first."""
+
+
+def compared_blocks(compared: Compared, again: str) -> list[RenderableType]:
+    """Return one block for each finding."""
+    blocks: list[RenderableType] = []
+    for finding in compared.findings:
+        blocks += [*_finding(compared, finding), Text("")]
+    if compared.untested:
+        told = f"{compared.view.name}: {compared.a.name} and {compared.b.name} both return None"
+        blocks += [Text(f"{told}; nothing was compared", style="bold red"), Text("")]
+    if blocks:
+        blocks += [_facts(compared, again), Text("")]
+    return blocks
+
+
+def version_headline(finding: VersionFinding, a: str, b: str) -> str:
+    """Return the claim of a finding, in one line."""
+    name = finding.feature
+    if finding.kind == "nondeterministic":
+        return f"{name}: {finding.side} answers differently when run twice"
+    if len(finding.failures) > 1:
+        return f"{name}: {a} and {b} both fail; nothing was compared"
+    if finding.failures:
+        return f"{name}: {failure_headline(finding.failures[0])}"
+    told = {
+        "value": "return different values",
+        "null": "differ in what is null",
+        "dtype": "return different types",
+    }
+    return f"{name}: {a} and {b} {told[finding.kind]}"
+
+
+def versions_text(versions: Versions, other: Versions) -> str:
+    """Return what one environment has that another has otherwise, what matters most first."""
+    differing = [
+        name
+        for name in (*PACKAGES, *sorted(set(versions.packages) - set(PACKAGES)))
+        if name in versions.packages and versions.packages[name] != other.packages.get(name)
+    ]
+    told = [f"{name} {versions.packages[name]}" for name in differing[:SHOWN_PACKAGES]]
+    more = len(differing) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "") or "the same packages"
+
+
+def cause_text(compared: Compared) -> str:
+    """Return what makes the difference."""
+    if compared.culprits:
+        return f"library.version: {'; '.join(compared.culprits)} alone reproduces it"
+    if compared.tried:
+        return f"library.version: none of {compared.tried} packages reproduces it alone"
+    return "library.version: several packages differ; explain=True flips them one at a time"
+
+
+def _finding(compared: Compared, finding: VersionFinding) -> list[RenderableType]:
+    title = version_headline(finding, compared.a.name, compared.b.name)
+    blocks: list[RenderableType] = [Text(title, style="bold red"), Text("")]
+    blocks += [_rows(finding), Text("")]
+    for failure in finding.failures:
+        blocks += [Padding(Text(failure_text(failure)), (0, 0, 0, 2)), Text("")]
+    if finding.places:
+        blocks += [_places(compared, finding), Text("")]
+    return blocks
+
+
+def _rows(finding: VersionFinding) -> RenderableType:
+    example = finding.counterexample
+    if not example.rows:
+        return Padding(Text("no rows are needed to show it", style="dim"), (0, 0, 0, 2))
+    names = list(dict.fromkeys(name for row in example.rows for name in row))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right")
+    for name in names:
+        table.add_column(str(name), no_wrap=True, overflow="ellipsis")
+    for number, row in enumerate(example.rows[:SHOWN_ROWS]):
+        cells = [value_text(row[name]) if name in row else "" for name in names]
+        table.add_row(str(number), *map(_short, cells))
+    left = len(example.rows) - SHOWN_ROWS
+    if left > 0:
+        table.add_row("", f"and {left:,} more rows")
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _places(compared: Compared, finding: VersionFinding) -> RenderableType:
+    two_runs = finding.kind == "nondeterministic"
+    heads = ("one run", "another run") if two_runs else (compared.a.name, compared.b.name)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("")
+    for head in (*heads, "difference"):
+        table.add_column(head, justify="right")
+    for place in finding.places[:SHOWN_PLACES]:
+        values = (_short(place_text(place.a)), _short(place_text(place.b)))
+        table.add_row(place.path or "result", *values, distance_text(place))
+    left = len(finding.places) - SHOWN_PLACES
+    if left > 0:
+        table.add_row(f"and {left} more")
+    return Padding(table, (0, 0, 0, 2))
+
+
+def place_text(value: Any) -> str:
+    """Return what an environment has in one place, as text."""
+    if isinstance(value, list | dict):
+        return shortened(ADDRESS.sub("0x", repr(value)))
+    return value_text(value)
+
+
+def distance_text(place: Place) -> str:
+    """Return how far two values lie from each other, and each from the reference."""
+    told = "" if place.ulps is None else f"{place.ulps:,} ulps" if place.ulps != 1 else "1 ulp"
+    if place.drift is not None:
+        off = " and ".join("?" if ulps is None else f"{ulps:,}" for ulps in place.drift)
+        told += f" ({off} off the reference)"
+    return told
+
+
+def _facts(compared: Compared, again: str) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for side, other in ((compared.a, compared.b), (compared.b, compared.a)):
+        table.add_row(f"  {side.name}", Text(versions_text(side, other)))
+    if any(finding.cause == "library.version" for finding in compared.findings):
+        table.add_row("  cause", Text(cause_text(compared)))
+    table.add_row("  again", Text(again))
+    return table
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def compared_of(compared: Compared) -> dict[str, Any]:
+    """Return what was compared as JSON values."""
+    return {
+        "function": compared.view.name,
+        "environments": [
+            {"name": side.name, "packages": dict(side.packages)}
+            for side in (compared.a, compared.b)
+        ],
+        "ok": compared.ok,
+        "inconclusive": compared.inconclusive,
+        "rows": compared.histories,
+        "culprits": list(compared.culprits),
+        "seconds": compared.seconds,
+        "findings": [
+            {
+                "kind": finding.kind,
+                "cause": finding.cause,
+                "side": finding.side,
+                "headline": version_headline(finding, compared.a.name, compared.b.name),
+                "failures": [failure_text(failure) for failure in finding.failures],
+                "rows": [
+                    {str(name): value_text(value) for name, value in row.items()}
+                    for row in finding.counterexample.rows
+                ],
+                "places": [
+                    {
+                        "path": place.path,
+                        "a": place_text(place.a),
+                        "b": place_text(place.b),
+                        "ulps": place.ulps,
+                        "drift": None if place.drift is None else list(place.drift),
+                    }
+                    for place in finding.places
+                ],
+            }
+            for finding in compared.findings
+        ],
+    }
