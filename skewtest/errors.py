@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 
 class SkewtestError(Exception):
-    """Base of every error that skewtest raises on its own account."""
+    """Base of every error that skewtest raises on its own account. `kind` names it in reports."""
+
+    kind = "error"
 
 
 class DeclarationError(SkewtestError, ValueError):

@@ -66,6 +66,39 @@ class Counterexample:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What the four runs of a counterexample say: both sides under both environments of a cell.
+
+    Attributes:
+        answers: what each answered on the diverging row, by (side, environment).
+        batch: whether batch differs between the environments.
+        online: whether online does.
+        logic: whether batch and online differ where both run in the serving environment.
+        culprits: packages whose change alone makes a side differ, as `numpy 1.26.4 -> 2.0.0`.
+        tried: how many packages were flipped to find that out; 0: just one differs.
+    """
+
+    answers: Mapping[tuple[str, str], Any]
+    batch: bool
+    online: bool
+    logic: bool
+    culprits: tuple[str, ...] = ()
+    tried: int = 0
+
+    @property
+    def version(self) -> bool:
+        """Whether versions make a difference."""
+        return self.batch or self.online
+
+    @property
+    def verdict(self) -> str:
+        """What it is: "version skew", "logic skew", "version and logic skew", or "unexplained"."""
+        if self.version:
+            return "version and logic skew" if self.logic else "version skew"
+        return "logic skew" if self.logic else "unexplained"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
     """One way in which the sides differ, with the smallest history that shows it.
@@ -87,6 +120,7 @@ class Finding:
         relation: the law that the side breaks by itself, None where the sides are compared; then
             `values` holds what the side answers as it is and with the change that `what` names.
         what: how the history was changed, for a relation.
+        attribution: whether versions or logic are to blame, in a cell of the matrix.
     """
 
     feature: str
@@ -103,6 +137,7 @@ class Finding:
     replayed: bool = False
     relation: str | None = None
     what: str = ""
+    attribution: Attribution | None = None
 
     @property
     def slug(self) -> str:
@@ -290,6 +325,7 @@ class Outcome:
         gates: whether the view declares the scenario; otherwise the outcome is advice.
         skipped: why the scenario could not be run, None where it was.
         early: by source, how many events of a given log arrived before they happened.
+        cell: the environments of batch and online, None where both ran here.
     """
 
     view: FeatureView
@@ -309,6 +345,7 @@ class Outcome:
     gates: bool = True
     skipped: str | None = None
     early: Mapping[str, int] = field(default_factory=dict)
+    cell: "tuple[Versions, Versions] | None" = None
 
     @property
     def ok(self) -> bool:

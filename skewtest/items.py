@@ -19,6 +19,10 @@ SHARED = pytest.StashKey[dict[Any, Any]]()
 IN_ORDER = "in_order"
 EXPLORE = "explore"
 """The item that tries the scenarios that a view does not declare."""
+CELLS = pytest.StashKey[Any]()
+CELL = pytest.StashKey[tuple[str, str]]()
+"""What became of an item's cell of the matrix: its name and "ran", or how it failed."""
+PLACED = pytest.StashKey[Any]()
 
 
 class ViewItem(pytest.Item):
@@ -30,6 +34,11 @@ class ViewItem(pytest.Item):
         self.scenario = scenario
         self.add_marker(pytest.mark.skew)
 
+    def setup(self) -> None:
+        """Have the environments of the cell ready, where it is one: else it is an error."""
+        __tracebackhide__ = True
+        prepare_cell(self, self.view, self.scenario)
+
     def runtest(self) -> None:
         """Check the view."""
         __tracebackhide__ = True
@@ -37,9 +46,9 @@ class ViewItem(pytest.Item):
         skip_if_not_run(result)
         result.raise_if_skewed()
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the view is, for reports."""
-        return self.path, None, self.name
+        return self.path, 0, self.name
 
 
 class BrokenViews(pytest.Item):
@@ -64,6 +73,10 @@ def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
     if not is_view(view):
         pytest.fail(f"skew.check takes a FeatureView; got {view!r}", pytrace=False)
     session = importlib.import_module("skewtest.session")
+    if is_cell(scenario):
+        result = _checked_in_cell(session, item, view, str(scenario))
+        item.stash.setdefault(RESULTS, []).append(result)
+        return result
     wanted = _scenarios(view, scenario)
     shared = item.config.stash.setdefault(SHARED, {})
     key = (_family(item), id(view))
@@ -78,21 +91,80 @@ def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
 
 
 def _checked(session: Any, item: pytest.Item, view: Any, scenarios: list[str]) -> Any:
-    config = item.config
-    settings = session.Settings(
+    progress = Progress(item.config, item.name)
+    try:
+        return session.run(
+            view,
+            scenarios,
+            _settings(session, item.config),
+            lambda seed: _again(item, seed),
+            progress.show,
+        )
+    finally:
+        progress.clear()
+
+
+def _checked_in_cell(session: Any, item: pytest.Item, view: Any, scenario: str) -> Any:
+    prepare_cell(item, view, scenario)  # a test may check more views than its names told
+    progress = Progress(item.config, item.name)
+    try:
+        return session.run_cell(
+            view,
+            item.stash[PLACED],
+            _settings(session, item.config),
+            lambda seed: _again(item, seed),
+            progress.show,
+            progress.tell,
+        )
+    finally:
+        progress.clear()
+
+
+def _settings(session: Any, config: pytest.Config) -> Any:
+    """Return the options as a run takes them."""
+    return session.Settings(
         histories=config.getoption("skew_histories") or int(config.getini("skew_histories") or 0),
         seed=_seed(config),
         profile=_profile(config, session),
         corpus=config.rootpath / config.getini("skew_corpus"),
         root=config.rootpath,
     )
-    progress = Progress(config, item.name)
+
+
+def is_cell(scenario: str | None) -> bool:
+    """Return whether an item stands for a cell of the matrix."""
+    return scenario is not None and "~" in scenario
+
+
+def prepare_cell(item: pytest.Item, view: Any, scenario: str | None) -> None:
+    """Have the environments of an item's cell ready, with both sides imported there.
+
+    What cannot be had is an error of the item with the resolver's own message, or a skip where
+    `--skew-matrix-missing=skip` says so.
+    """
+    __tracebackhide__ = True
+    if not is_cell(scenario) or not is_view(view):
+        return
+    name = str(scenario).partition("-")[2]
+    cell = item.config.stash[CELLS].named(name)
+    running = importlib.import_module("skewtest.matrix.running")
+    errors = importlib.import_module("skewtest.errors")
+    progress = Progress(item.config, item.name)
+    refused = None
     try:
-        return session.run(
-            view, scenarios, settings, lambda seed: _again(item, seed), progress.show
-        )
+        item.stash[PLACED] = running.prepared(view, cell, progress.tell)
+    except errors.SkewtestError as error:
+        refused = error
     finally:
         progress.clear()
+    item.stash[CELL] = name, "ran" if refused is None else refused.kind
+    if refused is None:
+        return
+    words = importlib.import_module("skewtest.report.versions")
+    told = f"{name}: {words.cell_error_text(refused)}"
+    if item.config.getoption("skew_matrix_missing") == "skip":
+        raise pytest.skip.Exception(told, _use_item_location=True)
+    pytest.fail(told, pytrace=False)
 
 
 def skip_if_not_run(result: Any) -> None:
@@ -106,7 +178,9 @@ def skip_if_not_run(result: Any) -> None:
 def scenarios_of(view: Any, config: pytest.Config) -> tuple[str, ...]:
     """Return the scenarios of a view that are items: those declared, and exploring."""
     explores = (EXPLORE,) if config.getoption("skew_explore") else ()
-    return (*view.delivery.scenarios, *explores)
+    cells = config.stash[CELLS].for_view(view.name) if config.stash.get(CELLS, None) else ()
+    in_cells = (f"{IN_ORDER}-{cell.name}" for cell in cells)
+    return (*view.delivery.scenarios, *explores, *in_cells)
 
 
 def _scenarios(view: Any, scenario: str | None) -> list[str]:
@@ -163,6 +237,12 @@ class Progress:
             return
         self._shown = True
         self._write(f"\r{self._name}: {done:,} of {planned:,} histories ")
+
+    def tell(self, line: str) -> None:
+        """Show what is being built, in place of what was shown before."""
+        if self._writer is not None:
+            self._shown = True
+            self._write("\r" + f"skewtest: {line}"[:78].ljust(78))
 
     def clear(self) -> None:
         """Leave the line empty."""
@@ -299,7 +379,8 @@ def _profile(config: pytest.Config, session: Any) -> str:
 def _again(item: pytest.Item, seed: int | None) -> str:
     """Return the command that runs an item again."""
     path = item.nodeid.split("::")[0]
-    words = [item.name.split("[")[0], *item.name.partition("[")[2].rstrip("]").split("-")]
+    inner = item.name.partition("[")[2].rstrip("]").replace("~", "-")
+    words = [item.name.split("[")[0], *inner.split("-")]
     chosen = " and ".join(word for word in words if word)
     where = f"{path} " if path.endswith(".py") else ""
     option = "" if seed is None else f" --skew-seed={seed}"

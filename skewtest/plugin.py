@@ -6,6 +6,7 @@ What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first
 import argparse
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from typing import Any
 import pytest
 
 from skewtest.items import (
+    CELL,
+    CELLS,
     REGISTERED,
     RESULTS,
     SkewText,
     ViewItem,
+    is_cell,
     is_view,
     named_by_a_test,
+    prepare_cell,
     registered_items,
     run_view,
     scenarios_of,
@@ -28,6 +33,7 @@ from skewtest.items import (
 )
 
 PROFILES = ("dev", "ci", "nightly")
+KEYS = ("views", "environments", "matrix")
 REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
@@ -48,6 +54,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--skew-report", metavar="DIR", help="write the parity report (HTML and JSON) to DIR"
     )
     group.addoption(
+        "--skew-matrix",
+        choices=("none", "declared", "star", "pairwise", "full"),
+        default="star",
+        help="which cells of the version matrix of pyproject.toml to run: pairs that are declared, "
+        "and of its axes one at a time (star, the default), each pair of versions, or all",
+    )
+    group.addoption(
+        "--skew-matrix-missing",
+        choices=("error", "skip"),
+        default="error",
+        help="what a cell is whose environments cannot be had",
+    )
+    group.addoption(
         "--skew-explore",
         action="store_true",
         help="also try the delivery scenarios that views do not declare, as advice",
@@ -66,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[REPORTS] = []
     config.pluginmanager.register(Reports(config), "skewtest-reports")
     config.stash[REGISTERED] = _registered_views(config.rootpath / "pyproject.toml")
+    _read_matrix(config)
 
 
 class Skew:
@@ -74,6 +94,10 @@ class Skew:
     def __init__(self, request: pytest.FixtureRequest, scenario: str | None) -> None:
         self._request = request
         self._scenario = scenario
+        if is_cell(scenario):
+            node = request.node
+            for view in views_named_by(node.function, node.module):
+                prepare_cell(node, view, scenario)
 
     def check(self, view: Any) -> Any:
         """Check a view and return its Result.
@@ -156,6 +180,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show skew in the user's words, not as a traceback; carry results to the report."""
     report = yield
+    if CELL in item.stash and (call.when == "call" or report.outcome != "passed"):
+        report.skewtest_cell = item.stash[CELL]  # type: ignore[attr-defined] # as below
     results = item.stash.get(RESULTS, [])
     if call.when != "call" or not results:
         return report
@@ -187,10 +213,14 @@ class Reports:
 
     def __init__(self, config: pytest.Config) -> None:
         self._runs = config.stash[REPORTS]
+        self.cells: list[tuple[str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the runs of one item."""
+        """Take the runs of one item, and what became of its cell."""
         self._runs.extend(getattr(report, "skewtest_runs", ()))
+        if hasattr(report, "skewtest_cell"):
+            name, became = report.skewtest_cell
+            self.cells.append((name, became))
 
 
 def pytest_terminal_summary(
@@ -198,6 +228,8 @@ def pytest_terminal_summary(
 ) -> None:
     """Tell what was explored; write the parity report where `--skew-report` says."""
     folder, runs = config.getoption("skew_report"), config.stash[REPORTS]
+    for line in _matrix_lines(config):
+        terminalreporter.write_line(f"skewtest: {line}")
     for line in _unused(runs):
         terminalreporter.write_line(f"skewtest: {line}", yellow=True)
     if any(not run["gates"] for run in runs) and not hasattr(config, "workerinput"):
@@ -217,6 +249,23 @@ def pytest_terminal_summary(
         terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
         return
     terminalreporter.write_line(f"skewtest: parity report in {page}")
+
+
+def _matrix_lines(config: pytest.Config) -> list[str]:
+    """Return what became of the cells of the matrix: requested, ran, excluded, and why not."""
+    plugin = config.pluginmanager.getplugin("skewtest-reports")
+    cells = config.stash.get(CELLS, None)
+    if plugin is None or cells is None or not plugin.cells or hasattr(config, "workerinput"):
+        return []
+    became = dict(sorted(plugin.cells, key=lambda one: one[1] == "ran"))
+    failed = Counter(kind for kind in became.values() if kind != "ran")
+    ran = sum(kind == "ran" for kind in became.values())
+    told = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
+    told += [f"{count} {kind}" for kind, count in failed.items()]
+    lines = [f"matrix: {', '.join(told)}"]
+    if cells.pairs[1]:
+        lines.append(f"matrix: {cells.pairs[0]} of {cells.pairs[1]} pairs of versions covered")
+    return lines
 
 
 def _unused(runs: list[dict[str, Any]]) -> list[str]:
@@ -256,9 +305,9 @@ def _registered_views(project: Path) -> tuple[str, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise pytest.UsageError(f"{project}: {error}") from error
     for key in table:
-        if key != "views":
+        if key not in KEYS:
             raise pytest.UsageError(
-                f"{project}: [tool.skewtest] knows only 'views'; got {key!r}. "
+                f"{project}: [tool.skewtest] knows {', '.join(KEYS)}; got {key!r}. "
                 "Options are ini keys: skew_histories, skew_profile, skew_corpus."
             )
     views = table.get("views", [])
@@ -267,6 +316,19 @@ def _registered_views(project: Path) -> tuple[str, ...]:
             f"{project}: [tool.skewtest] views must be a list of module names; got {views!r}"
         )
     return tuple(views)
+
+
+def _read_matrix(config: pytest.Config) -> None:
+    """Read the cells of the version matrix, where pyproject.toml has one."""
+    project = config.rootpath / "pyproject.toml"
+    if not project.is_file() or b"tool.skewtest" not in project.read_bytes():
+        return
+    cells = importlib.import_module("skewtest.matrix.cells")
+    errors = importlib.import_module("skewtest.errors")
+    try:
+        config.stash[CELLS] = cells.cells_of(project, config.getoption("skew_matrix"))
+    except errors.DeclarationError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _check_ini(config: pytest.Config) -> None:

@@ -12,11 +12,14 @@ from skewtest.corpus import load, save
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
 from skewtest.findings import Finding, Outcome
+from skewtest.matrix.build import Tell, quiet
+from skewtest.matrix.running import Placed
+from skewtest.matrix.running import run_cell as run_in_cell
 from skewtest.report.document import document_of
 from skewtest.report.html import html_page
 from skewtest.result import Result
 from skewtest.run.budget import Budget
-from skewtest.run.search import Progress, nothing_shown, search
+from skewtest.run.search import Kept, Progress, nothing_shown, search
 
 PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
 """How many times the default number of histories each profile runs."""
@@ -54,6 +57,46 @@ def run(
         again: makes the command that runs it again, of the seed; of None where no seed matters.
         progress: called with the histories done and planned.
     """
+    budget = _budget(view, settings)
+    kept, rejected = _corpus(view, settings)
+    outcomes = search(
+        view,
+        checked_scenarios(view, scenarios),
+        budget,
+        kept=kept,
+        rejected=rejected,
+        progress=progress,
+    )
+    outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
+    return Result(view, outcomes, _again(outcomes, again))
+
+
+def run_cell(
+    view: FeatureView,
+    placed: Placed,
+    settings: Settings,
+    again: Callable[[int | None], str],
+    progress: Progress = nothing_shown,
+    tell: Tell = quiet,
+) -> Result:
+    """Check a view in a cell of the matrix, in order, as the options say.
+
+    Args:
+        view: the view.
+        placed: the environments of the cell, built.
+        settings: the options.
+        again: makes the command that runs it again, of the seed; of None where no seed matters.
+        progress: called with the histories done and planned.
+        tell: is told of what is built to find the package to blame.
+    """
+    budget = _budget(view, settings)
+    kept, rejected = _corpus(view, settings)
+    outcome = run_in_cell(view, placed, budget, kept, rejected, progress, tell)
+    outcomes = (_kept(outcome, settings),)
+    return Result(view, outcomes, _again(outcomes, again))
+
+
+def _budget(view: FeatureView, settings: Settings) -> Budget:
     if settings.profile not in PROFILES:
         raise DeclarationError(
             f"the profile must be one of {listed(PROFILES)}; got {settings.profile!r}"
@@ -62,17 +105,16 @@ def run(
     seed = settings.seed
     if seed is None:
         seed = default_seed(fixed=settings.profile == "ci")
+    return Budget(histories, seed)
+
+
+def _corpus(view: FeatureView, settings: Settings) -> tuple[Kept, Sequence[tuple[str, str]]]:
+    """Return the kept counterexamples of a view by file, and the files that cannot be used."""
     kept, rejected = load(settings.corpus, view) if settings.corpus else ([], [])
-    outcomes = search(
-        view,
-        checked_scenarios(view, scenarios),
-        Budget(histories, seed),
-        kept=[(shown(path, settings.root), history) for path, history in kept],
-        rejected=[(shown(path, settings.root), why) for path, why in rejected],
-        progress=progress,
+    return (
+        [(shown(path, settings.root), history) for path, history in kept],
+        [(shown(path, settings.root), why) for path, why in rejected],
     )
-    outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
-    return Result(view, outcomes, _again(outcomes, again))
 
 
 def part(result: Result, scenarios: Sequence[str], again: Callable[[int | None], str]) -> Result:

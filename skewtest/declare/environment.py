@@ -28,6 +28,7 @@ class Environment:
         requirements: what is installed, as pip has it; pins of what matters.
         extras: of the project, whose dependencies are installed.
         groups: dependency groups of the project, which are installed.
+        prefer: pins that are kept wherever they can be; what is asked for goes first.
         lock: a requirements file that pins everything.
         interpreter: the path of a Python that exists, with what it has; nothing is built.
         path: folders to import user code from, before all others.
@@ -41,6 +42,7 @@ class Environment:
     requirements: tuple[str, ...]
     extras: tuple[str, ...]
     groups: tuple[str, ...]
+    prefer: tuple[str, ...]
     lock: str | None
     interpreter: str | None
     path: tuple[str, ...]
@@ -56,6 +58,7 @@ class Environment:
         requirements: Sequence[str] = (),
         extras: Sequence[str] = (),
         groups: Sequence[str] = (),
+        prefer: Sequence[str] = (),
         lock: str | Path | None = None,
         interpreter: str | Path | None = None,
         path: Sequence[str | Path] = (),
@@ -71,6 +74,7 @@ class Environment:
             requirements: such as "pandas==1.3.0".
             extras: of the project in `root`.
             groups: dependency groups of the project in `root`.
+            prefer: pins such as "numpy==1.26.4", kept wherever the requirements allow.
             lock: a file such as requirements-train.txt; stands in place of requirements.
             interpreter: stands in place of everything that is installed.
             path: folders to import user code from.
@@ -93,6 +97,9 @@ class Environment:
             "requirements": tuple(_checked_requirement(place, text) for text in requirements),
             "extras": _texts(place, "extras", extras),
             "groups": _texts(place, "groups", groups),
+            "prefer": tuple(
+                _checked_requirement(place, text) for text in _texts(place, "prefer", prefer)
+            ),
             "lock": None if lock is None else str(base / lock),
             "interpreter": None if interpreter is None else _expanded(base, interpreter),
             "path": tuple(str(base / folder) for folder in _texts(place, "path", path)),

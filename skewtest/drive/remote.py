@@ -35,6 +35,8 @@ CRASHES = 3
 class NoAddressError(SkewtestError):
     """An implementation cannot be found again by another interpreter."""
 
+    kind = "no address"
+
 
 class CannotLoadError(SkewtestError):
     """An implementation cannot be imported in an environment.
@@ -43,6 +45,8 @@ class CannotLoadError(SkewtestError):
         runtime: where.
         error: what was raised there; a RemoteError or a ProcessDiedError.
     """
+
+    kind = "code does not import"
 
     def __init__(self, runtime: Runtime, error: Exception) -> None:
         super().__init__(f"{runtime.name}: {type(error).__name__}: {error}")

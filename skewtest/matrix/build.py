@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -198,6 +199,7 @@ def _asked(environment: Environment) -> list[str]:
             raise EnvironmentFailedError(
                 "lock missing", f"{project}: {error.strerror}; extras and groups are read from it"
             ) from error
+    asked += [f"# prefer {text}" for text in environment.prefer]
     asked += [f"# extra {name}" for name in environment.extras]
     asked += [f"# group {name}" for name in environment.groups]
     return asked
@@ -216,10 +218,14 @@ def _resolved(environment: Environment, python: str, asked: Sequence[str]) -> st
         command += ["--extra", name]
     for name in environment.groups:
         command += ["--group", f"{project}:{name}"]
-    found = _run(command, given="\n".join(asked))
-    if found.returncode:
-        raise _failed(environment, found.stderr)
-    return found.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        # What stands in the output file already is kept wherever it can be.
+        output = Path(folder) / "requirements.txt"
+        output.write_text("\n".join(environment.prefer), encoding="utf-8")
+        found = _run([*command, "--output-file", str(output)], given="\n".join(asked))
+        if found.returncode:
+            raise _failed(environment, found.stderr)
+        return output.read_text(encoding="utf-8")
 
 
 def _resolved_by_pip(environment: Environment, python: str, asked: Sequence[str]) -> str:

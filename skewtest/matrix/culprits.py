@@ -6,8 +6,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from skewtest.declare.environment import Environment
+from skewtest.errors import SkewtestError
 from skewtest.matrix.build import Built, Tell, built
-from skewtest.matrix.failures import EnvironmentFailedError
 
 MOST_FLIPS = 8
 PYTHON = "python"
@@ -70,36 +70,27 @@ def changed_packages(a: Built, b: Built) -> list[tuple[str, str]]:
 def _built(a: Built, b: Built, name: str, tell: Tell) -> Built | None:
     """Return the first environment with one package as the second one has it, None without one.
 
-    Everything else is pinned where that can be solved; else what nobody named follows the package.
+    Everything else stays as it is where that can be solved, and follows the package where it
+    cannot.
     """
     version = b.versions.get(name)
-    for held in (dict(a.packages), _named(a)):
-        pins = {n: v for n, v in held.items() if n not in (*IDLE, name)}
-        if name != PYTHON and version is not None:
-            pins[name] = version
-        try:
-            flipped = built(
-                _pinned(a, b.version if name == PYTHON else a.version, name, pins), tell
-            )
-        except EnvironmentFailedError:
-            continue
-        if flipped.versions.get(name) == version:
-            return flipped
-    return None
-
-
-def _named(a: Built) -> dict[str, str]:
+    held = {n: v for n, v in a.packages if n not in (*IDLE, name)}
     named = [canonicalize_name(Requirement(text).name) for text in a.environment.requirements]
-    return {name: a.versions[name] for name in named if name in a.versions}
-
-
-def _pinned(a: Built, python: str, name: str, pins: dict[str, str]) -> Environment:
-    label = f"{a.environment.name}.{name}.{pins.get(name, python)}"
-    return Environment(
-        "".join(c if c.isalnum() or c in "_." else "_" for c in label),
-        python=python,
-        requirements=[f"{n}=={v}" for n, v in sorted(pins.items())],
-        path=a.environment.path,
-        variables=dict(a.environment.variables),
-        cpu=a.environment.cpu,
-    )
+    asked: dict[str, str] = {n: held[n] for n in named if n in held} or dict(held)
+    if name != PYTHON and version is not None:
+        asked[name] = version
+    label = f"{a.environment.name}.{name}.{version or 'absent'}"
+    try:
+        environment = Environment(
+            "".join(c if c.isalnum() or c in "_." else "_" for c in label),
+            python=b.version if name == PYTHON else a.version,
+            requirements=[f"{n}=={v}" for n, v in sorted(asked.items())],
+            prefer=[f"{n}=={v}" for n, v in sorted(held.items())],
+            path=a.environment.path,
+            variables=dict(a.environment.variables),
+            cpu=a.environment.cpu,
+        )
+        flipped = built(environment, tell)
+    except SkewtestError:
+        return None
+    return flipped if flipped.versions.get(name) == version else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
-from skewtest.findings import Compared, Counterexample, Finding, Outcome
+from skewtest.findings import Attribution, Compared, Counterexample, Finding, Outcome
 from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.report.versions import compared_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
@@ -41,6 +41,9 @@ def run_of(outcome: Outcome | Compared) -> dict[str, Any]:
         "ok": outcome.ok,
         "gates": outcome.gates,
         "skipped": outcome.skipped,
+        "cell": None
+        if outcome.cell is None
+        else [{"name": one.name, "packages": dict(one.packages)} for one in outcome.cell],
         "seed": outcome.seed,
         "histories": outcome.histories,
         "planned": outcome.planned,
@@ -75,6 +78,7 @@ def finding_of(outcome: Outcome, finding: Finding) -> dict[str, Any]:
         "cause": finding.cause,
         "side": finding.side,
         "alone": finding.alone,
+        "attribution": attribution_of(finding.attribution),
         "found_at": finding.found_at,
         "headline": headline(finding, outcome.view.name),
         "values": {
@@ -90,6 +94,23 @@ def finding_of(outcome: Outcome, finding: Finding) -> dict[str, Any]:
         "failures": [failure_text(failure) for failure in finding.failures],
         "corpus": finding.corpus,
         "counterexample": example_of(finding.counterexample, finding.divergence.row),
+    }
+
+
+def attribution_of(found: Attribution | None) -> dict[str, Any] | None:
+    """Return what versions and logic have to do with a finding, as JSON values."""
+    if found is None:
+        return None
+    return {
+        "verdict": found.verdict,
+        "batch_differs": found.batch,
+        "online_differs": found.online,
+        "logic_differs": found.logic,
+        "culprits": list(found.culprits),
+        "answers": [
+            {"side": side, "environment": name, "value": json_value(value)}
+            for (side, name), value in found.answers.items()
+        ],
     }
 
 

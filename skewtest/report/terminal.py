@@ -12,7 +12,12 @@ from skewtest.compare.values import nothing_of
 from skewtest.declare.delivery import CAUSES
 from skewtest.findings import Compared, Finding, Outcome
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
-from skewtest.report.versions import compared_blocks
+from skewtest.report.versions import (
+    attribution_table,
+    cause_text,
+    compared_blocks,
+    versions_text,
+)
 from skewtest.report.words import (
     difference_text,
     early_text,
@@ -120,6 +125,9 @@ def _finding(
         blocks += [_two_runs(finding), Text("")]
     elif finding.values and not finding.failures:
         blocks += [_values(finding, {finding.feature, *(f.feature for f in alike)}), Text("")]
+    if finding.attribution is not None and outcome.cell is not None:
+        names = outcome.cell[0].name, outcome.cell[1].name
+        blocks += [attribution_table(finding.attribution, names), Text("")]
     blocks.append(_facts(outcome, finding, alike, again))
     return blocks
 
@@ -224,6 +232,9 @@ def _facts(
     if finding.scenario in CAUSES:
         facts.add_row("under", finding.scenario)
     facts.add_row("cause", _cause(finding))
+    if outcome.cell is not None:
+        for versions, compared in (outcome.cell, outcome.cell[::-1]):
+            facts.add_row(versions.name, versions_text(versions, compared))
     tally = outcome.tallies.get(finding.divergence.feature)
     if finding.scenario == "late" and tally and tally.compared:
         facts.add_row("share", late_share(tally))
@@ -250,6 +261,10 @@ def _foldable(command: str) -> str:
 
 def _cause(finding: Finding) -> str:
     kind = finding.kind
+    found = finding.attribution
+    if found is not None:
+        told = cause_text(found.culprits, found.tried or 1) if found.version else finding.cause
+        return f"{found.verdict}; {told}"
     if kind == "null":
         sides = nothing_of(finding.divergence.batch), nothing_of(finding.divergence.online)
         return (
@@ -286,6 +301,11 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
     return [Text(f"warning: {line}", style="yellow") for line in told]
 
 
+def cell_name(outcome: Outcome) -> str:
+    """Return the environments of an outcome, as test ids have them."""
+    return "" if outcome.cell is None else "~".join(versions.name for versions in outcome.cell)
+
+
 def summary_line(outcome: Outcome) -> str:
     """Return one line on an outcome: verdict, histories, seconds."""
     if outcome.skipped is not None:
@@ -293,7 +313,8 @@ def summary_line(outcome: Outcome) -> str:
     verdict = "parity" if outcome.ok else "untested" if not outcome.findings else "skew"
     if not outcome.gates and outcome.findings:
         verdict = "would break"
+    place = outcome.scenario if outcome.cell is None else f"{outcome.scenario}-{cell_name(outcome)}"
     return (
-        f"{outcome.view.name}[{outcome.scenario}]: {verdict}, {outcome.histories:,} histories, "
+        f"{outcome.view.name}[{place}]: {verdict}, {outcome.histories:,} histories, "
         f"{outcome.seconds.total:.1f} s"
     )

@@ -1,5 +1,6 @@
 """What differs between two environments, as text and as JSON values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from skewtest.compare.encoded import ADDRESS
-from skewtest.findings import Compared, Place, VersionFinding, Versions
+from skewtest.drive.outcome import ProcessDiedError
+from skewtest.drive.remote import CannotLoadError
+from skewtest.errors import SkewtestError
+from skewtest.findings import Attribution, Compared, Place, VersionFinding, Versions
 from skewtest.report.words import failure_headline, failure_text, shortened, value_text
 
 SHOWN_ROWS, SHOWN_PLACES, SHOWN_PACKAGES = 8, 6, 6
@@ -62,13 +66,36 @@ def versions_text(versions: Versions, other: Versions) -> str:
     return ", ".join(told) + (f" and {more} more" if more else "") or "the same packages"
 
 
-def cause_text(compared: Compared) -> str:
-    """Return what makes the difference."""
-    if compared.culprits:
-        return f"library.version: {'; '.join(compared.culprits)} alone reproduces it"
-    if compared.tried:
-        return f"library.version: none of {compared.tried} packages reproduces it alone"
+def cause_text(culprits: Sequence[str], tried: int) -> str:
+    """Return what makes the difference, after some packages were flipped one at a time."""
+    if culprits:
+        return f"library.version: {'; '.join(culprits)} alone reproduces it"
+    if tried:
+        return f"library.version: none of {tried} packages reproduces it alone"
     return "library.version: several packages differ; explain=True flips them one at a time"
+
+
+def cell_error_text(error: SkewtestError) -> str:
+    """Return why a cell of the matrix cannot run, in the words of whoever refused."""
+    if isinstance(error, CannotLoadError):
+        told = getattr(error.error, "remote_traceback", "") or str(error.error)
+        if isinstance(error.error, ProcessDiedError):
+            told = f"its process ended: {error.error.how}\n{error.error.last}"
+        return f"the code does not import in {error.runtime.name!r}\n\n{told.rstrip()}"
+    return str(error)
+
+
+def attribution_table(attribution: Attribution, names: tuple[str, str]) -> RenderableType:
+    """Return what both sides answer under both environments, as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for heading in ("", *dict.fromkeys(names)):
+        table.add_column(heading, overflow="fold")
+    for side, differs in (("batch", attribution.batch), ("online", attribution.online)):
+        cells = [
+            _short(place_text(attribution.answers[side, name])) for name in dict.fromkeys(names)
+        ]
+        table.add_row(f"{side} in", *cells, style="red" if differs else "")
+    return Padding(table, (0, 0, 0, 2))
 
 
 def _finding(compared: Compared, finding: VersionFinding) -> list[RenderableType]:
@@ -137,7 +164,7 @@ def _facts(compared: Compared, again: str) -> RenderableType:
     for side, other in ((compared.a, compared.b), (compared.b, compared.a)):
         table.add_row(f"  {side.name}", Text(versions_text(side, other)))
     if any(finding.cause == "library.version" for finding in compared.findings):
-        table.add_row("  cause", Text(cause_text(compared)))
+        table.add_row("  cause", Text(cause_text(compared.culprits, compared.tried)))
     table.add_row("  again", Text(again))
     return table
 

@@ -248,6 +248,7 @@ def search(
     kept: Kept = (),
     rejected: Sequence[tuple[str, str]] = (),
     progress: Progress = nothing_shown,
+    placed: Callable[[FeatureView], FeatureView] = lambda view: view,
 ) -> tuple[Outcome, ...]:
     """Run a view under scenarios: kept counterexamples first, then generated histories.
 
@@ -258,6 +259,8 @@ def search(
         kept: counterexamples of the corpus, with their file.
         rejected: files of the corpus that could not be used, with the reason.
         progress: called with the histories done and planned after each pack.
+        placed: makes of the view, once it is fitted, the one that runs, such as in other
+            environments.
     """
     hints = hints_of(view)
     prepared = fitted_view(view, hints, budget.seed)
@@ -268,8 +271,8 @@ def search(
             )
             for name in scenarios[:1]
         )
-    view = prepared
-    missing = [side for side in ("batch", "online") if getattr(view, side) is None]
+    view = prepared if missing_sides(prepared) else placed(prepared)
+    missing = missing_sides(view)
     named_ones = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
     skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
     running = {s.name: Running(s, planned(s.name, budget)) for s in named_ones}
@@ -292,6 +295,11 @@ def search(
     ]
     is_news = laws is not None and not found.get(IN_ORDER)
     return (*outcomes, laws.outcome()) if laws is not None and is_news else tuple(outcomes)
+
+
+def missing_sides(view: FeatureView) -> list[str]:
+    """Return the sides that a view has no implementation of."""
+    return [side for side in ("batch", "online") if getattr(view, side) is None]
 
 
 def _held(view: FeatureView, running: Container[str]) -> list[Relation]:

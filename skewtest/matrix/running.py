@@ -1,0 +1,192 @@
+"""A cell of the matrix: batch under one set of versions, online under another, same histories."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skewtest.compare.tables import compare
+from skewtest.declare.delivery import IN_ORDER
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import deliver
+from skewtest.drive.batch import answer_batch
+from skewtest.drive.online import answer_online
+from skewtest.drive.outcome import Answers, Failure
+from skewtest.drive.remote import remote_batch, remote_online
+from skewtest.findings import UNKNOWN, Attribution, Finding, Outcome, Versions
+from skewtest.generate.history import Pack
+from skewtest.matrix.build import Built, Tell, built, quiet
+from skewtest.matrix.cells import Cell
+from skewtest.matrix.culprits import culprits_of
+from skewtest.run.budget import Budget
+from skewtest.run.search import Kept, Progress, nothing_shown, search
+
+CAUSE = "library.version"
+NONDETERMINISTIC = "nondeterministic"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The environments of a cell, built."""
+
+    batch: Built
+    online: Built
+
+    def view(self, view: FeatureView) -> FeatureView:
+        """Return a view whose sides run in them."""
+        return in_environments(view, self.batch, self.online)
+
+    @property
+    def versions(self) -> tuple[Versions, Versions]:
+        """What they hold."""
+        return versions_of(self.batch), versions_of(self.online)
+
+
+def versions_of(one: Built) -> Versions:
+    """Return an environment as a report has it."""
+    return Versions(one.environment.name, one.versions)
+
+
+def in_environments(view: FeatureView, batch: Built, online: Built) -> FeatureView:
+    """Return a view whose sides run in two environments; what runs here stays in this process."""
+    changes: dict[str, Any] = {}
+    if not batch.environment.is_here:
+        changes["batch"] = remote_batch(view, batch.runtime())
+    if not online.environment.is_here:
+        changes["online"] = remote_online(view, online.runtime())
+    return view.replaced(**changes)
+
+
+def prepared(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
+    """Build the environments of a cell and import both sides there.
+
+    Raises:
+        EnvironmentFailedError: one of them cannot be had.
+        CannotLoadError: a side cannot be imported in its environment.
+        NoAddressError: a side cannot be found by another interpreter.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        batch, online = pool.map(lambda one: built(one, tell), (cell.batch, cell.online))
+    placed = Placed(batch, online)
+    if view.batch is not None and view.online is not None and view.fitted is None:
+        for side in _remote_sides(placed.view(view)):
+            side.load()
+    return placed
+
+
+def _remote_sides(view: FeatureView) -> list[Any]:
+    """Return what a view runs elsewhere."""
+    sides = (view.batch, view.online)
+    parts = (getattr(side, "function", side) for side in sides)
+    return [part for part in parts if callable(getattr(part, "load", None))]
+
+
+def run_cell(
+    view: FeatureView,
+    placed: Placed,
+    budget: Budget,
+    kept: Kept = (),
+    rejected: Sequence[tuple[str, str]] = (),
+    progress: Progress = nothing_shown,
+    tell: Tell = quiet,
+) -> Outcome:
+    """Check a view in a cell, and say of each finding whether versions or logic are to blame."""
+    (outcome,) = search(
+        view, [IN_ORDER], budget, kept, rejected, progress=progress, placed=placed.view
+    )
+    findings = tuple(_attributed(view, placed, finding, tell) for finding in outcome.findings)
+    return replace(outcome, findings=findings, cell=placed.versions)
+
+
+def _attributed(view: FeatureView, placed: Placed, finding: Finding, tell: Tell) -> Finding:
+    """Return a finding with what the four runs of its counterexample say."""
+    example = finding.counterexample
+    if example is None or finding.kind in (NONDETERMINISTIC, "timeout"):
+        return finding
+    # A view that was fitted has been fitted by now: the counterexample holds the fitted one.
+    pack = example.history.pack()
+    origin = view if view.fitted is None else None
+    if origin is None:
+        return finding
+    found = attribution(origin, placed, pack, finding, tell)
+    cause = CAUSE if found.version and not found.logic else finding.cause
+    if found.version and found.logic and cause == UNKNOWN:
+        cause = CAUSE
+    return replace(finding, attribution=found, cause=cause)
+
+
+def attribution(
+    view: FeatureView, placed: Placed, pack: Pack, finding: Finding, tell: Tell
+) -> Attribution:
+    """Run both sides under both environments on one history."""
+    train, serve = placed.batch, placed.online
+    answers: dict[tuple[str, str], Answers | Failure] = {}
+    for one in (train, serve):
+        both = in_environments(view, one, one)
+        answers["batch", one.environment.name] = answer_batch(both, pack)
+        answers["online", one.environment.name] = _online(both, pack)
+
+    def differ(left: Answers | Failure, right: Answers | Failure) -> bool:
+        return _differ(view, left, right, finding.divergence.feature)
+
+    names = train.environment.name, serve.environment.name
+    batch = differ(answers["batch", names[0]], answers["batch", names[1]])
+    online = differ(answers["online", names[0]], answers["online", names[1]])
+    logic = differ(answers["batch", names[1]], answers["online", names[1]])
+    culprits: tuple[str, ...] = ()
+    tried = 0
+    if batch or online:
+        side = "batch" if batch else "online"
+
+        def does_as_serving(flipped: Built) -> bool:
+            there = in_environments(view, flipped, flipped)
+            found = answer_batch(there, pack) if side == "batch" else _online(there, pack)
+            return not differ(found, answers[side, names[1]])
+
+        culprits, tried = culprits_of(train, serve, does_as_serving, tell, explain=True)
+    return Attribution(
+        answers={key: _said(found, finding) for key, found in answers.items()},
+        batch=batch,
+        online=online,
+        logic=logic,
+        culprits=culprits,
+        tried=tried,
+    )
+
+
+def _online(view: FeatureView, pack: Pack) -> Answers:
+    return answer_online(view, pack.spine.height, deliver(view, pack), pack.scenario)
+
+
+def _differ(
+    view: FeatureView, left: Answers | Failure, right: Answers | Failure, feature: str
+) -> bool:
+    """Return whether two sets of answers differ on a feature; "" is any of them."""
+    if isinstance(left, Failure) or isinstance(right, Failure):
+        if isinstance(left, Failure) and isinstance(right, Failure):
+            return left.signature[1:] != right.signature[1:]
+        return True
+    divergences, _ = compare(view, left, right)
+    # Both sides failing alike is no difference between two versions.
+    real = [one for one in divergences if not _fail_alike(one.batch, one.online)]
+    return any(not feature or one.feature in ("", feature) for one in real)
+
+
+def _fail_alike(left: Any, right: Any) -> bool:
+    both = isinstance(left, Failure) and isinstance(right, Failure)
+    return both and left.signature[1:] == right.signature[1:]
+
+
+def _said(found: Answers | Failure, finding: Finding) -> Any:
+    """Return what was answered on the diverging row."""
+    if isinstance(found, Failure):
+        return found
+    row, feature = finding.divergence.row, finding.divergence.feature
+    if row in found.failures:
+        return found.failures[row]
+    values: Mapping[str, list[Any]] = found.values
+    if row < 0:
+        return None
+    if feature:
+        return values[feature][row]
+    return {name: column[row] for name, column in values.items()}
