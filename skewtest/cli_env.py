@@ -1,5 +1,6 @@
 """The command line of environments: `skewtest env build|list|prune|compare|bisect`."""
 
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from skewtest.declare.environment import HERE, Environment
+from skewtest.declare.view import FeatureView
+from skewtest.drive.remote import CannotLoadError
 from skewtest.errors import SkewtestError
+from skewtest.matrix.bisecting import bisect
 from skewtest.matrix.build import built, cache_folder, kept_key, locked
 from skewtest.matrix.cache import kept_environments, prune
 from skewtest.matrix.comparing import compare_environments
@@ -138,6 +142,55 @@ def compare_command(
         typer.echo(result.report(colour=sys.stdout.isatty(), again=again) or _agreed(told, a, b))
     both_failed = any(len(getattr(f, "failures", ())) > 1 for f in result.findings)
     raise typer.Exit(PARITY if result.ok else BROKEN if both_failed or result.untested else SKEW)
+
+
+@env.command("bisect")
+def bisect_command(
+    target: Annotated[str, typer.Argument(help="module:view.")],
+    package: Annotated[str, typer.Option(help="Whose releases are tried.")],
+    environment: Annotated[str, typer.Option("--in", help="An environment of pyproject.toml.")],
+    first: Annotated[str, typer.Option("--from", help="The release to begin with.")],
+    last: Annotated[str, typer.Option("--to", help="The release to end with.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the histories.")] = 0,
+) -> None:
+    """Find the first release of a package at which what a view answers changes.
+
+    Exits with 0 where nothing changes, 1 where something does, 3 where it could not be told.
+    """
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        view = _view(target)
+        base = declared_environment(environment)
+        found = bisect(view, package, base, first, last, seed, _tell)
+    except (EnvironmentFailedError, CannotLoadError) as error:
+        typer.echo(f"skewtest: {error}", err=True)
+        raise typer.Exit(BROKEN) from error
+    except SkewtestError as error:
+        _refuse(str(error))
+    for change in found.changes:
+        typer.echo(
+            f"{view.name}.{change.feature}: {change.side} changes at {package} {change.after} "
+            f"(as before up to {change.before})"
+        )
+    for release, why in found.failed:
+        typer.echo(f"{package} {release} was not run: {why.splitlines()[0]}")
+    if not found.changes:
+        typer.echo(f"{view.name}: nothing changes from {package} {first} to {last}")
+    raise typer.Exit(SKEW if found.changes else PARITY)
+
+
+def _view(target: str) -> FeatureView:
+    module_name, _, name = target.partition(":")
+    if not name:
+        _refuse(f"name a view as module:view; got {target!r}")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        _refuse(f"{target}: {error}")
+    if not isinstance(found, FeatureView):
+        _refuse(f"{target} is no FeatureView; got {type(found).__name__}")
+    return found
 
 
 def _agreed(compared: Any, a: str, b: str) -> str:

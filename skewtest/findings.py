@@ -195,6 +195,59 @@ class Versions:
     packages: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Parting:
+    """A feature that one side answers otherwise in some environments than in others.
+
+    Attributes:
+        side: "batch" or "online".
+        feature: its name.
+        groups: names of environments that answer alike.
+        thresholds: the packages whose versions part the groups, as `pandas <= 1.5.3 | >= 2.0.0`.
+        counterexample: the smallest history found on which the first two groups differ.
+        values: what those two answer there.
+    """
+
+    side: str
+    feature: str
+    groups: tuple[tuple[str, ...], ...]
+    thresholds: tuple[str, ...]
+    counterexample: Counterexample | None
+    values: tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionSpread:
+    """What each side of a view answers in every environment, on the same histories.
+
+    Attributes:
+        view: the view.
+        environments: those that ran.
+        failed: by name, why an environment did not run.
+        partings: the features that some environments answer otherwise.
+        histories: how many were run in each.
+        seconds: what it took.
+    """
+
+    view: FeatureView
+    environments: "tuple[Versions, ...]"
+    failed: Mapping[str, str]
+    partings: tuple[Parting, ...]
+    histories: int
+    seconds: float
+    scenario: str = "versions"
+    gates: bool = False
+    skipped: str | None = None
+    findings: tuple[Finding, ...] = ()
+    untested: tuple[str, ...] = ()
+    incidents: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every environment answers alike."""
+        return not self.partings
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One place in a result where two environments differ.

@@ -19,6 +19,8 @@ SHARED = pytest.StashKey[dict[Any, Any]]()
 IN_ORDER = "in_order"
 EXPLORE = "explore"
 """The item that tries the scenarios that a view does not declare."""
+VERSIONS = "versions"
+"""The item that tells what changes from version to version, same code."""
 CELLS = pytest.StashKey[Any]()
 CELL = pytest.StashKey[tuple[str, str]]()
 """What became of an item's cell of the matrix: its name and "ran", or how it failed."""
@@ -77,6 +79,10 @@ def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
         result = _checked_in_cell(session, item, view, str(scenario))
         item.stash.setdefault(RESULTS, []).append(result)
         return result
+    if scenario == VERSIONS:
+        result = _spread(session, item, view)
+        item.stash.setdefault(RESULTS, []).append(result)
+        return result
     wanted = _scenarios(view, scenario)
     shared = item.config.stash.setdefault(SHARED, {})
     key = (_family(item), id(view))
@@ -114,6 +120,21 @@ def _checked_in_cell(session: Any, item: pytest.Item, view: Any, scenario: str) 
             _settings(session, item.config),
             lambda seed: _again(item, seed),
             progress.show,
+            progress.tell,
+        )
+    finally:
+        progress.clear()
+
+
+def _spread(session: Any, item: pytest.Item, view: Any) -> Any:
+    """Return which environments answer a view alike; that some do not fails no test."""
+    progress = Progress(item.config, item.name)
+    try:
+        return session.run_versions(
+            view,
+            item.config.stash[CELLS].for_view(view.name),
+            _settings(session, item.config),
+            lambda seed: _again(item, seed),
             progress.tell,
         )
     finally:
@@ -180,7 +201,7 @@ def scenarios_of(view: Any, config: pytest.Config) -> tuple[str, ...]:
     explores = (EXPLORE,) if config.getoption("skew_explore") else ()
     cells = config.stash[CELLS].for_view(view.name) if config.stash.get(CELLS, None) else ()
     in_cells = (f"{IN_ORDER}-{cell.name}" for cell in cells)
-    return (*view.delivery.scenarios, *explores, *in_cells)
+    return (*view.delivery.scenarios, *explores, *in_cells, *([VERSIONS] if cells else []))
 
 
 def _scenarios(view: Any, scenario: str | None) -> list[str]:

@@ -185,7 +185,7 @@ def pytest_runtest_makereport(
     results = item.stash.get(RESULTS, [])
     if call.when != "call" or not results:
         return report
-    runs = [run for result in results for run in result.to_dict()["runs"]]
+    runs = [run for result in results for run in result.runs()]
     report.skewtest_runs = runs  # type: ignore[attr-defined] # reports carry what they are given
     error = call.excinfo.value if call.excinfo is not None else None
     if type(error).__name__ == "SkewError":
@@ -234,7 +234,9 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"skewtest: {line}", yellow=True)
     if any(not run["gates"] for run in runs) and not hasattr(config, "workerinput"):
         words = importlib.import_module("skewtest.report.words")
-        for line in words.advice(runs):
+        versions = importlib.import_module("skewtest.report.versions")
+        told = [line for run in runs if "partings" in run for line in versions.spread_lines(run)]
+        for line in (*words.advice([run for run in runs if "scenario" in run]), *told):
             terminalreporter.write_line(line)
     if not folder or hasattr(config, "workerinput"):
         return
@@ -274,7 +276,7 @@ def _unused(runs: list[dict[str, Any]]) -> list[str]:
         f"kept counterexample {note['file']} was not used: {note['reason']}"
         for run in runs
         if run["ok"]
-        for note in run["rejected"]
+        for note in run.get("rejected", ())
     ]
     return list(dict.fromkeys(told))
 

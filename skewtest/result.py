@@ -5,7 +5,14 @@ from typing import Any
 
 from skewtest.declare.view import FeatureView
 from skewtest.errors import SkewError
-from skewtest.findings import Compared, Finding, Outcome, PlainFunction, VersionFinding
+from skewtest.findings import (
+    Compared,
+    Finding,
+    Outcome,
+    PlainFunction,
+    VersionFinding,
+    VersionSpread,
+)
 from skewtest.report.document import document_of, run_of
 from skewtest.report.terminal import report_text
 
@@ -21,7 +28,7 @@ class Result:
     """
 
     view: FeatureView | PlainFunction
-    outcomes: tuple[Outcome | Compared, ...]
+    outcomes: tuple[Outcome | Compared | VersionSpread, ...]
     again: str
 
     @property
@@ -60,7 +67,11 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return document_of([run_of(outcome) for outcome in self.outcomes])
+        return document_of(self.runs())
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return what was run as JSON values, one for each outcome."""
+        return [run_of(outcome) for outcome in self.outcomes]
 
     def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
         """Return the report as text for a terminal; "" where all is well.

@@ -13,8 +13,10 @@ from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
 from skewtest.findings import Finding, Outcome
 from skewtest.matrix.build import Tell, quiet
+from skewtest.matrix.cells import Cell
 from skewtest.matrix.running import Placed
 from skewtest.matrix.running import run_cell as run_in_cell
+from skewtest.matrix.spread import spread
 from skewtest.report.document import document_of
 from skewtest.report.html import html_page
 from skewtest.result import Result
@@ -94,6 +96,18 @@ def run_cell(
     outcome = run_in_cell(view, placed, budget, kept, rejected, progress, tell)
     outcomes = (_kept(outcome, settings),)
     return Result(view, outcomes, _again(outcomes, again))
+
+
+def run_versions(
+    view: FeatureView,
+    cells: Sequence[Cell],
+    settings: Settings,
+    again: Callable[[int | None], str],
+    tell: Tell = quiet,
+) -> Result:
+    """Tell which environments answer a view alike, each side by itself."""
+    budget = _budget(view, settings)
+    return Result(view, (spread(view, cells, budget.seed, tell),), again(budget.seed))
 
 
 def _budget(view: FeatureView, settings: Settings) -> Budget:

@@ -6,9 +6,9 @@ from typing import Any
 
 from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
-from skewtest.findings import Attribution, Compared, Counterexample, Finding, Outcome
+from skewtest.findings import Attribution, Compared, Counterexample, Finding, Outcome, VersionSpread
 from skewtest.report.timeline import drawing_of, timeline_of
-from skewtest.report.versions import compared_of
+from skewtest.report.versions import compared_of, spread_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 VERSION = 1
@@ -27,14 +27,18 @@ def document_of(
         "version": VERSION,
         "ok": not incomplete and all(run["ok"] or not run["gates"] for run in runs),
         "incomplete": list(incomplete),
-        "runs": list(runs),
+        "runs": [run for run in runs if "scenario" in run],
+        "compared": [run for run in runs if "function" in run],
+        "versions": [run for run in runs if "partings" in run],
     }
 
 
-def run_of(outcome: Outcome | Compared) -> dict[str, Any]:
+def run_of(outcome: Outcome | Compared | VersionSpread) -> dict[str, Any]:
     """Return one outcome as JSON: only dicts, lists, strings, numbers, booleans, None."""
     if isinstance(outcome, Compared):
-        return {**compared_of(outcome), "gates": True}
+        return compared_of(outcome)
+    if isinstance(outcome, VersionSpread):
+        return spread_of(outcome)
     return {
         "view": outcome.view.name,
         "scenario": outcome.scenario,

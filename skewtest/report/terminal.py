@@ -10,12 +10,14 @@ from rich.text import Text
 
 from skewtest.compare.values import nothing_of
 from skewtest.declare.delivery import CAUSES
-from skewtest.findings import Compared, Finding, Outcome
+from skewtest.findings import Compared, Finding, Outcome, VersionSpread
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
 from skewtest.report.versions import (
     attribution_table,
     cause_text,
     compared_blocks,
+    spread_lines,
+    spread_of,
     versions_text,
 )
 from skewtest.report.words import (
@@ -32,7 +34,11 @@ GAP = 2
 
 
 def report_text(
-    outcome: Outcome | Compared, again: str, *, colour: bool = False, width: int = WIDTH
+    outcome: Outcome | Compared | VersionSpread,
+    again: str,
+    *,
+    colour: bool = False,
+    width: int = WIDTH,
 ) -> str:
     """Return the report of one outcome as text.
 
@@ -44,6 +50,8 @@ def report_text(
     """
     if isinstance(outcome, Compared):
         return rendered(compared_blocks(outcome, again), colour=colour, width=width)
+    if isinstance(outcome, VersionSpread):
+        return "\n".join(spread_lines(spread_of(outcome)))
     return rendered(outcome_blocks(outcome, again), colour=colour, width=width)
 
 

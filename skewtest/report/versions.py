@@ -1,6 +1,6 @@
 """What differs between two environments, as text and as JSON values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -12,10 +12,19 @@ from skewtest.compare.encoded import ADDRESS
 from skewtest.drive.outcome import ProcessDiedError
 from skewtest.drive.remote import CannotLoadError
 from skewtest.errors import SkewtestError
-from skewtest.findings import Attribution, Compared, Place, VersionFinding, Versions
+from skewtest.findings import (
+    Attribution,
+    Compared,
+    Parting,
+    Place,
+    VersionFinding,
+    Versions,
+    VersionSpread,
+)
 from skewtest.report.words import failure_headline, failure_text, shortened, value_text
 
 SHOWN_ROWS, SHOWN_PLACES, SHOWN_PACKAGES = 8, 6, 6
+SHOWN_THRESHOLDS = 3
 LONGEST = 34
 PACKAGES = (
     *("python", "numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "duckdb"),
@@ -98,6 +107,77 @@ def attribution_table(attribution: Attribution, names: tuple[str, str]) -> Rende
     return Padding(table, (0, 0, 0, 2))
 
 
+def spread_lines(spread: Mapping[str, Any]) -> list[str]:
+    """Return what changes from version to version, a line for each feature and side.
+
+    Args:
+        spread: of a report document.
+    """
+    lines = []
+    for parting in spread["partings"]:
+        groups = " | ".join(", ".join(group) for group in parting["groups"])
+        told = "; ".join(parting["thresholds"][:SHOWN_THRESHOLDS]) or groups
+        more = len(parting["thresholds"]) - SHOWN_THRESHOLDS
+        told += f"; and {more} more packages" if more > 0 else ""
+        place = f"{spread['view']}.{parting['feature']}"
+        lines.append(f"{place}: {parting['side']} changes between versions: {told}")
+    return lines
+
+
+def spread_of(spread: VersionSpread) -> dict[str, Any]:
+    """Return what changes from version to version as JSON values.
+
+    `parity` is a table of environments by environments for each side and feature: 1 where the
+    two answer alike.
+    """
+    names = [one.name for one in spread.environments]
+    return {
+        "view": spread.view.name,
+        "gates": False,
+        "ok": spread.ok,
+        "histories": spread.histories,
+        "environments": [
+            {"name": one.name, "packages": dict(one.packages)} for one in spread.environments
+        ],
+        "failed": dict(spread.failed),
+        "parity": {
+            side: {
+                feature: _parity(names, spread.partings, side, feature)
+                for feature in spread.view.features
+            }
+            for side in ("batch", "online")
+        },
+        "partings": [
+            {
+                "side": parting.side,
+                "feature": parting.feature,
+                "groups": [list(group) for group in parting.groups],
+                "thresholds": _ranked(parting.thresholds),
+                "values": [place_text(value) for value in parting.values],
+                "events": None
+                if parting.counterexample is None
+                else parting.counterexample.events.height,
+            }
+            for parting in spread.partings
+        ],
+        "seconds": spread.seconds,
+    }
+
+
+def _parity(
+    names: Sequence[str], partings: Sequence[Parting], side: str, feature: str
+) -> list[list[int]]:
+    found = [p for p in partings if (p.side, p.feature) == (side, feature)]
+    home = {name: number for p in found for number, group in enumerate(p.groups) for name in group}
+    return [[int(home.get(one) == home.get(other)) for other in names] for one in names]
+
+
+def _ranked(thresholds: Sequence[str]) -> list[str]:
+    """Return thresholds, those of the packages that numbers depend on first."""
+    order = {name: place for place, name in enumerate((*PACKAGES[1:], PACKAGES[0]))}
+    return sorted(thresholds, key=lambda text: order.get(text.split(" ")[0], len(order)))
+
+
 def _finding(compared: Compared, finding: VersionFinding) -> list[RenderableType]:
     title = version_headline(finding, compared.a.name, compared.b.name)
     blocks: list[RenderableType] = [Text(title, style="bold red"), Text("")]
@@ -177,6 +257,7 @@ def compared_of(compared: Compared) -> dict[str, Any]:
     """Return what was compared as JSON values."""
     return {
         "function": compared.view.name,
+        "gates": True,
         "environments": [
             {"name": side.name, "packages": dict(side.packages)}
             for side in (compared.a, compared.b)

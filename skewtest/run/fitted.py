@@ -5,6 +5,7 @@ from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
 from skewtest.drive.outcome import Failure
 from skewtest.generate.hints import Hints
+from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan, drawn_columns
@@ -22,9 +23,7 @@ def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Fai
     """
     if view.fitted is None:
         return view
-    pools = {path: (column.strategy.example(),) for path, column in drawn_columns(view).items()}
-    plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools)
-    pack = build(view, Clock.of(view, hints), plan, TRAINING_HISTORIES, hints=hints)
+    pack = training_pack(view, hints, seed)
     try:
         with time_limit(view.timeout):
             artefact = call_by_name(view.fitted, named_frames(pack))
@@ -35,3 +34,11 @@ def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Fai
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         return Failure("batch", "fit", exception=error)
     return view.with_fitted(artefact)
+
+
+def training_pack(view: FeatureView, hints: Hints, seed: int) -> Pack:
+    """Return the histories of a seed, without Hypothesis's drawing of plans."""
+    pools = {path: (column.strategy.example(),) for path, column in drawn_columns(view).items()}
+    plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools)
+    lanes = TRAINING_HISTORIES if view.laned else 1
+    return build(view, Clock.of(view, hints), plan, lanes, hints=hints)
