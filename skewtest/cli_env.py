@@ -141,7 +141,7 @@ def compare_command(
         told = result.outcomes[0]
         typer.echo(result.report(colour=sys.stdout.isatty(), again=again) or _agreed(told, a, b))
     both_failed = any(len(getattr(f, "failures", ())) > 1 for f in result.findings)
-    raise typer.Exit(PARITY if result.ok else BROKEN if both_failed or result.untested else SKEW)
+    raise typer.Exit(PARITY if result.ok else BROKEN if both_failed else SKEW)
 
 
 @env.command("bisect")
@@ -194,7 +194,8 @@ def _view(target: str) -> FeatureView:
 
 
 def _agreed(compared: Any, a: str, b: str) -> str:
-    return f"{compared.view.name}: {a} and {b} return the same on {compared.histories:,} rows"
+    same = "None, both of them," if compared.untested else "the same"
+    return f"{compared.view.name}: {a} and {b} return {same} on {compared.histories:,} rows"
 
 
 def _read_rows(file: Path) -> list[dict[str, Any]]:

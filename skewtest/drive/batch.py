@@ -1,10 +1,11 @@
 """The batch side: one call for a whole pack, its rows joined to the spine by key."""
 
 import asyncio
+import contextlib
 import inspect
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
@@ -130,8 +131,7 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
     frames = named_frames(pack)
     started = time.perf_counter()
     try:
-        clock = real_clock if view.delivery.clock == "real" else frozen_clock
-        with time_limit(view.timeout), clock():
+        with _limits(view):
             result = _called(view, frames, handed)
             columns = columns_of(result, instants=(AS_OF,))
     except TimeLimitExceeded:
@@ -149,6 +149,17 @@ def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
         return Failure("batch", "not_a_frame", {"type": type_name(result)})
     mutated = tuple(dict.fromkeys(hand.name for hand in handed if hand.is_changed()))
     return _joined(view, pack, columns, mutated, seconds)
+
+
+@contextlib.contextmanager
+def _limits(view: FeatureView) -> Iterator[None]:
+    """Limit the time of a call, and freeze the clock it sees; elsewhere others see to both."""
+    if isinstance(getattr(view.batch, "function", view.batch), ElsewhereFunction):
+        yield
+        return
+    clock = real_clock if view.delivery.clock == "real" else frozen_clock
+    with time_limit(view.timeout), clock():
+        yield
 
 
 def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Handed]) -> Any:

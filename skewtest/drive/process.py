@@ -94,7 +94,8 @@ class GoneError(Exception):
 class Worker:
     """One process of a runtime.
 
-    `loaded` holds what it has imported, so that nothing is loaded twice.
+    `loaded` holds what it has imported, so that nothing is loaded twice; `last_lane` the lane that
+    ran when it was ended.
     """
 
     runtime: Runtime
@@ -104,6 +105,7 @@ class Worker:
     heard: bytearray = field(default_factory=bytearray)
     listener: threading.Thread | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    last_lane: int = -1
 
     @classmethod
     def started(cls, runtime: Runtime) -> "Worker":
@@ -162,6 +164,8 @@ class Worker:
         finally:
             if not answered:  # whatever comes now would be an answer to something else
                 self.end()
+        if "timeout" in answer:
+            raise TimeLimitExceeded
         if "error" in answer:
             raise RemoteError.of(answer["error"])
         return answer
@@ -209,6 +213,7 @@ class Worker:
         """End the process."""
         if self.progress.closed:
             return
+        self.last_lane = self.lane()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -6,8 +6,9 @@ import inspect
 import sys
 import sysconfig
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -28,6 +29,10 @@ from skewtest.errors import SkewtestError
 LOAD_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """Beyond the limit of user code, which the worker keeps itself where it can."""
+ATTEMPTS = 2
+"""What takes a process down twice is to blame for it; once may be somebody else's doing."""
+MOST_DEATHS = 12
+"""So often one online side may take its process down: each time costs a start."""
 CRASHES = 3
 """So many lanes that take the process down are enough: the rest of the pack is not tried."""
 
@@ -65,6 +70,8 @@ class Address:
         root: the folder that the module is imported from.
         source: the text of a function that no module holds, such as one made in a test.
         uses: the modules that such a function refers to, by the name it has for them.
+        spare: the same function by its text, for where its module does not import: a test module
+            may import what only the tests need.
     """
 
     module: str
@@ -74,6 +81,7 @@ class Address:
     root: str = ""
     source: str = ""
     uses: tuple[tuple[str, str], ...] = ()
+    spare: "Address | None" = None
 
     def sent(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -81,7 +89,8 @@ class Address:
             held = {"source": self.source, "name": self.name, "file": self.file}
             return {**held, "uses": dict(self.uses)}
         held = {"module": self.module, "name": self.name, "file": self.file}
-        return {**held, "by_name": self.by_name}
+        spare = None if self.spare is None else self.spare.sent()
+        return {**held, "by_name": self.by_name, "spare": spare}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +137,14 @@ class RemoteFunction:
         runtime: by which interpreter.
         seconds: the time limit of a call.
         parameters: the names it takes, with the kind of frame each wants.
+        deaths: how often it has taken its process down.
     """
 
     code: Code
     runtime: Runtime
     seconds: float
     parameters: Mapping[str, str]
+    deaths: list[None] = field(default_factory=list)
 
     def __call__(self, **given: Any) -> Any:
         """See `call`."""
@@ -155,7 +166,6 @@ class RemoteFunction:
             ProcessDiedError: it took the process down.
             TimeLimitExceeded: it ran into its time limit.
         """
-        process, number = self.load()
         buffers: list[bytes] = []
         frames = {
             name: _sent_frame(given[name], kind, buffers)
@@ -163,13 +173,30 @@ class RemoteFunction:
             else worker.encode(given[name])
             for name, kind in self.parameters.items()
         }
-        message = {"do": "call", "number": number, "frames": frames}
-        answer = process.ask(message, buffers, seconds=self.seconds + GRACE_SECONDS)
+        answer = self._answer(frames, buffers)
         if "columns" not in answer:
             return NotAFrame(answer["type"])
         return Columns(
             {name: worker.decode_column(column) for name, column in answer["columns"].items()}
         )
+
+    def _answer(self, frames: Mapping[str, Any], buffers: Sequence[bytes]) -> dict[str, Any]:
+        """Return a worker's answer; a process that was killed from outside is not to blame."""
+        for attempt in range(ATTEMPTS):
+            process, number = self.load()
+            message = {
+                "do": "call",
+                "number": number,
+                "frames": frames,
+                "seconds": self.seconds,
+            }
+            try:
+                return process.ask(message, buffers, seconds=self.seconds + GRACE_SECONDS)
+            except ProcessDiedError:
+                if attempt + 1 == ATTEMPTS or self.deaths:
+                    self.deaths.append(None)
+                    raise
+        raise AssertionError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,11 +207,13 @@ class RemoteOnline:
         code: the factory.
         runtime: by which interpreter.
         seconds: the time limit of a lane.
+        deaths: how often it has taken its process down.
     """
 
     code: Code
     runtime: Runtime
     seconds: float
+    deaths: list[None] = field(default_factory=list)
 
     def __call__(self) -> Any:
         """Refuse: its objects are in another process."""
@@ -201,6 +230,7 @@ class RemoteOnline:
         """
         waiting = list(deliveries)
         dead: dict[int, Failure] = {}
+        deaths: Counter[int] = Counter()
         while waiting:
             process, number = self.load()
             message = {
@@ -216,12 +246,18 @@ class RemoteOnline:
             except ProcessDiedError as error:
                 culprit, failure = error.lane, died("online", error)
             except TimeLimitExceeded:
-                culprit = process.lane() if not process.progress.closed else -1
+                culprit = process.last_lane
                 failure = Failure("online", "timeout", {"seconds": self.seconds})
-            lane = waiting.pop(culprit if 0 <= culprit < len(waiting) else 0)
+            place = culprit if 0 <= culprit < len(waiting) else 0
+            deaths[waiting[place].lane] += 1
+            is_known = deaths[waiting[place].lane] >= ATTEMPTS or bool(self.deaths)
+            if failure.code == "crashed" and not is_known:
+                continue
+            self.deaths.append(None)
+            lane = waiting.pop(place)
             dead[lane.lane] = failure
             answering.failures.update({row: failure for row in lane.rows if row >= 0})
-            if len(dead) >= CRASHES:
+            if len(dead) >= CRASHES or len(self.deaths) >= MOST_DEATHS:
                 answering.skipped.update(row for d in waiting for row in d.rows if row >= 0)
                 return
         else:
@@ -240,17 +276,22 @@ def loaded(code: Code, runtime: Runtime) -> tuple[Worker, int]:
     Raises:
         CannotLoadError: it cannot be imported there.
     """
-    try:
-        process = worker_of(runtime)
-        key = repr(code)
-        if key not in process.loaded:
-            process.loaded[key] = process.ask(code.sent(), seconds=LOAD_SECONDS)
-    except (RemoteError, ProcessDiedError) as error:
-        raise CannotLoadError(runtime, error) from error
-    except TimeLimitExceeded as error:
-        told = RemoteError(f"it was not imported within {LOAD_SECONDS:.0f} s")
-        raise CannotLoadError(runtime, told) from error
-    return process, process.loaded[key]["number"]
+    key = repr(code)
+    for attempt in range(ATTEMPTS):
+        try:
+            process = worker_of(runtime)
+            if key not in process.loaded:
+                process.loaded[key] = process.ask(code.sent(), seconds=LOAD_SECONDS)
+            return process, process.loaded[key]["number"]
+        except ProcessDiedError as error:
+            if attempt + 1 == ATTEMPTS:
+                raise CannotLoadError(runtime, error) from error
+        except RemoteError as error:
+            raise CannotLoadError(runtime, error) from error
+        except TimeLimitExceeded as error:
+            told = RemoteError(f"it was not imported within {LOAD_SECONDS:.0f} s")
+            raise CannotLoadError(runtime, told) from error
+    raise AssertionError
 
 
 def remote_batch(view: FeatureView, runtime: Runtime) -> Any:
@@ -305,8 +346,12 @@ def known_frames(view: FeatureView) -> set[str]:
     return {*view.sources, "events", "spine", "as_of"}
 
 
-def code_of(function: Any) -> Code:
+def code_of(function: Any, *, spare: bool = False) -> Code:
     """Return how another interpreter loads a function or class, with what it is always given.
+
+    Args:
+        function: what to load.
+        spare: whether its text stands in for it where its module does not import.
 
     Raises:
         NoAddressError: another interpreter cannot find it.
@@ -319,6 +364,8 @@ def code_of(function: Any) -> Code:
         kwargs = {**bare.keywords, **kwargs}
         bare = bare.func
     address = address_of(bare)
+    if spare and not address.source:
+        address = replace(address, spare=_spare(bare))
     held = tuple(kwargs.items())
     return Code((address,), roots_of((address,)), held)
 
@@ -333,12 +380,21 @@ def address_of(function: Any) -> Address:
     name = _name_in(module, function)
     if module is None or name is None:
         return _by_source(function)
+    if module.__name__ in sys.builtin_module_names:
+        return Address(module.__name__, name, "")
     file = str(Path(getattr(module, "__file__", None) or "").absolute())
     if not getattr(module, "__file__", None):
         return _by_source(function)
     by_name = module.__name__ != "__main__"
     root = _root_of(module.__name__, Path(file)) if by_name else ""
     return Address(module.__name__, name, file, by_name, root)
+
+
+def _spare(function: Any) -> Address | None:
+    try:
+        return _by_source(function)
+    except NoAddressError:
+        return None
 
 
 def roots_of(addresses: Sequence[Address]) -> tuple[str, ...]:
@@ -490,12 +546,18 @@ def _taken(
             done, code, facts = end
             failure = _ended(code, facts, done, len(delivered.rows), seconds)
             late = [row for row in delivered.rows[done:] if row >= 0]
-            answering.failures.update(dict.fromkeys(late, failure))
+            if failure is None:
+                answering.skipped.update(late)
+            else:
+                answering.failures.update(dict.fromkeys(late, failure))
 
 
-def _ended(code: str, facts: Any, done: int, of: int, seconds: float) -> Failure:
+def _ended(code: str, facts: Any, done: int, of: int, seconds: float) -> Failure | None:
+    """Return the failure that ended a lane; None where it was not tried."""
     if code == "timeout":
         return Failure("online", "timeout", {"seconds": seconds})
+    if code == "skipped":
+        return None
     if code == "no_method":
         return Failure("online", "no_method", facts)
     where = {} if code == "start" else {"operation": done + 1, "of": of}

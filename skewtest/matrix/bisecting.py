@@ -18,7 +18,8 @@ from skewtest.generate.history import Pack
 from skewtest.matrix.build import Tell, built, quiet
 from skewtest.matrix.failures import EnvironmentFailedError
 from skewtest.matrix.interpreters import interpreter_of
-from skewtest.matrix.spread import SIDES, answers_of, differences_on
+from skewtest.matrix.running import differences_on
+from skewtest.matrix.spread import SIDES, answers_of
 from skewtest.run.fitted import fitted_view, training_pack
 
 PACKS = 4

@@ -37,7 +37,9 @@ from skewtest.matrix.interpreters import interpreter_of, uv_path, version_of
 CACHE = "SKEWTEST_CACHE"
 BUILD_SECONDS = 900
 SMOKE_SECONDS = 120
-OTHERS = "numpy<2"
+OLD_NUMPY, OLD_ARROW = "numpy<2", "pyarrow<20"
+ARROW_WITH_NUMPY_1 = "20.0"
+"""Some later release of pyarrow installs beside numpy 1 and does not import with it."""
 BROKEN_WITH_NUMPY_2 = {
     "pandas": "2.2.2",
     "pyarrow": "16.0",
@@ -179,7 +181,10 @@ def locked(environment: Environment, python: str, tell: Tell = quiet) -> str:
     asked = _asked(environment)
     lock = _resolved(environment, python, asked)
     if _needs_old_numpy(lock):
-        lock = _resolved(environment, python, [*asked, OTHERS])
+        lock = _resolved(environment, python, [*asked, OLD_NUMPY])
+    if _needs_old_arrow(lock):
+        with contextlib.suppress(EnvironmentFailedError):  # it is pinned: the imports will tell
+            lock = _resolved(environment, python, [*asked, OLD_NUMPY, OLD_ARROW])
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         _write(kept, lock)
@@ -399,6 +404,13 @@ def _needs_old_numpy(lock: str) -> bool:
         name in pins and Version(pins[name]) < Version(since)
         for name, since in BROKEN_WITH_NUMPY_2.items()
     )
+
+
+def _needs_old_arrow(lock: str) -> bool:
+    pins = _pins(lock)
+    if "numpy" not in pins or "pyarrow" not in pins or Version(pins["numpy"]) >= Version("2"):
+        return False
+    return Version(pins["pyarrow"]) >= Version(ARROW_WITH_NUMPY_1)
 
 
 def _key_of(python: str, lock: str) -> str:

@@ -104,7 +104,7 @@ def compare_environments(
         culprits, tried = culprits_of(
             left,
             right,
-            lambda flipped: _same(task, flipped, right, given, tolerance),
+            lambda flipped, target: _same(task, flipped, target, given, tolerance),
             tell,
             explain=explain,
         )
@@ -172,6 +172,7 @@ def _runs(task: Task, environment: Built, seed: str, rows: Sequence[Any]) -> lis
     try:
         process, number = loaded(task.code, environment.runtime(seed))
         message = {"do": "value", "number": number, "rows": rows, "kind": task.kind, "times": TIMES}
+        message["seconds"] = task.seconds
         found = process.ask(message, seconds=(task.seconds + GRACE_SECONDS) * TIMES)
     except CannotLoadError as error:
         if isinstance(error.error, ProcessDiedError):
@@ -361,12 +362,12 @@ def _fewest(
 def _same(
     task: Task,
     flipped: Built,
-    right: Built,
+    target: Built,
     rows: Sequence[Mapping[str, Any]],
     tolerance: Tolerance | None,
 ) -> bool:
-    """Return whether an environment does as the second one does."""
-    found, (one, other) = _compared(task, flipped, right, rows, tolerance)
+    """Return whether an environment does as another one does."""
+    found, (one, other) = _compared(task, flipped, target, rows, tolerance)
     if one.failure is not None or other.failure is not None:
         both = one.failure is not None and other.failure is not None
         return both and _said(one.failure) == _said(other.failure)
@@ -399,7 +400,7 @@ def _code(function: object) -> tuple[str, Code]:
             f"got {function!r}"
         )
     name = getattr(function, "__qualname__", type(function).__name__)
-    return name.rpartition(".<locals>.")[2], code_of(function)
+    return name.rpartition(".<locals>.")[2], code_of(function, spare=True)
 
 
 def _code_of_text(text: str) -> Code:
@@ -421,7 +422,7 @@ def _code_of_text(text: str) -> Code:
                 + nearest(name, vars(module))
             )
         found = getattr(found, part)
-    return code_of(found)
+    return code_of(found, spare=True)
 
 
 def _kind(function: object) -> str:

@@ -16,36 +16,39 @@ IDLE = frozenset(["pip", "setuptools", "wheel", "six", "packaging"])
 
 
 def culprits_of(
-    a: Built, b: Built, does_as_b: Callable[[Built], bool], tell: Tell, *, explain: bool
+    a: Built, b: Built, does_as: Callable[[Built, Built], bool], tell: Tell, *, explain: bool
 ) -> tuple[tuple[str, ...], int]:
     """Return the packages whose change alone makes the difference, and how many were flipped.
+
+    A package is flipped in the first environment; where that cannot be had, in the second one.
 
     Args:
         a: the environment that packages are flipped in.
         b: the environment whose versions they get.
-        does_as_b: whether an environment shows what `b` shows.
-        explain: whether to flip; otherwise a package is named only where it alone differs.
+        does_as: whether the first of two environments shows what the second one shows.
         tell: is told of what is built.
+        explain: whether to flip; otherwise a package is named only where it alone differs.
     """
     changed = changed_packages(a, b)
     if len(changed) == 1:
         return (changed[0][1],), 0
     if not explain:
         return (), 0
-    found = []
     tried = 0
     for name, text in changed[:MOST_FLIPS]:
-        flipped = _built(a, b, name, tell)
-        if flipped is None:
-            tell(f"{text} cannot be flipped alone")
-            continue
-        tried += 1
-        if does_as_b(flipped):
-            came_along = [t for n, t in changed_packages(a, flipped) if n != name]
-            with_it = f" (with {', '.join(came_along)})" if came_along else ""
-            found.append(text + with_it)
+        for start, target in ((a, b), (b, a)):
+            flipped = _built(start, target, name, tell)
+            if flipped is None:
+                continue
+            tried += 1
+            if does_as(flipped, target):
+                came_along = [t for n, t in changed_packages(start, flipped) if n != name]
+                with_it = f" (with {', '.join(came_along)})" if came_along else ""
+                return (text + with_it,), tried
             break
-    return tuple(found), tried
+        else:
+            tell(f"{text} cannot be flipped alone")
+    return (), tried
 
 
 def changed_packages(a: Built, b: Built) -> list[tuple[str, str]]:

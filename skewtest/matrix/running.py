@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skewtest.compare.tables import compare
+from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
-from skewtest.drive.batch import answer_batch
 from skewtest.drive.online import answer_online
 from skewtest.drive.outcome import Answers, Failure
 from skewtest.drive.remote import remote_batch, remote_online
@@ -20,6 +19,7 @@ from skewtest.matrix.cells import Cell
 from skewtest.matrix.culprits import culprits_of
 from skewtest.run.budget import Budget
 from skewtest.run.search import Kept, Progress, nothing_shown, search
+from skewtest.run.trial import batch_answers
 
 CAUSE = "library.version"
 NONDETERMINISTIC = "nondeterministic"
@@ -120,14 +120,14 @@ def attribution(
 ) -> Attribution:
     """Run both sides under both environments on one history."""
     train, serve = placed.batch, placed.online
-    answers: dict[tuple[str, str], Answers | Failure] = {}
+    answers: dict[tuple[str, str], Answers] = {}
     for one in (train, serve):
         both = in_environments(view, one, one)
-        answers["batch", one.environment.name] = answer_batch(both, pack)
+        answers["batch", one.environment.name] = batch_answers(both, pack)
         answers["online", one.environment.name] = _online(both, pack)
 
-    def differ(left: Answers | Failure, right: Answers | Failure) -> bool:
-        return _differ(view, left, right, finding.divergence.feature)
+    def differ(left: Answers, right: Answers) -> bool:
+        return bool(differences_on(view, left, right, finding.divergence.feature))
 
     names = train.environment.name, serve.environment.name
     batch = differ(answers["batch", names[0]], answers["batch", names[1]])
@@ -138,12 +138,12 @@ def attribution(
     if batch or online:
         side = "batch" if batch else "online"
 
-        def does_as_serving(flipped: Built) -> bool:
+        def does_as(flipped: Built, target: Built) -> bool:
             there = in_environments(view, flipped, flipped)
-            found = answer_batch(there, pack) if side == "batch" else _online(there, pack)
-            return not differ(found, answers[side, names[1]])
+            found = batch_answers(there, pack) if side == "batch" else _online(there, pack)
+            return not differ(found, answers[side, target.environment.name])
 
-        culprits, tried = culprits_of(train, serve, does_as_serving, tell, explain=True)
+        culprits, tried = culprits_of(train, serve, does_as, tell, explain=True)
     return Attribution(
         answers={key: _said(found, finding) for key, found in answers.items()},
         batch=batch,
@@ -158,29 +158,26 @@ def _online(view: FeatureView, pack: Pack) -> Answers:
     return answer_online(view, pack.spine.height, deliver(view, pack), pack.scenario)
 
 
-def _differ(
-    view: FeatureView, left: Answers | Failure, right: Answers | Failure, feature: str
-) -> bool:
-    """Return whether two sets of answers differ on a feature; "" is any of them."""
-    if isinstance(left, Failure) or isinstance(right, Failure):
-        if isinstance(left, Failure) and isinstance(right, Failure):
-            return left.signature[1:] != right.signature[1:]
-        return True
+def differences_on(
+    view: FeatureView, left: Answers, right: Answers, feature: str
+) -> list[Divergence]:
+    """Return where two sets of answers differ on a feature ("": on any); to fail alike is alike."""
     divergences, _ = compare(view, left, right)
-    # Both sides failing alike is no difference between two versions.
-    real = [one for one in divergences if not _fail_alike(one.batch, one.online)]
-    return any(not feature or one.feature in ("", feature) for one in real)
+    return [
+        one
+        for one in divergences
+        if (not feature or one.feature in ("", feature)) and not _fail_alike(one.batch, one.online)
+    ]
 
 
-def _fail_alike(left: Any, right: Any) -> bool:
-    both = isinstance(left, Failure) and isinstance(right, Failure)
-    return both and left.signature[1:] == right.signature[1:]
+def _fail_alike(left: object, right: object) -> bool:
+    if not isinstance(left, Failure) or not isinstance(right, Failure):
+        return False
+    return left.signature[1:] == right.signature[1:]
 
 
-def _said(found: Answers | Failure, finding: Finding) -> Any:
+def _said(found: Answers, finding: Finding) -> Any:
     """Return what was answered on the diverging row."""
-    if isinstance(found, Failure):
-        return found
     row, feature = finding.divergence.row, finding.divergence.feature
     if row in found.failures:
         return found.failures[row]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
-from skewtest.compare.tables import Divergence, compare
+from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.drive.online import answer_online
@@ -21,7 +21,7 @@ from skewtest.generate.history import LANE, Pack
 from skewtest.matrix.build import Built, Tell, built, quiet
 from skewtest.matrix.cells import Cell
 from skewtest.matrix.failures import EnvironmentFailedError
-from skewtest.matrix.running import in_environments, versions_of
+from skewtest.matrix.running import differences_on, in_environments, versions_of
 from skewtest.matrix.settings import here
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
 from skewtest.run.fitted import fitted_view, training_pack
@@ -140,23 +140,6 @@ def _groups(
         else:
             groups.append(Alike((one,), own))
     return groups
-
-
-def differences_on(
-    view: FeatureView, left: Answers, right: Answers, feature: str
-) -> list[Divergence]:
-    """Return where two sets of answers of one side differ on a feature; failing alike is alike."""
-    divergences, _ = compare(view, left, right)
-    return [
-        one
-        for one in divergences
-        if one.feature in ("", feature) and not _fail_alike(one.batch, one.online)
-    ]
-
-
-def _fail_alike(left: object, right: object) -> bool:
-    both = isinstance(left, Failure) and isinstance(right, Failure)
-    return both and left.signature[1:] == right.signature[1:]  # type: ignore[attr-defined] # both are
 
 
 def _parting(

@@ -38,9 +38,6 @@ def compared_blocks(compared: Compared, again: str) -> list[RenderableType]:
     blocks: list[RenderableType] = []
     for finding in compared.findings:
         blocks += [*_finding(compared, finding), Text("")]
-    if compared.untested:
-        told = f"{compared.view.name}: {compared.a.name} and {compared.b.name} both return None"
-        blocks += [Text(f"{told}; nothing was compared", style="bold red"), Text("")]
     if blocks:
         blocks += [_facts(compared, again), Text("")]
     return blocks

@@ -1,0 +1,183 @@
+"""Views in cells whose environments are this interpreter, told apart by a variable."""
+
+import os
+import signal
+import sys
+import threading
+from functools import partial
+
+import matrix_views as mv
+import pytest
+
+import skewtest as sk
+from skewtest.drive.process import end_workers, worker_of
+from skewtest.drive.remote import CannotLoadError, NoAddressError
+from skewtest.matrix.cells import Cell
+from skewtest.matrix.running import prepared, run_cell
+from skewtest.matrix.settings import here
+from skewtest.matrix.spread import spread
+from skewtest.run.budget import Budget
+
+pytestmark = pytest.mark.matrix
+
+SEED = 5
+
+
+def environment(name, **variables):
+    return sk.Environment(name, interpreter=sys.executable, variables=variables)
+
+
+ONE, TWO = environment("one", VERSION="1"), environment("two", VERSION="2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers():
+    yield
+    end_workers()
+
+
+def outcome_of(view, batch=ONE, online=ONE, histories=300):
+    placed = prepared(view, Cell(batch, online))
+    return run_cell(view, placed, Budget(histories, SEED))
+
+
+@pytest.mark.parametrize(
+    ("batch", "online"),
+    [
+        (mv.polars_batch, mv.Online),
+        (mv.pandas_batch, mv.Online),
+        (mv.rows_batch, mv.Online),
+        (sk.per_as_of(mv.by_moment), mv.Known),
+        (sk.sql(mv.QUERY), mv.Online),
+        (mv.polars_batch, mv.Waiting),
+        (mv.polars_batch, sk.fold(mv.started, mv.folded, mv.told)),
+        (mv.polars_batch, partial(mv.Online, start=0.0)),
+    ],
+    ids=lambda side: getattr(side, "__name__", type(side).__name__),
+)
+def test_every_shape_of_implementation_runs_elsewhere_as_it_runs_here(batch, online):
+    view = mv.view(batch, online)
+    there = outcome_of(view)
+    (at_home,) = sk.check(view, histories=300, seed=SEED, scenarios=["in_order"]).outcomes
+    assert there.findings == (), [f.values for f in there.findings]
+    assert there.histories == at_home.histories
+    assert there.tallies == at_home.tallies
+    assert [f.kind for f in there.findings] == [f.kind for f in at_home.findings]
+
+
+@pytest.mark.parametrize("side", ["batch", "online"])
+def test_a_skew_of_logic_is_told_as_such(side):
+    view = mv.view(partial(mv.polars_batch), partial(mv.Online, start=1.0))
+    (finding,) = outcome_of(view, ONE, here() if side == "online" else ONE).findings
+    assert finding.attribution.verdict == "logic skew"
+    assert finding.cause == "unknown"
+    assert finding.values["spend"] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("batch", [mv.polars_batch, mv.pandas_batch, mv.rows_batch])
+def test_a_skew_of_versions_is_told_as_such(batch):
+    (finding,) = outcome_of(mv.view(batch), TWO, ONE).findings
+    assert finding.cause == "library.version"
+    assert finding.attribution.verdict == "version skew"
+    assert (finding.attribution.batch, finding.attribution.online) == (True, False)
+    assert finding.counterexample.events.is_empty()
+
+
+def test_both_at_once_are_told_as_both():
+    view = mv.view(mv.polars_batch, partial(mv.Online, start=5.0))
+    (finding,) = outcome_of(view, TWO, ONE).findings
+    assert finding.attribution.verdict == "version and logic skew"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "code"),
+    [
+        ("crash", "error", "crashed"),
+        ("leave", "error", "crashed"),
+        ("hang", "timeout", "timeout"),
+        ("sleep in C", "timeout", "timeout"),
+        ("raise", "error", "raised"),
+        ("query", "error", "raised"),
+    ],
+)
+def test_online_code_in_trouble_is_a_finding_with_a_small_history(trouble, kind, code):
+    serve = environment("serve", TROUBLE=trouble)
+    view = mv.view(timeout=0.5)
+    found = outcome_of(view, ONE, serve, histories=64)
+    finding = found.findings[0]
+    assert finding.kind == kind
+    assert finding.failures[0].code == code
+    if code == "crashed":
+        assert finding.failures[0].facts["how"] == (
+            "SIGSEGV" if trouble == "crash" else "exit code 3"
+        )
+    if code != "timeout" and trouble != "query":
+        assert 7 in finding.counterexample.events["items"].to_list()
+    assert outcome_of(mv.view(), ONE, ONE, histories=64).ok
+
+
+def test_batch_that_hangs_is_a_timeout():
+    finding = outcome_of(mv.view(mv.slow_batch, timeout=0.5), TWO, ONE, histories=64).findings[0]
+    assert finding.kind == "timeout"
+    assert finding.failures[0].side == "batch"
+
+
+def test_a_worker_that_is_killed_in_the_middle_costs_no_verdict():
+    view = mv.view()
+    placed = prepared(view, Cell(ONE, ONE))
+    stop = threading.Event()
+
+    def kill():
+        for _ in range(3):
+            if not stop.wait(5):
+                os.kill(worker_of(placed.batch.runtime()).process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        found = [run_cell(view, placed, Budget(600, SEED)) for _ in range(40) if killer.is_alive()]
+    finally:
+        stop.set()
+        killer.join()
+    assert all(outcome.ok for outcome in found)
+
+
+def test_code_that_does_not_import_there_is_told_with_its_traceback(tmp_path, monkeypatch):
+    (tmp_path / "only_new.py").write_text(
+        "import os\nif os.environ.get('VERSION') == '1':\n    import no_such_library\n"
+        "def batch(spine):\n    return spine\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import only_new  # noqa: PLC0415
+
+    with pytest.raises(CannotLoadError, match="no_such_library") as caught:
+        prepared(mv.view(only_new.batch), Cell(ONE, TWO))
+    assert "only_new.py" in caught.value.error.remote_traceback
+
+
+def test_what_no_module_holds_is_refused_by_name():
+    with pytest.raises(NoAddressError, match="no module holds it by name"):
+        prepared(mv.view(lambda spine: spine), Cell(ONE, TWO))
+
+
+def test_a_module_that_declares_views_beside_its_code_is_imported_without_skewtest():
+    assert outcome_of(mv.view(sk.per_as_of(mv.by_moment), equal=["null", "missing"])) is not None
+
+
+def test_environments_are_parted_by_what_they_answer():
+    three = environment("three", VERSION="2")
+    found = spread(mv.view(), [Cell(ONE, TWO), Cell(three, ONE)], SEED)
+    (parting,) = found.partings
+    assert (parting.side, parting.feature) == ("batch", "spend")
+    assert parting.groups == (("here", "one"), ("two", "three"))
+    assert parting.thresholds == ()
+    assert parting.counterexample.events.is_empty()
+    assert parting.values == (0.0, 1.0)
+    assert not found.ok
+
+
+def test_an_environment_that_cannot_be_had_does_not_stop_the_others():
+    gone = sk.Environment("gone", interpreter="/no/python")
+    found = spread(mv.view(), [Cell(ONE, gone)], SEED)
+    assert found.failed == {"gone": "interpreter missing"}
+    assert [one.name for one in found.environments] == ["here", "one"]
