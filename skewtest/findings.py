@@ -189,10 +189,14 @@ class Versions:
     Attributes:
         name: what it is called.
         packages: name to version, Python's among them.
+        cpu: the SIMD features that numpy may use there; none without numpy.
+        threads: how many threads libraries may use; 0: as many as they like.
     """
 
     name: str
     packages: Mapping[str, str]
+    cpu: tuple[str, ...] = ()
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

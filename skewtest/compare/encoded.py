@@ -7,7 +7,7 @@ count as well. A Python number is the same as numpy's of its usual width.
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,15 +234,18 @@ CONTAINERS = {
 }
 
 
-def odd_kind(value: Any) -> str | None:
-    """Return the type of an object in a result that cannot be compared, None if there is none."""
+def odd_kind(value: Any, tags: Sequence[str] = ("odd",)) -> str | None:
+    """Return the kind of a value of some tags in a result, None if there is none.
+
+    By default that is an object that cannot be compared.
+    """
     if isinstance(value, list):
-        return next((kind for inner in value if (kind := odd_kind(inner))), None)
+        return next((kind for inner in value if (kind := odd_kind(inner, tags))), None)
     if not isinstance(value, Mapping):
         return None
-    if value.get(TAG) == "odd":
-        return str(value["kind"])
-    return next((kind for inner in value.values() if (kind := odd_kind(inner))), None)
+    if value.get(TAG) in tags:
+        return str(value.get("kind") or value[TAG])
+    return next((kind for inner in value.values() if (kind := odd_kind(inner, tags))), None)
 
 
 def _tag(value: Any) -> str:

@@ -18,7 +18,6 @@ import inspect
 import io
 import json
 import os
-import platform
 import signal
 import struct
 import sys
@@ -622,15 +621,9 @@ class Worker:
         except BaseException as error:  # polars panics with a BaseException
             return {"timeout": True} if isinstance(error, TimeUp) else {"error": told(error)}, ()
 
-    def do_hello(self, _message: dict[str, Any], _buffers: list[bytes]) -> dict[str, Any]:
-        """Tell what is installed here, and on what it runs."""
-        return {
-            "python": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "machine": platform.machine(),
-            "packages": installed(),
-            "cpu": cpu_features(),
-        }
+    def do_cpu(self, _message: dict[str, Any], _buffers: list[bytes]) -> dict[str, Any]:
+        """Tell what the processor may be used for."""
+        return {"cpu": cpu_features()}
 
     def do_load(self, message: dict[str, Any], _buffers: list[bytes]) -> dict[str, Any]:
         """Import an implementation; it is called by its number from then on."""
@@ -1022,18 +1015,6 @@ def told(error: BaseException) -> dict[str, Any]:
         "bases": [base.__name__ for base in kind.__mro__],
         "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
     }
-
-
-def installed() -> dict[str, str]:
-    """Return the versions of all distributions that are installed here."""
-    from importlib import metadata
-
-    found = {}
-    for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name and name.lower() not in found:
-            found[name.lower().replace("_", "-")] = distribution.version
-    return found
 
 
 def cpu_features() -> list[str]:

@@ -18,6 +18,7 @@ from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.outcome import Failure, ProcessDiedError
 from skewtest.drive.process import HASH_SEEDS, RemoteError
 from skewtest.drive.remote import CannotLoadError, Code, code_of, loaded
+from skewtest.drive.values import OddValueError, plain
 from skewtest.errors import DeclarationError, nearest
 from skewtest.findings import (
     UNKNOWN,
@@ -26,10 +27,10 @@ from skewtest.findings import (
     Place,
     PlainFunction,
     VersionFinding,
-    Versions,
 )
 from skewtest.matrix.build import Built, Tell, built, quiet
 from skewtest.matrix.culprits import culprits_of
+from skewtest.matrix.running import versions_of
 from skewtest.matrix.settings import declared_environment
 from skewtest.result import Result
 
@@ -39,6 +40,8 @@ TIMES = 2
 MINIMISE_SECONDS = 2.0
 GRACE_SECONDS = 2.0
 PLACES = 20
+LIBRARY_TAGS = ("odd", "text", "scalar", "array", "series", "frame", "index")
+"""What a worker tags that no other interpreter makes a value of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ def compare_environments(
         )
     compared = Compared(
         view=PlainFunction(name),
-        a=Versions(left.environment.name, left.versions),
-        b=Versions(right.environment.name, right.versions),
+        a=versions_of(left),
+        b=versions_of(right),
         findings=findings,
         untested=() if findings or not is_nothing else (name,),
         histories=len(given),
@@ -380,14 +383,31 @@ def _said(failure: Failure | None) -> tuple[str, str]:
 
 
 def _checked_rows(rows: object) -> list[Mapping[str, Any]]:
+    """Return rows as dicts of what another interpreter can read: plain Python values."""
     if isinstance(rows, pl.DataFrame):
         return list(rows.to_dicts())
-    is_list = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
-    if not is_list or not all(isinstance(row, Mapping) for row in rows):  # type: ignore[attr-defined] # a list by now
+    given: list[Any] = list(rows) if isinstance(rows, list | tuple) else [rows]
+    if not all(isinstance(row, Mapping) for row in given):
         raise DeclarationError(
             f"compare_environments(rows) takes a list of dicts; got {type(rows).__name__}"
         )
-    return list(rows)  # type: ignore[call-overload, no-any-return] # as above
+    return [
+        {name: _crossing(number, name, value) for name, value in row.items()}
+        for number, row in enumerate(given)
+    ]
+
+
+def _crossing(number: int, name: object, value: Any) -> Any:
+    """Return a value of a row that crosses; what a library made becomes what it holds."""
+    if odd_kind(worker.encode(value), LIBRARY_TAGS) is None:
+        return value
+    try:
+        return plain(value)
+    except OddValueError as error:
+        raise DeclarationError(
+            f"compare_environments: row {number} holds {error} as {name!r}, which another "
+            "interpreter cannot read; give numbers, texts, times, lists or dicts"
+        ) from error
 
 
 def _code(function: object) -> tuple[str, Code]:

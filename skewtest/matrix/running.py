@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
+from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.online import answer_online
-from skewtest.drive.outcome import Answers, Failure
+from skewtest.drive.outcome import Answers, Failure, ProcessDiedError
+from skewtest.drive.process import RemoteError, Runtime, worker_of
 from skewtest.drive.remote import remote_batch, remote_online
+from skewtest.drive.worker import cpu_features
 from skewtest.findings import UNKNOWN, Attribution, Finding, Outcome, Versions
 from skewtest.generate.history import Pack
 from skewtest.matrix.build import Built, Tell, built, quiet
@@ -22,6 +26,7 @@ from skewtest.run.search import Kept, Progress, nothing_shown, search
 from skewtest.run.trial import batch_answers
 
 CAUSE = "library.version"
+SECONDS = 30
 NONDETERMINISTIC = "nondeterministic"
 
 
@@ -43,8 +48,19 @@ class Placed:
 
 
 def versions_of(one: Built) -> Versions:
-    """Return an environment as a report has it."""
-    return Versions(one.environment.name, one.versions)
+    """Return an environment as a report has it, with what else numbers depend on."""
+    if one.environment.is_here:
+        return Versions(one.environment.name, one.versions, tuple(cpu_features()))
+    return Versions(one.environment.name, one.versions, _cpu_of(one.runtime()), threads=1)
+
+
+@lru_cache(maxsize=64)
+def _cpu_of(runtime: Runtime) -> tuple[str, ...]:
+    try:
+        found = worker_of(runtime).ask({"do": "cpu"}, seconds=SECONDS)
+    except (ProcessDiedError, RemoteError, TimeLimitExceeded):
+        return ()
+    return tuple(found["cpu"])
 
 
 def in_environments(view: FeatureView, batch: Built, online: Built) -> FeatureView:

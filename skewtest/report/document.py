@@ -8,7 +8,7 @@ from skewtest.deliver.operations import event_dicts
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.findings import Attribution, Compared, Counterexample, Finding, Outcome, VersionSpread
 from skewtest.report.timeline import drawing_of, timeline_of
-from skewtest.report.versions import compared_of, spread_of
+from skewtest.report.versions import compared_of, environment_of, spread_of
 from skewtest.report.words import difference_text, failure_text, headline, value_text
 
 VERSION = 1
@@ -45,9 +45,7 @@ def run_of(outcome: Outcome | Compared | VersionSpread) -> dict[str, Any]:
         "ok": outcome.ok,
         "gates": outcome.gates,
         "skipped": outcome.skipped,
-        "cell": None
-        if outcome.cell is None
-        else [{"name": one.name, "packages": dict(one.packages)} for one in outcome.cell],
+        "cell": None if outcome.cell is None else [environment_of(one) for one in outcome.cell],
         "seed": outcome.seed,
         "histories": outcome.histories,
         "planned": outcome.planned,

@@ -133,9 +133,7 @@ def spread_of(spread: VersionSpread) -> dict[str, Any]:
         "gates": False,
         "ok": spread.ok,
         "histories": spread.histories,
-        "environments": [
-            {"name": one.name, "packages": dict(one.packages)} for one in spread.environments
-        ],
+        "environments": [environment_of(one) for one in spread.environments],
         "failed": dict(spread.failed),
         "parity": {
             side: {
@@ -159,6 +157,12 @@ def spread_of(spread: VersionSpread) -> dict[str, Any]:
         ],
         "seconds": spread.seconds,
     }
+
+
+def environment_of(one: Versions) -> dict[str, Any]:
+    """Return an environment as JSON values."""
+    held = {"name": one.name, "packages": dict(one.packages)}
+    return {**held, "cpu": list(one.cpu), "threads": one.threads}
 
 
 def _parity(
@@ -255,10 +259,7 @@ def compared_of(compared: Compared) -> dict[str, Any]:
     return {
         "function": compared.view.name,
         "gates": True,
-        "environments": [
-            {"name": side.name, "packages": dict(side.packages)}
-            for side in (compared.a, compared.b)
-        ],
+        "environments": [environment_of(side) for side in (compared.a, compared.b)],
         "ok": compared.ok,
         "inconclusive": compared.inconclusive,
         "rows": compared.histories,

@@ -175,3 +175,8 @@ class Scaler:
 
 def nothing(rows):
     return None
+
+
+def texts(rows):
+    assert rows == [{"x": 0.5, "k": datetime(2024, 1, 1), "v": [1, 2]}]  # noqa: DTZ001
+    return repr(rows)

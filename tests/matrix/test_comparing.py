@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import compared_functions as fns
+import numpy as np
+import pandas as pd
 import pytest
 
 import skewtest as sk
@@ -153,6 +155,14 @@ def test_the_report_is_json_too():
     assert [side["name"] for side in run["environments"]] == ["one", "two"]
     assert run["findings"][0]["places"][0]["ulps"] == 1
     assert run["environments"][0]["packages"]["numpy"]
+    assert run["environments"][0]["cpu"]
+    assert run["environments"][0]["threads"] == 1
+
+
+def test_the_processor_can_be_made_a_plain_one():
+    plain = sk.Environment("plain", interpreter=sys.executable, cpu="baseline")
+    (compared,) = sk.compare_environments(fns.waits, ROWS, a="here", b=plain).outcomes
+    assert set(compared.b.cpu) < set(compared.a.cpu)
 
 
 def test_a_function_can_be_named_by_text(monkeypatch):
@@ -197,6 +207,13 @@ def test_wrong_arguments_are_told():
         sk.compare_environments(fns.same, ROWS, a="train", b=TWO)
     with pytest.raises(EnvironmentFailedError, match="interpreter missing"):
         sk.compare_environments(fns.same, ROWS, a=ONE, b=sk.Environment(interpreter="/no/python"))
+
+
+def test_rows_of_library_values_cross_as_what_they_hold():
+    rows = [{"x": np.float32(0.5), "k": pd.Timestamp("2024-01-01"), "v": np.array([1, 2])}]
+    assert sk.compare_environments(fns.texts, rows, a=ONE, b=TWO).ok
+    with pytest.raises(DeclarationError, match="row 0 holds object as 'x'"):
+        sk.compare_environments(fns.texts, [{"x": object()}], a=ONE, b=TWO)
 
 
 def test_no_rows_and_the_environment_here():
