@@ -77,6 +77,8 @@ class Attribution:
         logic: whether batch and online differ where both run in the serving environment.
         culprits: packages whose change alone makes a side differ, as `numpy 1.26.4 -> 2.0.0`.
         tried: how many packages were flipped to find that out; 0: just one differs.
+        drift: how many floats lie between each answer and the view's reference, by (side,
+            environment); empty without one, or where the feature is no number.
     """
 
     answers: Mapping[tuple[str, str], Any]
@@ -85,6 +87,7 @@ class Attribution:
     logic: bool
     culprits: tuple[str, ...] = ()
     tried: int = 0
+    drift: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def version(self) -> bool:

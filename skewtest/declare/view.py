@@ -55,6 +55,7 @@ class FeatureView:
         timeout: seconds that one call into user code may take.
         relations: the names of the relations that each side is held to by itself.
         fitted: makes of a training history what both sides are given, or None.
+        reference: a third opinion, slow and exact, or None.
     """
 
     name: str
@@ -73,6 +74,7 @@ class FeatureView:
     timeout: float
     relations: tuple[str, ...]
     fitted: Callable[..., Any] | None
+    reference: Callable[[list[dict[str, Any]], dict[str, Any]], Mapping[str, Any]] | None
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class FeatureView:
         timeout: float = 10.0,
         relations: Sequence[str] | Literal["default"] | None = "default",
         fitted: Callable[..., Any] | None = None,
+        reference: Callable[[list[dict[str, Any]], dict[str, Any]], Mapping[str, Any]]
+        | None = None,
     ) -> None:
         """Declare a feature view.
 
@@ -116,6 +120,9 @@ class FeatureView:
                 names.
             fitted: called once with the frames of a training history, by name; what it returns
                 (an encoding, a scaler) is given to both sides as their parameter `fitted`.
+            reference: takes the events of the request's entity that count at `as_of`, as dicts in
+                sequence order, and the request; returns exact features (ints, Fractions). It tells
+                how far a side is off under each version, in a cell of the version matrix.
 
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
@@ -142,6 +149,7 @@ class FeatureView:
             "timeout": checked_timeout(place, timeout),
             "relations": checked_relations(place, relations),
             "fitted": checked_side(place, "fitted", fitted),
+            "reference": checked_side(place, "reference", reference),
         }
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from skewtest.compare.encoded import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
-from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import deliver
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.deliver.operations import deliver, event_dicts
 from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.online import answer_online
 from skewtest.drive.outcome import Answers, Failure, ProcessDiedError
@@ -17,13 +18,14 @@ from skewtest.drive.process import RemoteError, Runtime, worker_of
 from skewtest.drive.remote import remote_batch, remote_online
 from skewtest.drive.worker import cpu_features
 from skewtest.findings import UNKNOWN, Attribution, Finding, Outcome, Versions
-from skewtest.generate.history import Pack
+from skewtest.generate.history import SEQUENCE, Pack
 from skewtest.matrix.build import Built, Tell, built, quiet
 from skewtest.matrix.cells import Cell
 from skewtest.matrix.culprits import culprits_of
 from skewtest.run.budget import Budget
 from skewtest.run.search import Kept, Progress, nothing_shown, search
 from skewtest.run.trial import batch_answers
+from skewtest.times import instant, instants_of
 
 CAUSE = "library.version"
 SECONDS = 30
@@ -160,8 +162,10 @@ def attribution(
             return not differ(found, answers[side, target.environment.name])
 
         culprits, tried = culprits_of(train, serve, does_as, tell, explain=True)
+    said = {key: _said(found, finding) for key, found in answers.items()}
     return Attribution(
-        answers={key: _said(found, finding) for key, found in answers.items()},
+        answers=said,
+        drift=_drift(view, pack, finding, said),
         batch=batch,
         online=online,
         logic=logic,
@@ -190,6 +194,44 @@ def _fail_alike(left: object, right: object) -> bool:
     if not isinstance(left, Failure) or not isinstance(right, Failure):
         return False
     return left.signature[1:] == right.signature[1:]
+
+
+def _drift(
+    view: FeatureView, pack: Pack, finding: Finding, said: Mapping[tuple[str, str], Any]
+) -> dict[tuple[str, str], int]:
+    """Return how many floats lie between each answer and what the reference says."""
+    row, feature = finding.divergence.row, finding.divergence.feature
+    if view.reference is None or row < 0 or not feature:
+        return {}
+    try:
+        exact = float(view.reference(*counted(view, pack, row))[feature])
+    except Exception:  # noqa: BLE001 - a third opinion that fails is none
+        return {}
+    found = {
+        key: ulps_between(float(value), exact)
+        for key, value in said.items()
+        if isinstance(value, int | float)
+    }
+    return {key: ulps for key, ulps in found.items() if ulps is not None}
+
+
+def counted(view: FeatureView, pack: Pack, row: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the events of a request's entity that count at its `as_of`, and the request."""
+    request = event_dicts(view.spine_schema, pack.spine)[row]
+    at = instant(request[AS_OF])
+    found = []
+    for name, source in view.sources.items():
+        frame = pack.events[name]
+        own = [column for column in view.entity if column in source.schema]
+        moments = instants_of(frame[source.time]).to_list()
+        orders = frame[SEQUENCE].to_list()
+        events = event_dicts(source.schema, frame)
+        for moment, order, event in zip(moments, orders, events, strict=True):
+            counts = moment <= at if view.as_of == "inclusive" else moment < at
+            if counts and all(event[column] == request[column] for column in own):
+                found.append((moment, order, event))
+    found.sort(key=lambda one: one[:2])
+    return [event for _, _, event in found], request
 
 
 def _said(found: Answers, finding: Finding) -> Any:

@@ -111,6 +111,7 @@ def attribution_of(found: Attribution | None) -> dict[str, Any] | None:
         "culprits": list(found.culprits),
         "answers": [
             {"side": side, "environment": name, "value": json_value(value)}
+            | ({"ulps_off": found.drift[side, name]} if (side, name) in found.drift else {})
             for (side, name), value in found.answers.items()
         ],
     }

@@ -97,11 +97,16 @@ def attribution_table(attribution: Attribution, names: tuple[str, str]) -> Rende
     for heading in ("", *dict.fromkeys(names)):
         table.add_column(heading, overflow="fold")
     for side, differs in (("batch", attribution.batch), ("online", attribution.online)):
-        cells = [
-            _short(place_text(attribution.answers[side, name])) for name in dict.fromkeys(names)
-        ]
+        cells = [_answer_text(attribution, side, name) for name in dict.fromkeys(names)]
         table.add_row(f"{side} in", *cells, style="red" if differs else "")
     return Padding(table, (0, 0, 0, 2))
+
+
+def _answer_text(attribution: Attribution, side: str, name: str) -> str:
+    """Return what a side answers in an environment, and how far off the reference it is."""
+    told = _short(place_text(attribution.answers[side, name]))
+    ulps = attribution.drift.get((side, name))
+    return told if ulps is None else f"{told} ({ulps:,} ulps off)"
 
 
 def spread_lines(spread: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from fractions import Fraction
 from functools import partial
 
 import matrix_views as mv
@@ -80,6 +81,21 @@ def test_a_skew_of_versions_is_told_as_such(batch):
     assert finding.attribution.verdict == "version skew"
     assert (finding.attribution.batch, finding.attribution.online) == (True, False)
     assert finding.counterexample.events.is_empty()
+
+
+def test_a_reference_tells_how_far_each_answer_is_off():
+    def exact(events, request):
+        return {"spend": sum((Fraction(e["amount"] or 0.0) for e in events), Fraction(0))}
+
+    (finding,) = outcome_of(mv.view(reference=exact), TWO, ONE).findings
+    off = finding.attribution.drift
+    assert off["online", "one"] == off["online", "two"] == off["batch", "one"] == 0
+    assert off["batch", "two"] > 0
+
+
+def test_a_reference_that_fails_is_none():
+    (finding,) = outcome_of(mv.view(reference=lambda events, request: {}), TWO, ONE).findings
+    assert finding.attribution.drift == {}
 
 
 def test_both_at_once_are_told_as_both():
