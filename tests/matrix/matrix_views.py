@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import polars as pl
 
@@ -64,6 +65,12 @@ def rows_batch(orders: list, spine: list) -> list:
         }
         for asked in spine
     ]
+
+
+def promoted_batch(orders: pd.DataFrame, spine: pd.DataFrame) -> pd.DataFrame:
+    out = pandas_batch(orders, spine)
+    out["spend"] = [float(np.float32(value) * 1.1) for value in out["spend"]]
+    return out
 
 
 def by_moment(orders: pl.DataFrame, as_of):

@@ -12,10 +12,11 @@ import pytest
 import skewtest as sk
 from skewtest.drive.process import end_workers
 from skewtest.matrix.build import built
-from skewtest.matrix.cells import Cell
+from skewtest.matrix.cells import Axes, Cell, chosen
 from skewtest.matrix.failures import EnvironmentFailedError
 from skewtest.matrix.running import prepared, run_cell
 from skewtest.matrix.settings import here
+from skewtest.matrix.spread import spread
 from skewtest.run.budget import Budget
 
 pytestmark = pytest.mark.matrix
@@ -47,6 +48,35 @@ def test_right_code_agrees_under_every_version(name, batch):
     found = run_cell(view, prepared(view, Cell(environment(name), here())), Budget(500, 3))
     assert found.ok, found.findings
     assert found.cell[0].packages["pandas"] == name.removeprefix("pandas")
+
+
+@pytest.mark.slow
+def test_a_wide_matrix_runs_and_is_parted_by_the_version_that_matters():
+    axes = Axes(
+        {
+            "python": ("3.9", "3.11", "3.12"),
+            "pandas": ("1.5.3", "2.0.3", "2.2.3"),
+            "numpy": ("1.24.4", "1.26.4", "2.0.2"),
+            "polars": ("0.20.31", "1.9.0"),
+        },
+        here(),
+        exclude=(
+            {"python": "3.12", "pandas": "1.5.3"},
+            {"python": "3.12", "pandas": "2.0.3"},
+            {"python": "3.12", "numpy": "1.24.4"},
+            {"pandas": "1.5.3", "numpy": "2.0.2"},
+            {"pandas": "2.0.3", "numpy": "2.0.2"},
+        ),
+    )
+    choices, _, (covered, valid) = chosen(axes, "pairwise")
+    assert covered == valid
+    cells = [Cell(axes.environment(choice), here()) for choice in choices]
+    found = spread(mv.view(mv.pandas_batch), cells, 3)
+    assert found.failed == {}
+    assert len(found.environments) == len(choices) + 1
+    assert found.partings == ()
+    (parting,) = spread(mv.view(mv.promoted_batch), cells, 3).partings
+    assert "numpy <= 1.26.4 | >= 2.0.2" in parting.thresholds
 
 
 def scalar_times_float(rows):
