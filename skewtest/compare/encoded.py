@@ -111,7 +111,10 @@ def _typed(value: Any) -> tuple[str, Any]:
         return (f"{dtype}, {value['zone']}" if value.get("zone") else dtype), inner
     if tag in ("text", "odd"):
         kind = value["kind"]
-        return (kind, None) if kind in NOTHINGS else (kind, ADDRESS.sub("0x", value.get("v", "")))
+        if kind in NOTHINGS:
+            return kind, None
+        # A library renames its own classes: what counts is what they say.
+        return ("text", ADDRESS.sub("0x", value["v"])) if tag == "text" else (kind, "")
     if tag == "datetime":
         return f"datetime, {value['zone']}", value["v"]
     return tag, value["v"]
@@ -148,7 +151,7 @@ def _sequence(
 
 
 def _mapping(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    ours, theirs = ({repr(k): (k, v) for k, v in one["v"]} for one in (left, right))
+    ours, theirs = ({_identity(k): (k, v) for k, v in one["v"]} for one in (left, right))
     for key, (name, value) in ours.items():
         place = f"{path}[{shown(name)!r}]"
         if key in theirs:
@@ -174,6 +177,9 @@ def _frame(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Ite
 
 
 def _series(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
+    if left.get("name") != right.get("name"):
+        told = shown(left.get("name")), shown(right.get("name"))
+        yield Difference(f"{path}.name", "value", *told)
     yield from _indices(left, right, path, tolerance)
     yield from _column(left["v"], right["v"], path, (left["dtype"], right["dtype"]), tolerance)
 
@@ -218,8 +224,13 @@ def _column(
 
 
 def _set(left: Any, right: Any, path: str, _tolerance: Tolerance | None) -> Iterator[Difference]:
-    if left["v"] != right["v"]:
+    if {_identity(one) for one in left["v"]} != {_identity(one) for one in right["v"]}:
         yield Difference(path, "value", shown(left), shown(right))
+
+
+def _identity(key: Any) -> str:
+    """Return what makes a key or a member the same one: its value and type."""
+    return repr(key) if _tag(key) in CONTAINERS else repr(_typed(key))
 
 
 CONTAINERS = {

@@ -345,20 +345,18 @@ def _of_pandas(value: Any, kind: str, depth: int) -> Any:
     if kind in ("NAType", "NaTType"):
         return {TAG: "text", "kind": kind, "v": str(value)}
     if kind == "Timestamp":
-        unit = "datetime64[%s]" % getattr(value, "unit", "ns")
         zone = zone_name(value.tzinfo)
         text = value.tz_convert("UTC").isoformat() if zone else value.isoformat()
-        return {TAG: "scalar", "dtype": unit, "v": text, "zone": zone}
+        return {TAG: "scalar", "dtype": "Timestamp", "v": text, "zone": zone}
     if kind == "Timedelta":
-        unit = "timedelta64[%s]" % getattr(value, "unit", "ns")
-        return {TAG: "scalar", "dtype": unit, "v": value.isoformat()}
+        return {TAG: "scalar", "dtype": "Timedelta", "v": value.isoformat()}
     if hasattr(value, "columns") and hasattr(value, "index"):
         columns = [value.iloc[:, n] for n in range(len(value.columns))]
         return {
             TAG: "frame",
             "library": "pandas",
             "columns": [encode(name, depth) for name in value.columns],
-            "dtypes": [str(column.dtype) for column in columns],
+            "dtypes": [_pandas_type(column.dtype) for column in columns],
             "index": _index(value.index, depth),
             "v": [encode(column.tolist(), depth) for column in columns],
         }
@@ -367,7 +365,7 @@ def _of_pandas(value: Any, kind: str, depth: int) -> Any:
             TAG: "series",
             "library": "pandas",
             "name": encode(value.name, depth),
-            "dtype": str(value.dtype),
+            "dtype": _pandas_type(value.dtype),
             "index": _index(value.index, depth),
             "v": encode(value.tolist(), depth),
         }
@@ -375,20 +373,32 @@ def _of_pandas(value: Any, kind: str, depth: int) -> Any:
         return {**_index(value, depth), TAG: "index"}
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         held = encode(value.tolist(), depth)
-        return {TAG: "array", "dtype": str(value.dtype), "shape": [len(value)], "v": held}
+        dtype = _pandas_type(value.dtype)
+        return {TAG: "array", "dtype": dtype, "shape": [len(value)], "v": held}
     return {TAG: "text", "kind": kind, "v": str(value)}
+
+
+def _pandas_type(dtype: Any) -> str:
+    """Return a type's name; of a categorical one with its categories."""
+    categories = getattr(dtype, "categories", None)
+    if categories is None:
+        return str(dtype)
+    order = " < " if dtype.ordered else ", "
+    return "category of %s" % order.join(str(name) for name in categories)
 
 
 def _index(index: Any, depth: int) -> dict[str, Any]:
     dtypes = getattr(index, "dtypes", None)
     return {
         "names": [encode(name, depth) for name in index.names],
-        "dtypes": [str(index.dtype)] if dtypes is None else [str(dtype) for dtype in dtypes],
+        "dtypes": [_pandas_type(dtype) for dtype in ([index.dtype] if dtypes is None else dtypes)],
         "v": encode(index.tolist(), depth),
     }
 
 
 def _of_polars(value: Any, kind: str, depth: int) -> Any:
+    if kind == "DataTypeClass" or hasattr(value, "base_type"):
+        return {TAG: "text", "kind": "dtype", "v": _polars_type(value)}
     if kind == "LazyFrame":
         value, kind = value.collect(), "DataFrame"
     if kind == "DataFrame":

@@ -82,6 +82,11 @@ SAME = [
     (pd.Series([1.0, math.nan]), pd.Series([1.0, math.nan])),
     (pl.DataFrame({"a": [1, None]}), pl.DataFrame({"a": [1, None]})),
     ({3, 1, 2}, {1, 2, 3}),
+    ({np.int64(1)}, {1}),
+    ({np.int64(1): "x"}, {1: "x"}),
+    (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-01").as_unit("us")),
+    (pl.Datetime("us"), pl.Datetime("us", None)),
+    (np.dtype("i8"), np.dtype("int64")),
 ]
 
 
@@ -116,6 +121,12 @@ DIFFERENT = [
     (pl.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]}), "value", "['a'][0]"),
     ([1], {"a": 1}, "value", ""),
     (Decimal("1.0"), Decimal("1.00"), "value", ""),
+    (pd.Series([1], name="k"), pd.Series([1], name="count"), "value", ".name"),
+    (pd.Categorical(["a"]), pd.Categorical(["a"], ["a", "b"]), "dtype", ""),
+    (pd.Series(pd.Categorical(["a"])), pd.Series(pd.Categorical(["a"], ["b", "a"])), "dtype", ""),
+    (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-01", tz="UTC"), "value", ""),
+    (np.dtype("i8"), np.dtype("i4"), "value", ""),
+    ({1.5}, {2.5}, "value", ""),
 ]
 
 
