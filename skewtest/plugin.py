@@ -244,7 +244,11 @@ def pytest_terminal_summary(
     errors = importlib.import_module("skewtest.errors")
     try:
         page = session.write_report(
-            Path(folder), runs, "--skew-report", _gaps(terminalreporter, exitstatus)
+            Path(folder),
+            runs,
+            "--skew-report",
+            _gaps(terminalreporter, exitstatus),
+            _matrix(config),
         )
     except errors.ReportError as error:
         terminalreporter.write_line(f"skewtest: {error}", red=True)
@@ -265,9 +269,26 @@ def _matrix_lines(config: pytest.Config) -> list[str]:
     told = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
     told += [f"{count} {kind}" for kind, count in failed.items()]
     lines = [f"matrix: {', '.join(told)}"]
-    if cells.pairs[1]:
-        lines.append(f"matrix: {cells.pairs[0]} of {cells.pairs[1]} pairs of versions covered")
+    if cells.pairs:
+        lines.append(f"matrix: {len(cells.pairs)} of {cells.valid_pairs} pairs of versions covered")
     return lines
+
+
+def _matrix(config: pytest.Config) -> "dict[str, Any] | None":
+    """Return the cells of the matrix, and what became of them, for the report."""
+    plugin = config.pluginmanager.getplugin("skewtest-reports")
+    cells = config.stash.get(CELLS, None)
+    if plugin is None or cells is None or not cells.cells:
+        return None
+    became = dict(sorted(plugin.cells, key=lambda one: one[1] == "ran"))
+    return {
+        "requested": [cell.name for cell in cells.cells],
+        "ran": [name for name, kind in became.items() if kind == "ran"],
+        "failed": {name: kind for name, kind in became.items() if kind != "ran"},
+        "excluded": cells.excluded,
+        "pairs": list(cells.pairs),
+        "valid_pairs": cells.valid_pairs,
+    }
 
 
 def _unused(runs: list[dict[str, Any]]) -> list[str]:

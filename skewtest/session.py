@@ -148,7 +148,11 @@ def _again(outcomes: Sequence[Outcome], again: Callable[[int | None], str]) -> s
 
 
 def write_report(
-    folder: Path, runs: Sequence[Mapping[str, Any]], option: str, incomplete: Sequence[str] = ()
+    folder: Path,
+    runs: Sequence[Mapping[str, Any]],
+    option: str,
+    incomplete: Sequence[str] = (),
+    matrix: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `report.json` and `report.html`; return the HTML file.
 
@@ -157,11 +161,12 @@ def write_report(
         runs: the runs of a report document.
         option: the option that names the folder, for the error.
         incomplete: why something is missing.
+        matrix: the cells of the version matrix, and what became of them.
 
     Raises:
         ReportError: the folder cannot be written.
     """
-    document = document_of(runs, incomplete)
+    document = document_of(runs, incomplete, matrix)
     page = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ SCRIPT = Path(worker.__file__)
 MOST_WORKERS = 8
 """So many are kept alive; the one that was used longest ago makes room."""
 KEPT_BYTES = 64 * 1024
+SHOWN_LINES = 20
 START_SECONDS = 60.0
 FIXED = {
     "PYTHONNOUSERSITE": "1",
@@ -78,11 +79,19 @@ class RemoteError(Exception):
     remote_traceback = ""
 
     @staticmethod
-    def of(told: Mapping[str, Any]) -> "RemoteError":
-        """Return the exception that a worker told of, under its own name."""
+    def of(told: Mapping[str, Any], said: str = "") -> "RemoteError":
+        """Return the exception that a worker told of, under its own name.
+
+        Args:
+            told: what the worker told.
+            said: what user code wrote to its standard error before.
+        """
         kind = type(told["type"], (RemoteError,), {})
         error: RemoteError = kind(told["message"])
         error.remote_traceback = told["traceback"]
+        if said.strip():
+            last = "\n".join(said.strip().splitlines()[-SHOWN_LINES:])
+            error.remote_traceback += f"\nwritten to its standard error:\n{last}"
         return error
 
 
@@ -167,7 +176,7 @@ class Worker:
         if "timeout" in answer:
             raise TimeLimitExceeded
         if "error" in answer:
-            raise RemoteError.of(answer["error"])
+            raise RemoteError.of(answer["error"], self.said())
         return answer
 
     def _exchanged(

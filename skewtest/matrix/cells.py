@@ -54,12 +54,15 @@ class Cells:
     Attributes:
         cells: in the order in which they are declared.
         excluded: how many combinations the excludes leave out.
-        pairs: how many pairs of versions the cells cover, and how many valid ones there are.
+        pairs: the pairs of versions that the cells of axes cover, such as `pandas 1.5.3 with numpy
+            1.26.4`; none for a star.
+        valid_pairs: how many pairs there are that some valid combination holds.
     """
 
     cells: tuple[Cell, ...] = ()
     excluded: int = 0
-    pairs: tuple[int, int] = (0, 0)
+    pairs: tuple[str, ...] = ()
+    valid_pairs: int = 0
 
     def for_view(self, name: str) -> tuple[Cell, ...]:
         """Return the cells of a view."""
@@ -135,7 +138,8 @@ def cells_of(project: Path | None, selection: Selection = "star") -> Cells:
         raise DeclarationError(f"{project}: write the matrix as [[tool.skewtest.matrix]]")
     environments = environments_of(project)
     found: dict[str, Cell] = {}
-    excluded = covered = valid = 0
+    excluded = valid = 0
+    covered: set[str] = set()
     for number, entry in enumerate(entries):
         place = f"{project}: [[tool.skewtest.matrix]] number {number + 1}"
         _check_keys(place, entry)
@@ -145,22 +149,23 @@ def cells_of(project: Path | None, selection: Selection = "star") -> Cells:
         axes = _axes(place, entry, environments)
         if axes is None or selection == "declared":
             continue
-        choices, left_out, pairs = chosen(axes, selection)
+        choices, left_out, (pairs, valid_pairs) = chosen(axes, selection)
         excluded += left_out
-        covered, valid = covered + pairs[0], valid + pairs[1]
+        covered |= pairs
+        valid += valid_pairs
         for choice in choices:
             cell = Cell(axes.environment(choice), axes.serving, views)
             found.setdefault(cell.name, cell)
-    return Cells(tuple(found.values()), excluded, (covered, valid))
+    return Cells(tuple(found.values()), excluded, tuple(sorted(covered)), valid)
 
 
-def chosen(axes: Axes, selection: Selection) -> tuple[list[Choice], int, tuple[int, int]]:
-    """Return the choices of versions, how many are excluded, and the pairs covered and valid."""
+def chosen(axes: Axes, selection: Selection) -> tuple[list[Choice], int, tuple[set[str], int]]:
+    """Return choices of versions, how many are excluded, the pairs covered and their number."""
     size = prod(len(versions) for versions in axes.values.values())
     if selection == "star":
         every = list(star(axes))
         valid = [choice for choice in every if axes.is_valid(choice)]
-        return valid, len(every) - len(valid), (0, 0)
+        return valid, len(every) - len(valid), (set(), 0)
     if size > MOST_COMBINATIONS:
         raise DeclarationError(
             f"axes of {size:,} combinations are too many; at most {MOST_COMBINATIONS:,}. Leave "
@@ -175,7 +180,8 @@ def chosen(axes: Axes, selection: Selection) -> tuple[list[Choice], int, tuple[i
     picked = valid if selection == "full" else pairwise(axes, valid, pairs)
     covered = {pair for choice in picked for pair in combinations(choice, 2)}
     assert covered == pairs, "a valid pair of versions is not covered"
-    return picked, len(every) - len(valid), (len(covered), len(pairs))
+    told = {" with ".join(f"{name} {version}" for name, version in pair) for pair in covered}
+    return picked, len(every) - len(valid), (told, len(pairs))
 
 
 def star(axes: Axes) -> Iterator[Choice]:

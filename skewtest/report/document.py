@@ -15,13 +15,16 @@ VERSION = 1
 
 
 def document_of(
-    runs: Sequence[Mapping[str, Any]], incomplete: Sequence[str] = ()
+    runs: Sequence[Mapping[str, Any]],
+    incomplete: Sequence[str] = (),
+    matrix: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return runs (see `run_of`) as one JSON document.
 
     Args:
         runs: what was run.
         incomplete: why something is missing; a report with a gap is not ok.
+        matrix: the cells of the version matrix, and what became of them; None without one.
     """
     return {
         "version": VERSION,
@@ -30,6 +33,7 @@ def document_of(
         "runs": [run for run in runs if "scenario" in run],
         "compared": [run for run in runs if "function" in run],
         "versions": [run for run in runs if "partings" in run],
+        "matrix": None if matrix is None else dict(matrix),
     }
 
 

@@ -69,7 +69,7 @@ def test_a_wide_matrix_runs_and_is_parted_by_the_version_that_matters():
         ),
     )
     choices, _, (covered, valid) = chosen(axes, "pairwise")
-    assert covered == valid
+    assert len(covered) == valid
     cells = [Cell(axes.environment(choice), here()) for choice in choices]
     found = spread(mv.view(mv.pandas_batch), cells, 3)
     assert found.failed == {}

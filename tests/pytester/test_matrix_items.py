@@ -1,5 +1,6 @@
 """Cells of the version matrix as test items; their environments are this interpreter."""
 
+import json
 import sys
 from textwrap import dedent
 
@@ -86,6 +87,16 @@ def test_a_cell_fails_by_itself_and_one_that_cannot_be_had_is_an_error(project):
             "count_too.n: batch changes between versions: here | train",
         ]
     )
+    document = json.loads((project.path / "report" / "report.json").read_text())
+    assert document["matrix"] == {
+        "requested": ["train~here", "gone~here"],
+        "ran": ["train~here"],
+        "failed": {"gone~here": "interpreter missing"},
+        "excluded": 0,
+        "pairs": [],
+        "valid_pairs": 0,
+    }
+    assert [found["view"] for found in document["versions"]] == ["count_too", "count"]
 
 
 def test_the_printed_command_runs_the_cell_again(project):

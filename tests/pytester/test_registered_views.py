@@ -33,6 +33,7 @@ def test_a_report_says_that_a_registered_module_could_not_be_imported(registered
         "runs": [],
         "compared": [],
         "versions": [],
+        "matrix": None,
     }
 
 
