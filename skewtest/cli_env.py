@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +20,7 @@ from skewtest.errors import SkewtestError
 from skewtest.matrix.bisecting import bisect
 from skewtest.matrix.build import built, cache_folder, kept_key, locked
 from skewtest.matrix.cache import kept_environments, prune
+from skewtest.matrix.cells import cells_of
 from skewtest.matrix.comparing import compare_environments
 from skewtest.matrix.failures import EnvironmentFailedError
 from skewtest.matrix.interpreters import interpreter_of
@@ -148,12 +150,17 @@ def compare_command(
 def bisect_command(
     target: Annotated[str, typer.Argument(help="module:view.")],
     package: Annotated[str, typer.Option(help="Whose releases are tried.")],
-    environment: Annotated[str, typer.Option("--in", help="An environment of pyproject.toml.")],
-    first: Annotated[str, typer.Option("--from", help="The release to begin with.")],
-    last: Annotated[str, typer.Option("--to", help="The release to end with.")],
+    environment: Annotated[
+        str, typer.Option("--in", help="An environment of pyproject.toml.")
+    ] = "",
+    first: Annotated[str, typer.Option("--from", help="The release to begin with.")] = "",
+    last: Annotated[str, typer.Option("--to", help="The release to end with.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the histories.")] = 0,
 ) -> None:
     """Find the first release of a package at which what a view answers changes.
+
+    By default between the releases of the view's first pair of environments in the matrix, in the
+    environment of serving.
 
     Exits with 0 where nothing changes, 1 where something does, 3 where it could not be told.
     """
@@ -161,8 +168,8 @@ def bisect_command(
         sys.path.insert(0, str(Path.cwd()))
     try:
         view = _view(target)
-        base = declared_environment(environment)
-        found = bisect(view, package, base, first, last, seed, _tell)
+        base, ends = _ends(view, package, environment, first, last)
+        found = bisect(view, package, base, *ends, seed, _tell)
     except (EnvironmentFailedError, CannotLoadError) as error:
         typer.echo(f"skewtest: {error}", err=True)
         raise typer.Exit(BROKEN) from error
@@ -176,8 +183,30 @@ def bisect_command(
     for release, why in found.failed:
         typer.echo(f"{package} {release} was not run: {why.splitlines()[0]}")
     if not found.changes:
-        typer.echo(f"{view.name}: nothing changes from {package} {first} to {last}")
+        typer.echo(f"{view.name}: nothing changes from {package} {ends[0]} to {ends[1]}")
     raise typer.Exit(SKEW if found.changes else PARITY)
+
+
+def _ends(
+    view: FeatureView, package: str, environment: str, first: str, last: str
+) -> tuple[Environment, tuple[str, str]]:
+    """Return the environment to bisect in, and the two releases to bisect between."""
+    if environment and first and last:
+        return declared_environment(environment), (first, last)
+    cells = cells_of(project_file(), "declared").for_view(view.name)
+    if not cells:
+        _refuse(
+            f"the matrix of pyproject.toml has no pair of environments for {view.name!r}; say "
+            "where and between which releases with --in, --from and --to"
+        )
+    cell = cells[0]
+    held = [built(one, _tell).versions.get(package) for one in (cell.batch, cell.online)]
+    ends = (first or held[0], last or held[1])
+    if ends[0] is None or ends[1] is None:
+        _refuse(f"{cell.name}: {package} is not in both environments; name --from and --to")
+    low, high = sorted((str(end) for end in ends), key=Version)
+    serving = cell.batch if cell.online.is_here else cell.online
+    return declared_environment(environment) if environment else serving, (low, high)
 
 
 def _view(target: str) -> FeatureView:

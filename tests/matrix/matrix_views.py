@@ -172,3 +172,6 @@ def view(batch=polars_batch, online=Online, **settings):
         "relations": None,
     }
     return sk.FeatureView("spend", **{**given, **settings})
+
+
+plain = view()
