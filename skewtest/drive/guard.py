@@ -74,6 +74,10 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
     signal.signal(signal.SIGINT, remember)
     try:
         yield raise_if_swallowed
+    except BaseException as error:
+        if came.is_set() and not isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt from error  # a library has made another exception of it
+        raise
     finally:
         signal.signal(signal.SIGINT, previous)
 

@@ -50,6 +50,20 @@ def test_an_interrupt_elsewhere_is_raised_at_once():
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_an_interrupt_that_a_library_makes_another_exception_of_is_one_all_the_same():
+    def interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            raise RuntimeError("a panic") from None
+
+    with pytest.raises(KeyboardInterrupt), remembered_interrupt():
+        interrupted()
+    with pytest.raises(RuntimeError, match="alone"), remembered_interrupt():
+        raise RuntimeError("alone")
+
+
 def test_a_time_limit_that_runs_out_in_a_collection_still_holds(in_collections, capfd):
     ran_out = []
 
