@@ -19,6 +19,7 @@ ENDS = ("--package", "x", "--in", "a", "--from", "1", "--to", "2")
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SKEWTEST_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # the path is put back as it was
     (tmp_path / "pyproject.toml").write_text("")
 
 
