@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 from hypothesis import settings
@@ -12,6 +13,7 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
+from skewtest.provenance import tables_digest
 from skewtest.result import Result
 from skewtest.run.budget import Budget
 from skewtest.run.replay import replay_outcome
@@ -88,7 +90,10 @@ def replay(
         raise DeclarationError(f"replay({view.name!r}): {error}") from error
     if view.fitted is not None:
         view = view.with_fitted(call_by_name(view.fitted, named_frames(history.pack())))
-    return Result(view, (replay_outcome(view, history),), f"skewtest.replay({view.name}, events)")
+    given = {name: tables[name].select(*source.schema) for name, source in view.sources.items()}
+    data = tables_digest({**given, "spine": asked.select(*view.spine_schema)})
+    outcome = replace(replay_outcome(view, history), data=data)
+    return Result(view, (outcome,), f"skewtest.replay({view.name}, events)")
 
 
 def default_seed(*, fixed: bool) -> int:

@@ -1,7 +1,9 @@
 """The command line: `skewtest demo`, `skewtest check module:view`."""
 
 import importlib
+import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -13,15 +15,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from skewtest import __version__
 from skewtest.cli_env import env
+from skewtest.cli_report import report as report_app
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
+from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import ReportError, SkewtestError, listed, nearest
 from skewtest.findings import Outcome
+from skewtest.matrix.settings import project_file, tool_table
+from skewtest.report.closing import known_lines
+from skewtest.report.model import Report
 from skewtest.report.terminal import summary_line
 from skewtest.report.words import advice, import_traceback
 from skewtest.result import Result
-from skewtest.session import Settings, default_profile, part, run, write_report
+from skewtest.session import Settings, default_profile, part, record, report_of, run, write_report
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -34,6 +41,7 @@ app = typer.Typer(
 
 
 app.add_typer(env, name="env")
+app.add_typer(report_app, name="report")
 
 
 @app.callback(invoke_without_command=True)
@@ -56,11 +64,12 @@ def demo(
 
     Exits with 0 when the planted skew was found, with 1 when it was not.
     """
+    began = time.time()
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
     typer.echo(skewed.shown_source())
     result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo", option="")
     _show(skewed.spend, result)
-    _write(report, result)
+    _write(report, _reported([result], "skewtest demo", "", began))
     raise typer.Exit(PARITY if result.findings else SKEW)
 
 
@@ -74,6 +83,12 @@ def check(
     corpus: Annotated[Path, typer.Option(help="Folder of kept counterexamples.")] = Path(
         "tests/skew-corpus"
     ),
+    baseline: Annotated[
+        Path | None, typer.Option(help="An earlier report.json to compare the report with.")
+    ] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="Append the run to this history file (JSONL).")
+    ] = None,
     *,
     explore: Annotated[
         bool, typer.Option("--explore", help="Also try the scenarios not declared, as advice.")
@@ -89,7 +104,10 @@ def check(
         profile=profile or default_profile(),
         corpus=corpus.absolute(),
         root=Path.cwd(),
+        known=_known(),
     )
+    began = time.time()
+    command = f"skewtest {shlex.join(sys.argv[1:])}"
     results: list[Result] = []
     views = _views(target)
     try:
@@ -102,10 +120,15 @@ def check(
         left = listed(view.name for _, view in views[len(results) :])
         typer.echo(f"skewtest: interrupted; not checked: {left}", err=True)
         if report is not None:
-            _write(report, *results, incomplete=[f"interrupted; not checked: {left}"])
+            gap = f"interrupted; not checked: {left}"
+            found = _reported(results, command, settings.profile, began, incomplete=[gap])
+            _write(report, found, baseline)
         raise typer.Exit(INTERRUPTED) from None
+    found = _reported(results, command, settings.profile, began)
     if report is not None:
-        _write(report, *results)
+        _write(report, found, baseline)
+    if history is not None:
+        _record(history, found)
     if any(result.broken for result in results):
         raise typer.Exit(BROKEN)
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
@@ -152,14 +175,49 @@ def _show(view: FeatureView, result: Result) -> None:
     for outcome in result.outcomes:
         assert isinstance(outcome, Outcome)
         typer.echo(summary_line(outcome))
-    for line in advice(result.to_dict()["runs"]):
+    found = result.part(Path.cwd())
+    for line in (*known_lines(found), *advice(found.outcomes)):
         typer.echo(line)
 
 
-def _write(folder: Path, *results: Result, incomplete: Sequence[str] = ()) -> None:
-    runs = [run for result in results for run in result.to_dict()["runs"]]
+def _known() -> tuple[Known, ...]:
+    """Return the known divergences of pyproject.toml."""
+    project = project_file()
     try:
-        page = write_report(folder, runs, "--report", incomplete)
+        return known_of(tool_table(project).get("known", []), str(project))
+    except SkewtestError as error:
+        _refuse(str(error))
+
+
+def _reported(
+    results: Sequence[Result],
+    command: str,
+    profile: str,
+    began: float,
+    incomplete: Sequence[str] = (),
+) -> Report:
+    parts = [result.part(Path.cwd()) for result in results]
+    return report_of(
+        parts,
+        command=command,
+        profile=profile,
+        began=began,
+        root=Path.cwd(),
+        incomplete=incomplete,
+    )
+
+
+def _record(history: Path, report: Report) -> None:
+    try:
+        record(history, report)
+    except ReportError as error:
+        _refuse(str(error))
+
+
+def _write(folder: Path, report: Report, baseline: Path | None = None) -> None:
+    before = None if baseline is None else str(baseline)
+    try:
+        page = write_report(folder, report, "--report", before)
     except ReportError as error:
         _refuse(str(error))
     typer.echo(f"report: {page}")

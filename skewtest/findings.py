@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Divergence, Tally
+from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.steps import steps_of
 from skewtest.drive.outcome import Failure
@@ -124,6 +126,8 @@ class Finding:
             `values` holds what the side answers as it is and with the change that `what` names.
         what: how the history was changed, for a relation.
         attribution: whether versions or logic are to blame, in a cell of the matrix.
+        known: what pyproject.toml says of it; None where it is news.
+        expired: whether that holds no longer.
     """
 
     feature: str
@@ -141,6 +145,13 @@ class Finding:
     relation: str | None = None
     what: str = ""
     attribution: Attribution | None = None
+    known: Known | None = None
+    expired: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it fails a run: nobody has said that it is known, or no longer."""
+        return self.known is None or self.expired
 
     @property
     def slug(self) -> str:
@@ -376,7 +387,8 @@ class Outcome:
         untested: features that were never non-null on either side; none where there are findings,
             because those end a run early.
         tallies: how rows compared, by feature.
-        incidents: in how many histories each incident was met.
+        distances: how far apart numbers are, by feature.
+        incidents: in how many histories each incident was met; 0 for one that never was.
         mutated: (side, name) of what user code changed although it was not its own.
         rejected: files of the corpus that could not be used, with the reason.
         unkept: why findings could not be kept in the corpus.
@@ -386,6 +398,8 @@ class Outcome:
         skipped: why the scenario could not be run, None where it was.
         early: by source, how many events of a given log arrived before they happened.
         cell: the environments of batch and online, None where both ran here.
+        stale: known divergences that no longer occur.
+        data: the SHA-256 of each table of a given log.
     """
 
     view: FeatureView
@@ -396,6 +410,7 @@ class Outcome:
     findings: tuple[Finding, ...]
     untested: tuple[str, ...]
     tallies: Mapping[str, Tally]
+    distances: Mapping[str, Distances]
     incidents: Mapping[str, int]
     mutated: tuple[tuple[str, str], ...]
     rejected: tuple[tuple[str, str], ...]
@@ -406,8 +421,11 @@ class Outcome:
     skipped: str | None = None
     early: Mapping[str, int] = field(default_factory=dict)
     cell: "tuple[Versions, Versions] | None" = None
+    stale: tuple[Known, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         """Whether batch and online agree, on every feature, on something."""
-        return not self.findings and not self.untested and self.skipped is None
+        news = any(finding.is_news for finding in self.findings)
+        return not news and not self.untested and not self.stale and self.skipped is None

@@ -15,6 +15,7 @@ PROGRESS_AFTER = 2.0
 
 RESULTS = pytest.StashKey[list[Any]]()
 REGISTERED = pytest.StashKey[tuple[str, ...]]()
+KNOWN = pytest.StashKey[tuple[Any, ...]]()
 SHARED = pytest.StashKey[dict[Any, Any]]()
 IN_ORDER = "in_order"
 EXPLORE = "explore"
@@ -146,9 +147,10 @@ def _settings(session: Any, config: pytest.Config) -> Any:
     return session.Settings(
         histories=config.getoption("skew_histories") or int(config.getini("skew_histories") or 0),
         seed=_seed(config),
-        profile=_profile(config, session),
+        profile=profile_of(config, session),
         corpus=config.rootpath / config.getini("skew_corpus"),
         root=config.rootpath,
+        known=config.stash[KNOWN],
     )
 
 
@@ -392,7 +394,8 @@ def _seed(config: pytest.Config) -> int | None:
     return int(hypothesis_seed) if str(hypothesis_seed or "").isdigit() else None
 
 
-def _profile(config: pytest.Config, session: Any) -> str:
+def profile_of(config: pytest.Config, session: Any) -> str:
+    """Return the profile that says how much to run."""
     named = config.getoption("skew_profile") or config.getini("skew_profile")
     return str(named or session.default_profile())
 

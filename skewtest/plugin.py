@@ -6,16 +6,17 @@ What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first
 import argparse
 import importlib
 import sys
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skewtest.ending import ENDING, Ending
 from skewtest.items import (
     CELL,
     CELLS,
+    KNOWN,
     REGISTERED,
     RESULTS,
     SkewText,
@@ -33,8 +34,7 @@ from skewtest.items import (
 )
 
 PROFILES = ("dev", "ci", "nightly")
-KEYS = ("views", "environments", "matrix")
-REPORTS = pytest.StashKey[list[dict[str, Any]]]()
+KEYS = ("views", "environments", "matrix", "known")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +51,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "set); nightly: 20 times as many, new seed",
     )
     group.addoption(
-        "--skew-report", metavar="DIR", help="write the parity report (HTML and JSON) to DIR"
+        "--skew-report",
+        metavar="DIR",
+        help="write the parity report (HTML, JSON and Markdown) to DIR",
+    )
+    group.addoption(
+        "--skew-baseline", metavar="FILE", help="an earlier report.json to compare the report with"
+    )
+    group.addoption(
+        "--skew-history", metavar="FILE", help="append the run to a history file (JSONL)"
     )
     group.addoption(
         "--skew-matrix",
@@ -82,10 +90,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "skew: a parity check of a feature view (set on every one; pick with -m skew)"
     )
     _check_ini(config)
-    config.stash[REPORTS] = []
-    config.pluginmanager.register(Reports(config), "skewtest-reports")
-    config.stash[REGISTERED] = _registered_views(config.rootpath / "pyproject.toml")
-    _read_matrix(config)
+    config.pluginmanager.register(Ending(), ENDING)
+    project = config.rootpath / "pyproject.toml"
+    table = _tool_table(project)
+    config.stash[REGISTERED] = _registered_views(project, table)
+    config.stash[KNOWN] = _known(project, table)
+    if "matrix" in table or "environments" in table:
+        _read_matrix(config, project)
 
 
 class Skew:
@@ -185,8 +196,11 @@ def pytest_runtest_makereport(
     results = item.stash.get(RESULTS, [])
     if call.when != "call" or not results:
         return report
-    runs = [run for result in results for run in result.runs()]
-    report.skewtest_runs = runs  # type: ignore[attr-defined] # reports carry what they are given
+    parts = [result.part(item.config.rootpath) for result in results]
+    model = importlib.import_module("skewtest.report.model")
+    closing = importlib.import_module("skewtest.report.closing")
+    report.skewtest_parts = [model.to_dict(part) for part in parts]  # type: ignore[attr-defined] # reports carry what they are given
+    report.user_properties.extend(closing.properties(parts))
     error = call.excinfo.value if call.excinfo is not None else None
     if type(error).__name__ == "SkewError":
         colour = item.config.get_terminal_writer().hasmarkup
@@ -208,123 +222,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         plugins.unregister(name="hypothesispytest")
 
 
-class Reports:
-    """Gathers the runs of all items, from workers too, for the parity report."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._runs = config.stash[REPORTS]
-        self.cells: list[tuple[str, str]] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the runs of one item, and what became of its cell."""
-        self._runs.extend(getattr(report, "skewtest_runs", ()))
-        if hasattr(report, "skewtest_cell"):
-            name, became = report.skewtest_cell
-            self.cells.append((name, became))
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
-) -> None:
-    """Tell what was explored; write the parity report where `--skew-report` says."""
-    folder, runs = config.getoption("skew_report"), config.stash[REPORTS]
-    for line in _matrix_lines(config):
-        terminalreporter.write_line(f"skewtest: {line}")
-    for line in _unused(runs):
-        terminalreporter.write_line(f"skewtest: {line}", yellow=True)
-    if any(not run["gates"] for run in runs) and not hasattr(config, "workerinput"):
-        words = importlib.import_module("skewtest.report.words")
-        versions = importlib.import_module("skewtest.report.versions")
-        told = [line for run in runs if "partings" in run for line in versions.spread_lines(run)]
-        for line in (*words.advice([run for run in runs if "scenario" in run]), *told):
-            terminalreporter.write_line(line)
-    if not folder or hasattr(config, "workerinput"):
-        return
-    session = importlib.import_module("skewtest.session")
-    errors = importlib.import_module("skewtest.errors")
-    try:
-        page = session.write_report(
-            Path(folder),
-            runs,
-            "--skew-report",
-            _gaps(terminalreporter, exitstatus),
-            _matrix(config),
-        )
-    except errors.ReportError as error:
-        terminalreporter.write_line(f"skewtest: {error}", red=True)
-        terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
-        return
-    terminalreporter.write_line(f"skewtest: parity report in {page}")
-
-
-def _matrix_lines(config: pytest.Config) -> list[str]:
-    """Return what became of the cells of the matrix: requested, ran, excluded, and why not."""
-    plugin = config.pluginmanager.getplugin("skewtest-reports")
-    cells = config.stash.get(CELLS, None)
-    if plugin is None or cells is None or not plugin.cells or hasattr(config, "workerinput"):
-        return []
-    became = dict(sorted(plugin.cells, key=lambda one: one[1] == "ran"))
-    failed = Counter(kind for kind in became.values() if kind != "ran")
-    ran = sum(kind == "ran" for kind in became.values())
-    told = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
-    told += [f"{count} {kind}" for kind, count in failed.items()]
-    lines = [f"matrix: {', '.join(told)}"]
-    if cells.pairs:
-        lines.append(f"matrix: {len(cells.pairs)} of {cells.valid_pairs} pairs of versions covered")
-    return lines
-
-
-def _matrix(config: pytest.Config) -> "dict[str, Any] | None":
-    """Return the cells of the matrix, and what became of them, for the report."""
-    plugin = config.pluginmanager.getplugin("skewtest-reports")
-    cells = config.stash.get(CELLS, None)
-    if plugin is None or cells is None or not cells.cells:
-        return None
-    became = dict(sorted(plugin.cells, key=lambda one: one[1] == "ran"))
-    return {
-        "requested": [cell.name for cell in cells.cells],
-        "ran": [name for name, kind in became.items() if kind == "ran"],
-        "failed": {name: kind for name, kind in became.items() if kind != "ran"},
-        "excluded": cells.excluded,
-        "pairs": list(cells.pairs),
-        "valid_pairs": cells.valid_pairs,
-    }
-
-
-def _unused(runs: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each corpus file that could not be used where all else is well."""
-    told = [
-        f"kept counterexample {note['file']} was not used: {note['reason']}"
-        for run in runs
-        if run["ok"]
-        for note in run.get("rejected", ())
-    ]
-    return list(dict.fromkeys(told))
-
-
-def _gaps(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> list[str]:
-    """Return why the report lacks something: what was broken, and what was never reached."""
-    gaps = [f"error: {report.nodeid}" for report in terminalreporter.stats.get("error", ())]
-    gaps += [
-        f"failed without a result: {report.nodeid}"
-        for report in terminalreporter.stats.get("failed", ())
-        if "skew" in report.keywords and not hasattr(report, "skewtest_runs")
-    ]
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        gaps.append("the run was interrupted")
-    return gaps
-
-
-def _registered_views(project: Path) -> tuple[str, ...]:
-    """Return `[tool.skewtest] views` of a pyproject.toml."""
+def _tool_table(project: Path) -> dict[str, Any]:
+    """Return `[tool.skewtest]` of a pyproject.toml; empty without one."""
     if not project.is_file():
-        return ()
+        return {}
     text = project.read_bytes()
     if b"tool.skewtest" not in text:
-        return ()
+        return {}
     tomllib = importlib.import_module("tomllib")
     try:
-        table = tomllib.loads(text.decode()).get("tool", {}).get("skewtest", {})
+        table: dict[str, Any] = tomllib.loads(text.decode()).get("tool", {}).get("skewtest", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise pytest.UsageError(f"{project}: {error}") from error
     for key in table:
@@ -333,6 +240,11 @@ def _registered_views(project: Path) -> tuple[str, ...]:
                 f"{project}: [tool.skewtest] knows {', '.join(KEYS)}; got {key!r}. "
                 "Options are ini keys: skew_histories, skew_profile, skew_corpus."
             )
+    return table
+
+
+def _registered_views(project: Path, table: dict[str, Any]) -> tuple[str, ...]:
+    """Return `views`: the names of the modules whose views are checked."""
     views = table.get("views", [])
     if not isinstance(views, list) or not all(isinstance(name, str) for name in views):
         raise pytest.UsageError(
@@ -341,11 +253,21 @@ def _registered_views(project: Path) -> tuple[str, ...]:
     return tuple(views)
 
 
-def _read_matrix(config: pytest.Config) -> None:
+def _known(project: Path, table: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the known divergences of `[[tool.skewtest.known]]`."""
+    if "known" not in table:
+        return ()
+    known = importlib.import_module("skewtest.declare.known")
+    errors = importlib.import_module("skewtest.errors")
+    try:
+        found: tuple[Any, ...] = known.known_of(table["known"], str(project))
+    except errors.DeclarationError as error:
+        raise pytest.UsageError(str(error)) from error
+    return found
+
+
+def _read_matrix(config: pytest.Config, project: Path) -> None:
     """Read the cells of the version matrix, where pyproject.toml has one."""
-    project = config.rootpath / "pyproject.toml"
-    if not project.is_file() or b"tool.skewtest" not in project.read_bytes():
-        return
     cells = importlib.import_module("skewtest.matrix.cells")
     errors = importlib.import_module("skewtest.errors")
     try:
@@ -356,8 +278,10 @@ def _read_matrix(config: pytest.Config) -> None:
 
 def _check_ini(config: pytest.Config) -> None:
     histories, profile = config.getini("skew_histories"), config.getini("skew_profile")
-    if config.getoption("skew_report") == "":
-        raise pytest.UsageError("--skew-report=DIR needs a folder; got ''")
+    for option, wanted in (("report", "DIR"), ("baseline", "FILE"), ("history", "FILE")):
+        if config.getoption(f"skew_{option}") == "":
+            what = "folder" if wanted == "DIR" else "file"
+            raise pytest.UsageError(f"--skew-{option}={wanted} needs a {what}; got ''")
     if histories and not (histories.isdigit() and int(histories)):
         raise pytest.UsageError(f"skew_histories must be a number above 0; got {histories!r}")
     if profile and profile not in PROFILES:

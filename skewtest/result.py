@@ -1,6 +1,8 @@
 """The public result: everything that checking one view found."""
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from skewtest.declare.view import FeatureView
@@ -13,7 +15,10 @@ from skewtest.findings import (
     VersionFinding,
     VersionSpread,
 )
-from skewtest.report.document import document_of, run_of
+from skewtest.provenance import run_info, view_info
+from skewtest.report import model
+from skewtest.report.document import part_of
+from skewtest.report.merging import merged, whole_or_nothing
 from skewtest.report.terminal import report_text
 
 
@@ -53,7 +58,7 @@ class Result:
 
     @property
     def incidents(self) -> dict[str, int]:
-        """In how many histories each incident was met."""
+        """In how many histories each incident was met; 0 for one that could be met and was not."""
         found: dict[str, int] = {}
         for outcome in self.outcomes:
             for name, count in outcome.incidents.items():
@@ -63,15 +68,39 @@ class Result:
     @property
     def broken(self) -> bool:
         """Whether user code failed, rather than disagreed."""
-        return any(finding.kind in ("error", "timeout") for finding in self.findings)
+        return any(
+            finding.kind in ("error", "timeout")
+            for finding in self.findings
+            if not isinstance(finding, Finding) or finding.is_news
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return document_of(self.runs())
+        return model.to_dict(self.document())
 
-    def runs(self) -> list[dict[str, Any]]:
-        """Return what was run as JSON values, one for each outcome."""
-        return [run_of(outcome) for outcome in self.outcomes]
+    def document(self) -> model.Report:
+        """Return the report as data, with where it comes from."""
+        seconds = sum(
+            outcome.seconds.total if isinstance(outcome, Outcome) else outcome.seconds
+            for outcome in self.outcomes
+        )
+        run = run_info(
+            command=self.again,
+            profile="",
+            seeds=(outcome.seed for outcome in self.outcomes if isinstance(outcome, Outcome)),
+            began=time.time() - seconds,
+            root=Path.cwd(),
+        )
+        return whole_or_nothing(merged([self.part(Path.cwd())], run=run))
+
+    def part(self, root: Path) -> model.Report:
+        """Return what was found as a part of a report.
+
+        Args:
+            root: the folder of the project: paths in it are relative to it.
+        """
+        views = [view_info(self.view, root)] if isinstance(self.view, FeatureView) else []
+        return part_of(self.outcomes, views)
 
     def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
         """Return the report as text for a terminal; "" where all is well.

@@ -1,24 +1,34 @@
 """A run as the pytest plugin and the command line share it: corpus, profile, report files."""
 
-import json
+import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+
+import msgspec
+from filelock import FileLock
 
 from skewtest.api import checked_scenarios, default_histories, default_seed
 from skewtest.corpus import load, save
+from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
-from skewtest.errors import CorpusError, DeclarationError, ReportError, listed
-from skewtest.findings import Finding, Outcome
+from skewtest.errors import CorpusError, DeclarationError, ReportError, listed, nearest
+from skewtest.findings import ALL_FEATURES, Finding, Outcome
 from skewtest.matrix.build import Tell, quiet
 from skewtest.matrix.cells import Cell
 from skewtest.matrix.running import Placed
 from skewtest.matrix.running import run_cell as run_in_cell
 from skewtest.matrix.spread import spread
-from skewtest.report.document import document_of
-from skewtest.report.html import html_page
+from skewtest.provenance import run_info
+from skewtest.report import model
+from skewtest.report.changes import Comparison, compared_reports
+from skewtest.report.formats.html import html_page
+from skewtest.report.formats.markdown import markdown
+from skewtest.report.merging import merged, whole_or_nothing
+from skewtest.report.trend import line_of, point_of
 from skewtest.result import Result
 from skewtest.run.budget import Budget
 from skewtest.run.search import Kept, Progress, nothing_shown, search
@@ -29,13 +39,15 @@ PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the options say. `corpus` None: nothing is kept or replayed."""
+    """What the options say. `corpus` None: nothing is kept or replayed; `today` None: it is now."""
 
     histories: int | None = None
     seed: int | None = None
     profile: str = "dev"
     corpus: Path | None = None
     root: Path | None = None
+    known: tuple[Known, ...] = ()
+    today: date | None = None
 
 
 def default_profile() -> str:
@@ -69,7 +81,9 @@ def run(
         rejected=rejected,
         progress=progress,
     )
-    outcomes = tuple(_kept(outcome, settings) for outcome in outcomes)
+    outcomes = tuple(
+        _with_known(_kept(outcome, settings), budget, settings) for outcome in outcomes
+    )
     return Result(view, outcomes, _again(outcomes, again))
 
 
@@ -91,10 +105,10 @@ def run_cell(
         progress: called with the histories done and planned.
         tell: is told of what is built to find the package to blame.
     """
-    budget = _budget(view, settings)
+    budget = _budget(view, settings, placed.name)
     kept, rejected = _corpus(view, settings)
     outcome = run_in_cell(view, placed, budget, kept, rejected, progress, tell)
-    outcomes = (_kept(outcome, settings),)
+    outcomes = (_with_known(_kept(outcome, settings), budget, settings),)
     return Result(view, outcomes, _again(outcomes, again))
 
 
@@ -110,7 +124,7 @@ def run_versions(
     return Result(view, (spread(view, cells, budget.seed, tell),), again(budget.seed))
 
 
-def _budget(view: FeatureView, settings: Settings) -> Budget:
+def _budget(view: FeatureView, settings: Settings, cell: str = "") -> Budget:
     if settings.profile not in PROFILES:
         raise DeclarationError(
             f"the profile must be one of {listed(PROFILES)}; got {settings.profile!r}"
@@ -119,7 +133,14 @@ def _budget(view: FeatureView, settings: Settings) -> Budget:
     seed = settings.seed
     if seed is None:
         seed = default_seed(fixed=settings.profile == "ci")
-    return Budget(histories, seed)
+    known = tuple(one for one in settings.known if (one.view, one.cell) == (view.name, cell))
+    for one in known:
+        if one.feature not in (*view.features, ALL_FEATURES):
+            raise DeclarationError(
+                f"[[tool.skewtest.known]]: {view.name!r} has no feature {one.feature!r}; it has "
+                f"{listed(view.features)}." + nearest(one.feature, view.features)
+            )
+    return Budget(histories, seed, known)
 
 
 def _corpus(view: FeatureView, settings: Settings) -> tuple[Kept, Sequence[tuple[str, str]]]:
@@ -147,32 +168,54 @@ def _again(outcomes: Sequence[Outcome], again: Callable[[int | None], str]) -> s
     return again(outcomes[0].seed)
 
 
-def write_report(
-    folder: Path,
-    runs: Sequence[Mapping[str, Any]],
-    option: str,
+def report_of(
+    parts: Iterable[model.Report],
+    *,
+    command: str,
+    profile: str,
+    began: float,
+    root: Path,
     incomplete: Sequence[str] = (),
-    matrix: Mapping[str, Any] | None = None,
+    matrix: model.Matrix | None = None,
+) -> model.Report:
+    """Return the report of a run.
+
+    Args:
+        parts: what was found, view by view.
+        command: what was called.
+        profile: how much was run.
+        began: when it began, in seconds of the epoch.
+        root: the folder of the project.
+        incomplete: why something is missing.
+        matrix: the cells of the version matrix, and what became of them.
+    """
+    found = merged(list(parts), incomplete=incomplete, matrix=matrix)
+    seeds = (outcome.seed for outcome in found.outcomes)
+    run = run_info(command=command, profile=profile, seeds=seeds, began=began, root=root)
+    return whole_or_nothing(msgspec.structs.replace(found, run=run))
+
+
+def write_report(
+    folder: Path, report: model.Report, option: str, baseline: str | None = None
 ) -> Path:
-    """Write `report.json` and `report.html`; return the HTML file.
+    """Write `report.json`, `report.html` and `report.md`; return the HTML file.
 
     Args:
         folder: where to; it is made if it is not there.
-        runs: the runs of a report document.
+        report: the report.
         option: the option that names the folder, for the error.
-        incomplete: why something is missing.
-        matrix: the cells of the version matrix, and what became of them.
+        baseline: the file of an earlier report to compare it with.
 
     Raises:
-        ReportError: the folder cannot be written.
+        ReportError: the folder cannot be written, or the baseline cannot be read.
     """
-    document = document_of(runs, incomplete, matrix)
+    changes = changes_since(baseline, report)
     page = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(html_page(document), encoding="utf-8")
+        (folder / "report.json").write_bytes(model.to_json(report))
+        page.write_text(html_page(report, changes), encoding="utf-8")
+        (folder / "report.md").write_text(markdown(report, changes), encoding="utf-8")
     except OSError as error:
         raise ReportError(
             f"cannot write the report to {folder}: {error.strerror or error}. "
@@ -181,12 +224,81 @@ def write_report(
     return page
 
 
+def changes_since(baseline: str | None, report: model.Report) -> Comparison | None:
+    """Return what has changed since the report of a file; None where none is named.
+
+    Raises:
+        ReportError: it cannot be read.
+    """
+    return compared_reports(model.read(Path(baseline)), report) if baseline else None
+
+
+def write_step_summary(report: model.Report, baseline: str | None = None) -> None:
+    """Append the Markdown to the summary of a GitHub job, where there is one.
+
+    Raises:
+        ReportError: it cannot be written, or the baseline cannot be read.
+    """
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    text = markdown(report, changes_since(baseline, report))
+    try:
+        with Path(file).open("a", encoding="utf-8") as summary:
+            summary.write(text)
+    except OSError as error:
+        raise ReportError(f"cannot write {file}: {error.strerror or error}.") from error
+
+
+def record(history: Path, report: model.Report) -> None:
+    """Append a run to a history file.
+
+    Runs side by side on one machine do not mix their lines; half a line, of a run that was
+    killed, stays on a line of its own.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    line = line_of(point_of(report))
+    name = hashlib.sha256(str(history.absolute()).encode()).hexdigest()[:16]
+    try:
+        history.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            FileLock(Path(tempfile.gettempdir()) / f"skewtest-{name}.lock"),
+            history.open("a+b") as file,
+        ):
+            file.seek(max(0, file.tell() - 1))
+            is_cut = file.read(1) not in (b"", b"\n")
+            file.write((b"\n" if is_cut else b"") + line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ReportError(f"cannot write {history}: {error.strerror or error}.") from error
+
+
 def shown(path: str | Path, root: Path | None) -> str:
     """Return a path relative to the root where it lies in it."""
     full = Path(path)
     if root is not None and full.is_relative_to(root):
         return str(full.relative_to(root))
     return str(full)
+
+
+def _with_known(outcome: Outcome, budget: Budget, settings: Settings) -> Outcome:
+    """Return an outcome whose findings say whether they are known, and which known ones are gone.
+
+    A divergence is only said to be gone after as many histories as are usual.
+    """
+    today = settings.today or datetime.now(UTC).date()
+    known = [one for one in budget.known if one.scenario == outcome.scenario]
+    findings = []
+    for finding in outcome.findings:
+        one = next((one for one in known if one.covers(finding.feature, finding.kind)), None)
+        expired = one is not None and one.expires < today
+        findings.append(replace(finding, known=one, expired=expired))
+    is_whole = outcome.skipped is None and budget.histories >= default_histories(outcome.view)
+    gone = (one for one in known if not any(finding.known is one for finding in findings))
+    return replace(outcome, findings=tuple(findings), stale=tuple(gone) if is_whole else ())
 
 
 def _kept(outcome: Outcome, settings: Settings) -> Outcome:

@@ -1,8 +1,10 @@
 """A feature view: features computed together, with a batch and an online implementation."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import polars as pl
@@ -32,6 +34,15 @@ __all__ = ["AS_OF", "FeatureView", "Nothing", "Scope"]
 
 Scope: TypeAlias = Literal["entity", "global"]
 Nothing: TypeAlias = Literal["null", "nan", "missing"]
+DECLARING = Path(__file__).parent
+
+
+def _caller() -> tuple[str, int]:
+    """Return the file and line of the user's code that is declaring a view."""
+    frame = sys._getframe(1)  # noqa: SLF001 # the only way to a caller that costs nothing
+    while frame.f_back is not None and Path(frame.f_code.co_filename).parent == DECLARING:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -56,6 +67,7 @@ class FeatureView:
         relations: the names of the relations that each side is held to by itself.
         fitted: makes of a training history what both sides are given, or None.
         reference: a third opinion, slow and exact, or None.
+        place: the file and line of its declaration.
     """
 
     name: str
@@ -75,6 +87,7 @@ class FeatureView:
     relations: tuple[str, ...]
     fitted: Callable[..., Any] | None
     reference: Callable[[list[dict[str, Any]], dict[str, Any]], Mapping[str, Any]] | None
+    place: tuple[str, int]
 
     def __init__(
         self,
@@ -150,6 +163,7 @@ class FeatureView:
             "relations": checked_relations(place, relations),
             "fitted": checked_side(place, "fitted", fitted),
             "reference": checked_side(place, "reference", reference),
+            "place": _caller(),
         }
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
@@ -165,7 +179,10 @@ class FeatureView:
         """
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given |= {"sources": list(self.sources.values()), "equal": tuple(self.equal)}
-        return FeatureView(**{**given, **changes})
+        place = given.pop("place")
+        copy = FeatureView(**{**given, **changes})
+        object.__setattr__(copy, "place", place)
+        return copy
 
     def variants(self, parameters: Mapping[str, Sequence[Any]]) -> "list[FeatureView]":
         """Return one view for each combination of parameters, so that none is left at its default.

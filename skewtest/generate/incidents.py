@@ -23,7 +23,7 @@ PLAIN_KEY = f"^[{''.join(template[0] for template in PLAIN)}][0-9]*$"
 
 
 def incidents_of(view: FeatureView, clock: Clock, pack: Pack) -> Counter[str]:
-    """Return how many histories of a pack hold each incident; absent ones are not in it."""
+    """Return how many histories of a pack hold each incident; 0 for one that none of them does."""
     lane = np.concatenate([frame[LANE].to_numpy() for frame in pack.events.values()])
     at = np.concatenate(
         [instants_of(pack.events[n][s.time]).to_numpy() for n, s in view.sources.items()]
@@ -59,13 +59,11 @@ class _Count:
 
     def lanes(self, name: str, held: Mask) -> None:
         """Count lanes by a mask over all of them."""
-        if total := int(np.count_nonzero(held)):
-            self.found[name] += total
+        self.found[name] += int(np.count_nonzero(held))
 
     def rows(self, name: str, lanes: IntArray) -> None:
         """Count distinct lanes of rows."""
-        if len(lanes):
-            self.found[name] += int(np.count_nonzero(np.bincount(lanes, minlength=self._size)))
+        self.found[name] += int(np.count_nonzero(np.bincount(lanes, minlength=self._size)))
 
 
 def _time_incidents(

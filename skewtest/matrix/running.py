@@ -39,6 +39,11 @@ class Placed:
     batch: Built
     online: Built
 
+    @property
+    def name(self) -> str:
+        """What the cell is called."""
+        return f"{self.batch.environment.name}~{self.online.environment.name}"
+
     def view(self, view: FeatureView) -> FeatureView:
         """Return a view whose sides run in them."""
         return in_environments(view, self.batch, self.online)

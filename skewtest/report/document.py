@@ -1,145 +1,244 @@
-"""Results as plain JSON values: one document, from which other reports can be made."""
+"""What a run found, as the parts of a report: plain values and texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
+from skewtest.compare.distances import Distances, summary
+from skewtest.compare.tables import Tally
+from skewtest.declare.view import AS_OF
 from skewtest.deliver.operations import event_dicts
+from skewtest.deliver.steps import Step, steps_of
 from skewtest.drive.outcome import Failure, Nothing
-from skewtest.findings import Attribution, Compared, Counterexample, Finding, Outcome, VersionSpread
+from skewtest.findings import (
+    Attribution,
+    Compared,
+    Counterexample,
+    Finding,
+    Outcome,
+    Seconds,
+    VersionSpread,
+)
+from skewtest.report import model
+from skewtest.report.merging import merged
 from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.report.versions import compared_of, environment_of, spread_of
-from skewtest.report.words import difference_text, failure_text, headline, value_text
-
-VERSION = 1
+from skewtest.report.words import difference_text, evidence, failure_text, headline, value_text
 
 
-def document_of(
-    runs: Sequence[Mapping[str, Any]],
-    incomplete: Sequence[str] = (),
-    matrix: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return runs (see `run_of`) as one JSON document.
-
-    Args:
-        runs: what was run.
-        incomplete: why something is missing; a report with a gap is not ok.
-        matrix: the cells of the version matrix, and what became of them; None without one.
-    """
-    return {
-        "version": VERSION,
-        "ok": not incomplete and all(run["ok"] or not run["gates"] for run in runs),
-        "incomplete": list(incomplete),
-        "runs": [run for run in runs if "scenario" in run],
-        "compared": [run for run in runs if "function" in run],
-        "versions": [run for run in runs if "partings" in run],
-        "matrix": None if matrix is None else dict(matrix),
-    }
+def part_of(
+    outcomes: tuple[Outcome | Compared | VersionSpread, ...], views: list[model.View]
+) -> model.Report:
+    """Return what a run found as a report of its own, without saying where it comes from."""
+    part = merged(
+        [],
+        views=views,
+        outcomes=[outcome_of(one) for one in outcomes if isinstance(one, Outcome)],
+        compared=[compared_of(one) for one in outcomes if isinstance(one, Compared)],
+        versions=[spread_of(one) for one in outcomes if isinstance(one, VersionSpread)],
+    )
+    try:
+        msgspec.json.encode(part)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair is no text that a file could hold.
+        return model.from_dict(_encodable(model.to_dict(part)))
+    return part
 
 
-def run_of(outcome: Outcome | Compared | VersionSpread) -> dict[str, Any]:
-    """Return one outcome as JSON: only dicts, lists, strings, numbers, booleans, None."""
-    if isinstance(outcome, Compared):
-        return compared_of(outcome)
-    if isinstance(outcome, VersionSpread):
-        return spread_of(outcome)
-    return {
-        "view": outcome.view.name,
-        "scenario": outcome.scenario,
-        "ok": outcome.ok,
-        "gates": outcome.gates,
-        "skipped": outcome.skipped,
-        "cell": None if outcome.cell is None else [environment_of(one) for one in outcome.cell],
-        "seed": outcome.seed,
-        "histories": outcome.histories,
-        "planned": outcome.planned,
-        "untested": list(outcome.untested),
-        "features": {
-            name: {
-                "match": tally.match,
-                "mismatch": tally.mismatch,
-                "both_null": tally.both_null,
-                "batch_only": tally.batch_only,
-                "online_only": tally.online_only,
-            }
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(inner) for name, inner in value.items()}
+    return [_encodable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def outcome_of(outcome: Outcome) -> model.Outcome:
+    """Return one outcome as a report has it."""
+    return model.Outcome(
+        view=outcome.view.name,
+        scenario=outcome.scenario,
+        ok=outcome.ok,
+        gates=outcome.gates,
+        skipped=outcome.skipped,
+        cell=None if outcome.cell is None else [environment_of(one) for one in outcome.cell],
+        seed=outcome.seed,
+        histories=outcome.histories,
+        planned=outcome.planned,
+        untested=list(outcome.untested),
+        features={
+            name: tally_of(tally, outcome.distances.get(name, Distances()))
             for name, tally in outcome.tallies.items()
         },
-        "incidents": dict(sorted(outcome.incidents.items())),
-        "mutated": [{"side": side, "name": name} for side, name in outcome.mutated],
-        "rejected": [{"file": path, "reason": reason} for path, reason in outcome.rejected],
-        "early": dict(outcome.early),
-        "unkept": list(outcome.unkept),
-        "unconfirmed": outcome.unconfirmed,
-        "seconds": asdict(outcome.seconds),
-        "findings": [finding_of(outcome, finding) for finding in outcome.findings],
+        incidents=dict(sorted(outcome.incidents.items())),
+        data=dict(outcome.data),
+        mutated=[model.Mutation(side=_side(side), name=name) for side, name in outcome.mutated],
+        rejected=[model.Rejected(file=path, reason=why) for path, why in outcome.rejected],
+        early=dict(outcome.early),
+        unkept=list(outcome.unkept),
+        unconfirmed=outcome.unconfirmed,
+        stale=[
+            model.Stale(feature=o.feature, kind=o.kind, owner=o.owner, reason=o.reason)
+            for o in outcome.stale
+        ],
+        seconds=model.Seconds(**asdict(outcome.seconds)),
+        latency=_latency(outcome.seconds, outcome.histories),
+        findings=[finding_of(outcome, finding) for finding in outcome.findings],
+    )
+
+
+def _side(side: str) -> model.Side:
+    return "batch" if side == "batch" else "online"
+
+
+def _latency(seconds: Seconds, histories: int) -> model.Latency | None:
+    """Return what a history costs; None where both sides' time was not taken here."""
+    if not histories or not seconds.batch or not seconds.online:
+        return None
+    return model.Latency(
+        batch_us=seconds.batch / histories * 1e6, online_us=seconds.online / histories * 1e6
+    )
+
+
+def tally_of(tally: Tally, found: Distances) -> model.Tally:
+    """Return how the rows of a feature compared, and how far apart its numbers are."""
+    rows = tally.compared + tally.both_null
+    return model.Tally(
+        match=tally.match,
+        mismatch=tally.mismatch,
+        batch_only=tally.batch_only,
+        online_only=tally.online_only,
+        both_null=tally.both_null,
+        vacuity=tally.both_null / rows if rows else 0.0,
+        errors=errors_of(found),
+    )
+
+
+def errors_of(found: Distances) -> model.Errors | None:
+    """Return the distribution of errors of a feature, None where it has no numbers."""
+    told = summary(found)
+    if told is None:
+        return None
+    quantiles = {
+        name: model.Quantiles(**dict(zip(model.Quantiles.__struct_fields__, values, strict=True)))
+        for name, values in (("abs", told.abs), ("rel", told.rel), ("ulps", told.ulps))
     }
+    return model.Errors(
+        compared=found.compared,
+        equal=found.equal,
+        **quantiles,
+        smape=told.smape,
+        histogram=list(told.histogram),
+        points=list(told.points),
+    )
 
 
-def finding_of(outcome: Outcome, finding: Finding) -> dict[str, Any]:
-    """Return one finding as JSON values."""
-    return {
-        "feature": finding.feature,
-        "scenario": finding.scenario,
-        "kind": finding.kind,
-        "cause": finding.cause,
-        "side": finding.side,
-        "alone": finding.alone,
-        "attribution": attribution_of(finding.attribution),
-        "found_at": finding.found_at,
-        "headline": headline(finding, outcome.view.name),
-        "values": {
-            name: {
-                "batch": json_value(batch),
-                "online": json_value(online),
-                "batch_text": value_text(batch),
-                "online_text": value_text(online),
-                "difference": difference_text(batch, online),
-            }
+def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
+    """Return one finding as a report has it."""
+    return model.Finding(
+        feature=finding.feature,
+        scenario=finding.scenario,
+        kind=finding.kind,
+        cause=finding.cause,
+        evidence=evidence(outcome, finding),
+        side=finding.side,
+        alone=finding.alone,
+        relation=finding.relation,
+        change=finding.what,
+        attribution=attribution_of(finding.attribution),
+        found_at=finding.found_at,
+        headline=headline(finding, outcome.view.name),
+        values={
+            name: model.Answer(
+                batch=json_value(batch),
+                online=json_value(online),
+                batch_text=value_text(batch),
+                online_text=value_text(online),
+                difference=difference_text(batch, online),
+            )
             for name, (batch, online) in finding.values.items()
         },
-        "failures": [failure_text(failure) for failure in finding.failures],
-        "corpus": finding.corpus,
-        "counterexample": example_of(finding.counterexample, finding.divergence.row),
-    }
+        failures=[failure_text(failure) for failure in finding.failures],
+        corpus=finding.corpus,
+        known=_known(finding),
+        counterexample=example_of(finding.counterexample, finding.divergence.row),
+    )
 
 
-def attribution_of(found: Attribution | None) -> dict[str, Any] | None:
-    """Return what versions and logic have to do with a finding, as JSON values."""
+def _known(finding: Finding) -> model.Known | None:
+    known = finding.known
+    if known is None:
+        return None
+    return model.Known(
+        owner=known.owner,
+        reason=known.reason,
+        expires=known.expires.isoformat(),
+        expired=finding.expired,
+    )
+
+
+def attribution_of(found: Attribution | None) -> model.Attribution | None:
+    """Return what versions and logic have to do with a finding."""
     if found is None:
         return None
-    return {
-        "verdict": found.verdict,
-        "batch_differs": found.batch,
-        "online_differs": found.online,
-        "logic_differs": found.logic,
-        "culprits": list(found.culprits),
-        "answers": [
-            {"side": side, "environment": name, "value": json_value(value)}
-            | ({"ulps_off": found.drift[side, name]} if (side, name) in found.drift else {})
+    return model.Attribution(
+        verdict=found.verdict,
+        batch_differs=found.batch,
+        online_differs=found.online,
+        logic_differs=found.logic,
+        culprits=list(found.culprits),
+        answers=[
+            model.EnvironmentAnswer(
+                side=_side(side),
+                environment=name,
+                value=json_value(value),
+                ulps_off=found.drift.get((side, name)),
+            )
             for (side, name), value in found.answers.items()
         ],
-    }
+    )
 
 
-def example_of(example: Counterexample | None, row: int | None) -> dict[str, Any] | None:
-    """Return a counterexample as JSON values, and as text; the sides differ on `row`."""
+def example_of(example: Counterexample | None, row: int | None) -> model.Counterexample | None:
+    """Return a counterexample as values and as text; the sides differ on spine row `row`."""
     if example is None:
         return None
     timeline = timeline_of(example, row)
     view = example.view
-    return {
-        "events": {
+    return model.Counterexample(
+        events={
             name: [json_value(e) for e in event_dicts(source.schema, example.history.events[name])]
             for name, source in view.sources.items()
         },
-        "spine": [json_value(row) for row in event_dicts(view.spine_schema, example.spine)],
-        "scenario": example.history.scenario.name,
-        "delivery": [
-            {**row, "arrival": str(row["arrival"])} for row in example.delivery.to_dicts()
-        ],
-        "drawing": list(drawing_of(example)),
-        "timeline": {"columns": list(timeline.columns), "rows": [list(r) for r in timeline.rows]},
-    }
+        spine=[json_value(asked) for asked in event_dicts(view.spine_schema, example.spine)],
+        scenario=example.history.scenario.name,
+        delivery=[_step(example, step) for step in steps_of(view, example.history)],
+        drawing=list(drawing_of(example)),
+        timeline=model.Timeline(
+            columns=list(timeline.columns), rows=[list(cells) for cells in timeline.rows]
+        ),
+        row=row if row is not None and row >= 0 else None,
+    )
+
+
+def _step(example: Counterexample, step: Step) -> model.Step:
+    sources = example.view.sources
+    at = (
+        step.payload.get(AS_OF if step.what == "request" else sources[step.source].time)
+        if (step.payload)
+        else None
+    )
+    (arrival,) = example.view.time.datetimes([step.at])
+    return model.Step(
+        step=step.what,
+        number=step.number,
+        source=step.source,
+        time=None if at is None else str(at),
+        arrival=str(arrival),
+        heard=step.heard,
+    )
 
 
 def json_value(value: Any) -> Any:

@@ -8,7 +8,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from skewtest.compare.values import nothing_of
 from skewtest.declare.delivery import CAUSES
 from skewtest.findings import Compared, Finding, Outcome, VersionSpread
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
@@ -21,11 +20,13 @@ from skewtest.report.versions import (
     versions_text,
 )
 from skewtest.report.words import (
+    MIXES,
     difference_text,
     early_text,
     failure_text,
     headline,
     late_share,
+    nothings_text,
     value_text,
 )
 
@@ -249,7 +250,7 @@ def _facts(
     if finding.side:
         facts.add_row("blame", finding.side)
     if not finding.alone:
-        facts.add_row("note", "it shows only where entities share a batch call: they mix")
+        facts.add_row("note", MIXES)
     for other in alike:
         facts.add_row("also", f"{other.feature} ({other.kind})")
     for kept in (finding, *alike):
@@ -274,10 +275,7 @@ def _cause(finding: Finding) -> str:
         told = cause_text(found.culprits, found.tried or 1) if found.version else finding.cause
         return f"{found.verdict}; {told}"
     if kind == "null":
-        sides = nothing_of(finding.divergence.batch), nothing_of(finding.divergence.online)
-        return (
-            f"{finding.cause}; one side has {' and the other '.join(s or 'a value' for s in sides)}"
-        )
+        return f"{finding.cause}; {nothings_text(finding)}"
     return f"{finding.cause} ({kind})"
 
 

@@ -1,6 +1,6 @@
 """What differs between two environments, as text and as JSON values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -21,7 +21,14 @@ from skewtest.findings import (
     Versions,
     VersionSpread,
 )
-from skewtest.report.words import failure_headline, failure_text, shortened, value_text
+from skewtest.report import model
+from skewtest.report.words import (
+    culprits_text,
+    failure_headline,
+    failure_text,
+    shortened,
+    value_text,
+)
 
 SHOWN_ROWS, SHOWN_PLACES, SHOWN_PACKAGES = 8, 6, 6
 SHOWN_THRESHOLDS = 3
@@ -74,11 +81,7 @@ def versions_text(versions: Versions, other: Versions) -> str:
 
 def cause_text(culprits: Sequence[str], tried: int) -> str:
     """Return what makes the difference, after some packages were flipped one at a time."""
-    if culprits:
-        return f"library.version: {'; '.join(culprits)} alone reproduces it"
-    if tried:
-        return f"library.version: none of {tried} packages reproduces it alone"
-    return "library.version: several packages differ; explain=True flips them one at a time"
+    return f"library.version: {culprits_text(culprits, tried)}"
 
 
 def cell_error_text(error: SkewtestError) -> str:
@@ -109,65 +112,61 @@ def _answer_text(attribution: Attribution, side: str, name: str) -> str:
     return told if ulps is None else f"{told} ({ulps:,} ulps off)"
 
 
-def spread_lines(spread: Mapping[str, Any]) -> list[str]:
-    """Return what changes from version to version, a line for each feature and side.
-
-    Args:
-        spread: of a report document.
-    """
+def spread_lines(spread: model.Spread) -> list[str]:
+    """Return what changes from version to version, a line for each feature and side."""
     lines = []
-    for parting in spread["partings"]:
-        groups = " | ".join(", ".join(group) for group in parting["groups"])
-        told = "; ".join(parting["thresholds"][:SHOWN_THRESHOLDS]) or groups
-        more = len(parting["thresholds"]) - SHOWN_THRESHOLDS
+    for parting in spread.partings:
+        groups = " | ".join(", ".join(group) for group in parting.groups)
+        told = "; ".join(parting.thresholds[:SHOWN_THRESHOLDS]) or groups
+        more = len(parting.thresholds) - SHOWN_THRESHOLDS
         told += f"; and {more} more packages" if more > 0 else ""
-        place = f"{spread['view']}.{parting['feature']}"
-        lines.append(f"{place}: {parting['side']} changes between versions: {told}")
+        place = f"{spread.view}.{parting.feature}"
+        lines.append(f"{place}: {parting.side} changes between versions: {told}")
     return lines
 
 
-def spread_of(spread: VersionSpread) -> dict[str, Any]:
-    """Return what changes from version to version as JSON values.
+def spread_of(spread: VersionSpread) -> model.Spread:
+    """Return what changes from version to version as a report has it.
 
     `parity` is a table of environments by environments for each side and feature: 1 where the
     two answer alike.
     """
     names = [one.name for one in spread.environments]
-    return {
-        "view": spread.view.name,
-        "gates": False,
-        "ok": spread.ok,
-        "histories": spread.histories,
-        "environments": [environment_of(one) for one in spread.environments],
-        "failed": dict(spread.failed),
-        "parity": {
+    return model.Spread(
+        view=spread.view.name,
+        ok=spread.ok,
+        histories=spread.histories,
+        environments=[environment_of(one) for one in spread.environments],
+        failed=dict(spread.failed),
+        parity={
             side: {
                 feature: _parity(names, spread.partings, side, feature)
                 for feature in spread.view.features
             }
             for side in ("batch", "online")
         },
-        "partings": [
-            {
-                "side": parting.side,
-                "feature": parting.feature,
-                "groups": [list(group) for group in parting.groups],
-                "thresholds": _ranked(parting.thresholds),
-                "values": [place_text(value) for value in parting.values],
-                "events": None
+        partings=[
+            model.Parting(
+                side="batch" if parting.side == "batch" else "online",
+                feature=parting.feature,
+                groups=[list(group) for group in parting.groups],
+                thresholds=_ranked(parting.thresholds),
+                values=[place_text(value) for value in parting.values],
+                events=None
                 if parting.counterexample is None
                 else parting.counterexample.events.height,
-            }
+            )
             for parting in spread.partings
         ],
-        "seconds": spread.seconds,
-    }
+        seconds=spread.seconds,
+    )
 
 
-def environment_of(one: Versions) -> dict[str, Any]:
-    """Return an environment as JSON values."""
-    held = {"name": one.name, "packages": dict(one.packages)}
-    return {**held, "cpu": list(one.cpu), "threads": one.threads}
+def environment_of(one: Versions) -> model.Environment:
+    """Return an environment as a report has it."""
+    return model.Environment(
+        name=one.name, packages=dict(one.packages), cpu=list(one.cpu), threads=one.threads
+    )
 
 
 def _parity(
@@ -259,39 +258,38 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def compared_of(compared: Compared) -> dict[str, Any]:
-    """Return what was compared as JSON values."""
-    return {
-        "function": compared.view.name,
-        "gates": True,
-        "environments": [environment_of(side) for side in (compared.a, compared.b)],
-        "ok": compared.ok,
-        "inconclusive": compared.inconclusive,
-        "rows": compared.histories,
-        "culprits": list(compared.culprits),
-        "seconds": compared.seconds,
-        "findings": [
-            {
-                "kind": finding.kind,
-                "cause": finding.cause,
-                "side": finding.side,
-                "headline": version_headline(finding, compared.a.name, compared.b.name),
-                "failures": [failure_text(failure) for failure in finding.failures],
-                "rows": [
+def compared_of(compared: Compared) -> model.Compared:
+    """Return what was compared as a report has it."""
+    return model.Compared(
+        function=compared.view.name,
+        environments=[environment_of(side) for side in (compared.a, compared.b)],
+        ok=compared.ok,
+        inconclusive=compared.inconclusive,
+        rows=compared.histories,
+        culprits=list(compared.culprits),
+        seconds=compared.seconds,
+        findings=[
+            model.VersionFinding(
+                kind=finding.kind,
+                cause=finding.cause,
+                side=finding.side,
+                headline=version_headline(finding, compared.a.name, compared.b.name),
+                failures=[failure_text(failure) for failure in finding.failures],
+                rows=[
                     {str(name): value_text(value) for name, value in row.items()}
                     for row in finding.counterexample.rows
                 ],
-                "places": [
-                    {
-                        "path": place.path,
-                        "a": place_text(place.a),
-                        "b": place_text(place.b),
-                        "ulps": place.ulps,
-                        "drift": None if place.drift is None else list(place.drift),
-                    }
+                places=[
+                    model.Place(
+                        path=place.path,
+                        a=place_text(place.a),
+                        b=place_text(place.b),
+                        ulps=place.ulps,
+                        drift=place.drift,
+                    )
                     for place in finding.places
                 ],
-            }
+            )
             for finding in compared.findings
         ],
-    }
+    )

@@ -1,7 +1,7 @@
 """Words for values, failures and findings, shared by every kind of report."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,13 +9,16 @@ from typing import Any
 
 from skewtest.compare.tables import Tally
 from skewtest.compare.values import magnitude, nothing_of
+from skewtest.declare.tolerance import Exact, Tolerance, Vector
 from skewtest.drive.outcome import Failure, Nothing
 from skewtest.errors import listed, nearest
 from skewtest.findings import ALL_FEATURES, Finding, Outcome
+from skewtest.report import model
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]
 LONGEST_TEXT = 60
+MIXES = "it shows only where entities share a batch call: they mix"
 SIDES = ("batch", "online")
 UNITS = (
     (DAY_US, "d"),
@@ -54,6 +57,20 @@ def moment_text(moment: datetime) -> str:
     return f"{text}{moment.strftime('%z')}"
 
 
+def tolerance_text(tolerance: Tolerance) -> str:
+    """Return a tolerance as it is declared."""
+    match tolerance:
+        case Exact(dtype=dtype):
+            return "exact(dtype=True)" if dtype else "exact()"
+        case Vector(cosine=cosine):
+            return f"vector(cosine={cosine:g})"
+    if not tolerance.explicit:
+        return "close()"
+    apart = value_text(tolerance.abs) if isinstance(tolerance.abs, timedelta) else tolerance.abs
+    given = {"rel": tolerance.rel, "abs": apart, "ulps": tolerance.ulps}
+    return f"close({', '.join(f'{name}={value}' for name, value in given.items() if value)})"
+
+
 def length_text(length: int) -> str:
     """Return a length of time, in microseconds, by its two largest units: "1 h 30 min"."""
     parts = []
@@ -83,17 +100,13 @@ def difference_text(batch: Any, online: Any) -> str:
     return value_text(gap) if gap else ""
 
 
-def advice(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return, for each view that was explored, what it would break under and what was not tried.
-
-    Args:
-        runs: of a report document.
-    """
+def advice(outcomes: Sequence[model.Outcome]) -> list[str]:
+    """Return, for each view that was explored, what it would break under and what was not tried."""
     lines = []
-    for view in dict.fromkeys(run["view"] for run in runs if not run["gates"]):
-        explored = [run for run in runs if run["view"] == view and not run["gates"]]
-        breaks = [run["scenario"] for run in explored if run["findings"]]
-        untried = [f"{run['scenario']} ({run['skipped']})" for run in explored if run["skipped"]]
+    for view in dict.fromkeys(one.view for one in outcomes if not one.gates):
+        explored = [one for one in outcomes if one.view == view and not one.gates]
+        breaks = [one.scenario for one in explored if one.findings]
+        untried = [f"{one.scenario} ({one.skipped})" for one in explored if one.skipped]
         told = f"would break under: {', '.join(breaks)}" if breaks else "would break under nothing"
         lines.append(f"{view}: {told}{' of what was tried' if untried and not breaks else ''}")
         if untried:
@@ -114,6 +127,36 @@ def late_share(tally: Tally) -> str:
     """Return in how many answers to histories with late events the sides differ."""
     differ = tally.compared - tally.match
     return f"{differ / tally.compared:.0%} of {tally.compared:,} answers, where events arrive late"
+
+
+def evidence(outcome: Outcome, finding: Finding) -> list[str]:
+    """Return what speaks for a finding's cause, a sentence each."""
+    told = []
+    if finding.kind == "null" and not finding.relation:
+        told.append(nothings_text(finding))
+    tally = outcome.tallies.get(finding.divergence.feature)
+    if finding.scenario == "late" and tally and tally.compared:
+        told.append(f"the sides differ in {late_share(tally)}")
+    if not finding.alone:
+        told.append(MIXES)
+    if finding.attribution is not None and finding.attribution.version:
+        told.append(culprits_text(finding.attribution.culprits, finding.attribution.tried or 1))
+    return told
+
+
+def nothings_text(finding: Finding) -> str:
+    """Return which side has no value, and which kind of nothing it has."""
+    sides = nothing_of(finding.divergence.batch), nothing_of(finding.divergence.online)
+    return f"one side has {' and the other '.join(side or 'a value' for side in sides)}"
+
+
+def culprits_text(culprits: Sequence[str], tried: int) -> str:
+    """Return which packages make a difference, after some were flipped one at a time."""
+    if culprits:
+        return f"{'; '.join(culprits)} alone reproduces it"
+    if tried:
+        return f"none of {tried} packages reproduces it alone"
+    return "several packages differ; explain=True flips them one at a time"
 
 
 def headline(finding: Finding, view: str) -> str:

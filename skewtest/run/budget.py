@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 
+from skewtest.declare.known import Known
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much to run, and from which seed."""
+    """How much to run, and from which seed.
+
+    Attributes:
+        histories: how many to generate.
+        seed: of what is generated.
+        known: divergences that are known, which end no search.
+    """
 
     histories: int
     seed: int
+    known: tuple[Known, ...] = ()

@@ -108,6 +108,7 @@ class Laws:
             findings=findings,
             untested=(),
             tallies=dict.fromkeys(self.view.features, Tally()),
+            distances={},
             incidents=dict(self.tried),
             mutated=(),
             rejected=(),

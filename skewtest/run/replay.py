@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from skewtest.compare.distances import distances
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.findings import Finding, Outcome, Seconds
@@ -46,6 +47,10 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         findings=tuple(findings),
         untested=() if findings else tuple(untested),
         tallies=trial.tallies,
+        distances={
+            name: distances(trial.batch.values[name], trial.online.values[name])
+            for name in trial.tallies
+        },
         incidents={},
         mutated=tuple(sorted(trial.mutated)),
         rejected=(),

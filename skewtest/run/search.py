@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from skewtest.compare.distances import Distances, distances
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, Scenario
+from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.scenarios import spread
 from skewtest.drive.guard import remembered_interrupt
@@ -92,6 +94,7 @@ class Running:
 
     scenario: Scenario
     stop_at: int
+    known: tuple[Known, ...] = ()
     watch: Stopwatch = field(default_factory=Stopwatch)
     tried: int = 0
     histories: int = 0
@@ -100,6 +103,7 @@ class Running:
     trusting: int = 0
     suspects: dict[Group, Suspect] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
+    distances: dict[str, Distances] = field(default_factory=dict)
     incidents: Counter[str] = field(default_factory=Counter)
     mutated: set[tuple[str, str]] = field(default_factory=set)
 
@@ -120,6 +124,8 @@ class Running:
     def _count(self, trial: Trial) -> None:
         for name, tally in trial.tallies.items():
             self.tallies[name] = self.tallies.get(name, Tally()) + tally
+            found = distances(trial.batch.values[name], trial.online.values[name])
+            self.distances[name] = self.distances.get(name, Distances()) + found
         self.mutated |= trial.mutated
         self.watch.online += trial.online.seconds
 
@@ -135,10 +141,15 @@ class Running:
             self.trusting += 1
         for suspect in kept:
             self.suspects.setdefault(suspect.group, suspect)
-        if kept and self.watch.detect is None:
+        fresh = [suspect for suspect in kept if not self._is_known(view, suspect)]
+        if fresh and self.watch.detect is None:
             self.watch.detect = time.process_time() - self.watch.began_cpu
-            hangs = any(suspect.group[1] == "timeout" for suspect in kept)
+            hangs = any(suspect.group[1] == "timeout" for suspect in fresh)
             self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+
+    def _is_known(self, view: FeatureView, suspect: Suspect) -> bool:
+        feature, kind, _ = suspect.group
+        return any(known.covers(named(view, feature), kind) for known in self.known)
 
 
 @dataclass(slots=True)
@@ -178,7 +189,7 @@ class Search:
     def try_plan(self, plan: Plan) -> None:
         """Generate the pack of one plan and try it under each scenario; raise when done."""
         active = [running for running in self.running if not running.is_over]
-        lanes = self._lanes(self._stops_at())
+        lanes = self._lanes()
         started = time.perf_counter()
         watch = active[0].watch if active else Stopwatch()
         pack = build(self.view, self.clock, plan, lanes, self._long(lanes), hints=self.hints)
@@ -205,7 +216,7 @@ class Search:
             concerned = replace(pack, lags={}) if running.trusting >= TRUSTING else pack
             running.try_pack(self.view, concerned, batch)
             running.histories += pack.lanes
-            running.incidents += incidents
+            running.incidents.update(incidents)  # += would drop those that were never met
         else:
             name = zlib.crc32(running.scenario.name.encode())
             rng = np.random.default_rng([plan.seed, name])
@@ -227,11 +238,15 @@ class Search:
             wanted.append(self.laws.stop_at)
         return max(wanted)
 
-    def _lanes(self, stop_at: int) -> int:
+    def _lanes(self) -> int:
+        """Return the size of the next pack: it hangs on the budget alone.
+
+        So a scenario is tried on the same histories whatever else is run beside it.
+        """
         if not self.view.laned:
             return 1
         usual = PACKS[self.packs] if self.packs < len(PACKS) else PACK
-        return min(usual, stop_at - self.histories)
+        return min(usual, self.budget.histories - self.histories)
 
     def _long(self, lanes: int) -> Sequence[int]:
         first, count = self.packs + 1, max(1, lanes // LONG_EVERY)
@@ -275,7 +290,14 @@ def search(
     missing = missing_sides(view)
     named_ones = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
     skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
-    running = {s.name: Running(s, planned(s.name, budget)) for s in named_ones}
+    running = {
+        s.name: Running(
+            s,
+            planned(s.name, budget),
+            tuple(known for known in budget.known if known.scenario == s.name),
+        )
+        for s in named_ones
+    }
     able = [run for name, run in running.items() if not missing and skipped[name] is None]
     held = _held(view, running)
     laws = Laws(view, budget, held) if RELATIONS in scenarios and held and not missing else None
@@ -401,6 +423,7 @@ def _outcome(
         findings=tuple(findings),
         untested=tuple(untested) if is_whole else (),
         tallies=dict(run.tallies),
+        distances=dict(run.distances),
         incidents=dict(run.incidents),
         mutated=tuple(sorted(run.mutated)),
         rejected=tuple(rejected),

@@ -335,7 +335,7 @@ def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
     assert "skewtest: interrupted; not checked: 'skewed', 'broken'" in done.stderr
     document = json.loads((repo / "out" / "report.json").read_text())
     assert document["incomplete"] == ["interrupted; not checked: 'skewed', 'broken'"]
-    assert {run["view"] for run in document["runs"]} == {"right"}
+    assert {run["view"] for run in document["outcomes"]} == {"right"}
     assert not document["ok"]
 
 

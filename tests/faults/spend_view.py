@@ -70,7 +70,7 @@ def size(finding):
 
 def judged(result, feature):
     """On how many rows a feature was compared although something else went wrong."""
-    tally = result.to_dict()["runs"][0]["features"][feature]
+    tally = result.to_dict()["outcomes"][0]["features"][feature]
     return sum(tally[name] for name in ("match", "mismatch", "both_null"))
 
 

@@ -289,7 +289,7 @@ def test_batch_that_changes_its_pandas_frame_is_warned_of_and_still_judged():
 
     result = checked(batch)
     assert result.ok
-    assert result.to_dict()["runs"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
+    assert result.to_dict()["outcomes"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
     assert "warning: spend: batch changes its input 'orders' in place" in str(result.report())
 
 
@@ -304,7 +304,7 @@ def test_a_change_of_the_input_is_reported_beside_a_raise():
         return right
 
     result = checked(batch, histories=64)
-    assert result.to_dict()["runs"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
+    assert result.to_dict()["outcomes"][0]["mutated"] == [{"side": "batch", "name": "orders"}]
 
 
 def test_online_is_not_harmed_by_what_batch_does_to_its_frames():

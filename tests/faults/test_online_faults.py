@@ -218,7 +218,7 @@ def test_a_changed_event_is_warned_of_and_batch_is_not_harmed():
 
     result = checked(online=Online)
     assert result.ok
-    assert result.to_dict()["runs"][0]["mutated"] == [{"side": "online", "name": "event"}]
+    assert result.to_dict()["outcomes"][0]["mutated"] == [{"side": "online", "name": "event"}]
     assert result.report() == "warning: spend: online changes its input 'event' in place"
 
 

@@ -89,14 +89,14 @@ def test_a_cell_fails_by_itself_and_one_that_cannot_be_had_is_an_error(project):
     )
     document = json.loads((project.path / "report" / "report.json").read_text())
     assert document["matrix"] == {
-        "requested": ["train~here", "gone~here"],
+        "requested": ["gone~here", "train~here"],
         "ran": ["train~here"],
         "failed": {"gone~here": "interpreter missing"},
         "excluded": 0,
         "pairs": [],
         "valid_pairs": 0,
     }
-    assert [found["view"] for found in document["versions"]] == ["count_too", "count"]
+    assert [found["view"] for found in document["versions"]] == ["count", "count_too"]
 
 
 def test_the_printed_command_runs_the_cell_again(project):

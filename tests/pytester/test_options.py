@@ -9,7 +9,7 @@ import pytest
 
 def histories(project, *arguments):
     project.run(*arguments, "--skew-report=out").assert_outcomes(passed=1)
-    run, relations = json.loads((project.path / "out" / "report.json").read_text())["runs"]
+    run, relations = json.loads((project.path / "out" / "report.json").read_text())["outcomes"]
     assert (run["scenario"], relations["scenario"]) == ("in_order", "relations")
     return run["histories"]
 
@@ -81,8 +81,8 @@ def test_the_report_is_written_as_html_and_json(skewed):
     result = skewed.run("--skew-report=out")
     result.stdout.fnmatch_lines(["skewtest: parity report in out/report.html"])
     document = json.loads((skewed.path / "out" / "report.json").read_text())
-    assert (document["ok"], document["runs"][0]["view"]) == (False, "spend")
-    assert document["runs"][0]["seed"] == 1
+    assert (document["ok"], document["outcomes"][0]["view"]) == (False, "spend")
+    assert document["outcomes"][0]["seed"] == 1
     assert "batch and online disagree" in (skewed.path / "out" / "report.html").read_text()
 
 
@@ -91,9 +91,9 @@ def test_a_report_of_a_run_that_broke_is_not_ok(project):
     project.run("--skew-report=out", "--continue-on-collection-errors")
     document = json.loads((project.path / "out" / "report.json").read_text())
     assert document["incomplete"] == ["error: test_broken.py"]
-    assert (document["ok"], document["runs"][0]["ok"]) == (False, True)
+    assert (document["ok"], document["outcomes"][0]["ok"]) == (False, True)
     page = (project.path / "out" / "report.html").read_text()
-    assert "Incomplete: error: test_broken.py" in page
+    assert "incomplete</span> error: test_broken.py" in page
     assert "Parity report: incomplete" in page
 
 

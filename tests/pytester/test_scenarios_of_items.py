@@ -78,7 +78,7 @@ def test_exploring_tells_under_what_a_view_would_break_and_fails_nothing(project
         ]
     )
     document = json.loads((project.path / "out" / "report.json").read_text())
-    broken = {run["scenario"]: run["gates"] for run in document["runs"] if not run["ok"]}
+    broken = {run["scenario"]: run["gates"] for run in document["outcomes"] if not run["ok"]}
     assert document["ok"]
     assert broken == dict.fromkeys(["duplicated", "restarted", "split", "bootstrapped"], False)
 

@@ -504,7 +504,16 @@ def plain(*events, asks=(0,), slot=0):
 
 
 def told(spend, *drafts):
-    return dict(incidents_of(spend, Clock.of(spend), pack_drafts(spend, drafts)))
+    found = incidents_of(spend, Clock.of(spend), pack_drafts(spend, drafts))
+    return {name: count for name, count in found.items() if count}
+
+
+def test_incidents_that_could_be_met_and_were_not_have_none():
+    spend = view({"x": sk.floats(-1, 10, nan=True)}, windows=[timedelta(days=7)])
+    found = incidents_of(spend, Clock.of(spend), pack_drafts(spend, [plain((-5, 3.0))]))
+    assert found["one event"] == 1
+    assert {"x NaN", "tie", "event on the 7 d edge"} <= {n for n, c in found.items() if not c}
+    assert "x infinite" not in found
 
 
 def test_incidents_of_time_are_counted_by_history():

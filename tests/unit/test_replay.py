@@ -89,5 +89,5 @@ def test_arrivals_before_the_event_are_counted_and_taken_as_they_are(lags, early
         "they were taken as they are. Check which clocks wrote them."
     )
     assert " ".join(result.report().split()) == (told if early else "")
-    [run] = result.to_dict()["runs"]
+    [run] = result.to_dict()["outcomes"]
     assert run["early"] == ({"orders": early} if early else {})

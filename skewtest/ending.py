@@ -1,0 +1,152 @@
+"""The end of a pytest run: what was found is put together, told and written. Light until then."""
+
+import importlib
+import os
+import shlex
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skewtest.items import CELLS, profile_of
+
+ENDING = "skewtest-ending"
+
+
+class Ending:
+    """Gathers what all items found, from workers too."""
+
+    def __init__(self) -> None:
+        self.began = time.time()
+        self.parts: list[dict[str, Any]] = []
+        self.cells: list[tuple[str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what one item found, and what became of its cell."""
+        self.parts.extend(getattr(report, "skewtest_parts", ()))
+        if hasattr(report, "skewtest_cell"):
+            name, became = report.skewtest_cell
+            self.cells.append((name, became))
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(
+        self,
+        terminalreporter: pytest.TerminalReporter,
+        exitstatus: int,
+        config: pytest.Config,
+    ) -> None:
+        """Tell what was found; write the parity report where `--skew-report` says."""
+        if hasattr(config, "workerinput"):
+            return
+        for line in self._matrix_lines(config):
+            terminalreporter.write_line(f"skewtest: {line}")
+        folder, history = config.getoption("skew_report"), config.getoption("skew_history")
+        if not self.parts and not folder and not history:
+            return
+        report = self._report(config, terminalreporter, exitstatus)
+        _tell(terminalreporter, config, report)
+        errors = importlib.import_module("skewtest.errors")
+        try:
+            _write(terminalreporter, config, report)
+        except errors.ReportError as error:
+            terminalreporter.write_line(f"skewtest: {error}", red=True)
+            terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
+
+    def _report(
+        self, config: pytest.Config, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> Any:
+        session = importlib.import_module("skewtest.session")
+        model = importlib.import_module("skewtest.report.model")
+        return session.report_of(
+            [model.from_dict(part) for part in self.parts],
+            command=f"pytest {shlex.join(config.invocation_params.args)}".strip(),
+            profile=profile_of(config, session),
+            began=self.began,
+            root=config.rootpath,
+            incomplete=_gaps(terminalreporter, exitstatus),
+            matrix=self._matrix(config, model),
+        )
+
+    def _became(self) -> dict[str, str]:
+        """Return what became of each cell: one that ran for some view ran."""
+        return dict(sorted(self.cells, key=lambda one: one[1] == "ran"))
+
+    def _matrix_lines(self, config: pytest.Config) -> list[str]:
+        """Return what became of the cells of the matrix: requested, ran, excluded, and why not."""
+        cells = config.stash.get(CELLS, None)
+        if cells is None or not self.cells:
+            return []
+        became = self._became()
+        failed = Counter(kind for kind in became.values() if kind != "ran")
+        ran = sum(kind == "ran" for kind in became.values())
+        told = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
+        told += [f"{count} {kind}" for kind, count in failed.items()]
+        lines = [f"matrix: {', '.join(told)}"]
+        if cells.pairs:
+            covered = f"{len(cells.pairs)} of {cells.valid_pairs}"
+            lines.append(f"matrix: {covered} pairs of versions covered")
+        return lines
+
+    def _matrix(self, config: pytest.Config, model: Any) -> Any:
+        """Return the cells of the matrix, and what became of them, for the report."""
+        cells = config.stash.get(CELLS, None)
+        if cells is None or not cells.cells:
+            return None
+        became = self._became()
+        return model.Matrix(
+            requested=sorted(cell.name for cell in cells.cells),
+            ran=sorted(name for name, kind in became.items() if kind == "ran"),
+            failed={name: kind for name, kind in became.items() if kind != "ran"},
+            excluded=cells.excluded,
+            pairs=sorted(cells.pairs),
+            valid_pairs=cells.valid_pairs,
+        )
+
+
+def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:
+    """Write the table of what fails, and what else is to be known; nothing if all is well."""
+    closing = importlib.import_module("skewtest.report.closing")
+    colour = config.get_terminal_writer().hasmarkup
+    verbose = config.get_verbosity() > 0
+    table = closing.closing_table(report, verbose=verbose, colour=colour)
+    if table:
+        terminalreporter.section("training-serving parity")
+    for line in (*table, *closing.closing_lines(report)):
+        terminalreporter.write_line(line)
+    if os.environ.get("GITHUB_ACTIONS") == "true" and report.outcomes:
+        github = importlib.import_module("skewtest.report.formats.github")
+        for line in github.annotations(report):
+            terminalreporter.write_line(line)
+
+
+def _write(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:
+    """Write the files that the options name, and the summary of a GitHub job.
+
+    Raises:
+        ReportError: one of them cannot be read or written.
+    """
+    session = importlib.import_module("skewtest.session")
+    baseline = config.getoption("skew_baseline")
+    if folder := config.getoption("skew_report"):
+        page = session.write_report(Path(folder), report, "--skew-report", baseline)
+        terminalreporter.write_line(f"skewtest: parity report in {page}")
+    if history := config.getoption("skew_history"):
+        session.record(Path(history), report)
+        terminalreporter.write_line(f"skewtest: recorded in {history}")
+    if report.outcomes:
+        session.write_step_summary(report, baseline)
+
+
+def _gaps(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> list[str]:
+    """Return why the report lacks something: what was broken, and what was never reached."""
+    gaps = [f"error: {report.nodeid}" for report in terminalreporter.stats.get("error", ())]
+    gaps += [
+        f"failed without a result: {report.nodeid}"
+        for report in terminalreporter.stats.get("failed", ())
+        if "skew" in report.keywords and not hasattr(report, "skewtest_parts")
+    ]
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        gaps.append("the run was interrupted")
+    return gaps

@@ -1,0 +1,192 @@
+"""The parity certificate: what was checked and with what verdict, to keep with a model version."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from skewtest import __version__
+from skewtest.errors import ReportError
+from skewtest.report import model
+
+FORMAT = 1
+
+
+class CertifiedView(model.Part, frozen=True, kw_only=True):
+    """A view: hashes of its declaration, of its implementations and of the files they lie in."""
+
+    declaration: str
+    batch: str | None
+    online: str | None
+    files: dict[str, str]
+    features: list[str]
+    scenarios: list[str]
+    seeds: list[int]
+    histories: int
+    data: dict[str, str]
+
+
+class Certificate(model.Part, frozen=True, kw_only=True):
+    """A parity certificate. `report` is the SHA-256 of the report's file, `seal` that of the rest.
+
+    The seal finds accidents, not forgery: sign the file where that matters.
+    """
+
+    certificate: int = FORMAT
+    skewtest: str = __version__
+    verdict: model.Verdict
+    time: str
+    revision: str
+    dirty: bool
+    python: str
+    packages: dict[str, str]
+    views: dict[str, CertifiedView]
+    known: list[str]
+    report: str
+    seal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is another than what was certified.
+
+    Attributes:
+        what: "code", "package", "python", "revision", "report" or "seal".
+        name: the file, package or the like.
+        certified: its value then.
+        found: its value now; "" where it is gone.
+        views: the views that it concerns; none if all.
+    """
+
+    what: str
+    name: str
+    certified: str
+    found: str
+    views: tuple[str, ...] = ()
+
+
+def certificate_of(report: model.Report, content: bytes) -> Certificate:
+    """Return the certificate of a report.
+
+    Args:
+        report: the report.
+        content: the bytes of its file.
+
+    Raises:
+        ReportError: it does not say where it comes from.
+    """
+    run = report.run
+    if run is None:
+        raise ReportError(
+            "the report does not say where it comes from; make it with pytest --skew-report=DIR."
+        )
+    unsealed = Certificate(
+        verdict=report.verdict,
+        time=run.time,
+        revision="" if run.git is None else run.git.revision,
+        dirty=run.git is not None and run.git.dirty,
+        python=run.host.python,
+        packages=run.packages,
+        views={view.name: _certified(report, view) for view in report.views},
+        known=[
+            f"{outcome.view}.{finding.feature} ({finding.kind}, {outcome.column}) until "
+            f"{finding.known.expires}: {finding.known.owner}"
+            for outcome in report.outcomes
+            for finding in outcome.findings
+            if finding.known is not None
+        ],
+        report=hashlib.sha256(content).hexdigest(),
+    )
+    return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
+
+
+def _certified(report: model.Report, view: model.View) -> CertifiedView:
+    outcomes = [one for one in report.outcomes if one.view == view.name]
+    digests = {one.side: one.digest for one in view.implementations}
+    return CertifiedView(
+        declaration=view.declaration,
+        batch=digests.get("batch"),
+        online=digests.get("online"),
+        files=view.files,
+        features=[feature.name for feature in view.features],
+        scenarios=[one.column for one in outcomes if one.gates and one.skipped is None],
+        seeds=sorted({one.seed for one in outcomes}),
+        histories=max((one.histories for one in outcomes), default=0),
+        data={name: digest for one in outcomes for name, digest in one.data.items()},
+    )
+
+
+def _seal(certificate: Certificate) -> str:
+    bare = msgspec.structs.replace(certificate, seal="")
+    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+
+
+def to_json(certificate: Certificate) -> bytes:
+    """Return a certificate as the bytes of its file."""
+    return msgspec.json.format(msgspec.json.encode(certificate), indent=1) + b"\n"
+
+
+def read_certificate(path: Path) -> Certificate:
+    """Return the certificate of a file.
+
+    Raises:
+        ReportError: it cannot be read, or is none.
+    """
+    try:
+        values: Any = msgspec.json.decode(path.read_bytes())
+        if not isinstance(values, dict) or values.get("certificate") != FORMAT:
+            raise ReportError(f"{path} is no parity certificate of version {FORMAT}.")
+        return msgspec.convert(values, Certificate)
+    except OSError as error:
+        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ReportError(f"{path} is no parity certificate: {error}.") from error
+
+
+def verified(
+    certificate: Certificate,
+    *,
+    digest: Callable[[str], str | None],
+    packages: Mapping[str, str],
+    python: str,
+    revision: str,
+    report: bytes | None = None,
+) -> list[Difference]:
+    """Return what is another than what was certified.
+
+    Args:
+        certificate: the certificate.
+        digest: returns the SHA-256 of a file of the working tree by its name in the certificate,
+            None where it is gone.
+        packages: the packages that are installed now.
+        python: the version of Python now.
+        revision: of the working tree; "" where it has none.
+        report: the bytes of the report, if it is to be checked as well.
+    """
+    found = []
+    if certificate.seal != _seal(certificate):
+        found.append(Difference("seal", "the certificate", certificate.seal[:12], "another text"))
+    users: dict[tuple[str, str], list[str]] = {}
+    for name, view in certificate.views.items():
+        for file, held in view.files.items():
+            users.setdefault((file, held), []).append(name)
+    for (file, held), views in users.items():
+        now = digest(file)
+        if now != held:
+            found.append(Difference("code", file, held[:12], (now or "")[:12], tuple(views)))
+    found += [
+        Difference("package", name, version, packages.get(name, ""))
+        for name, version in certificate.packages.items()
+        if packages.get(name) != version
+    ]
+    if python != certificate.python:
+        found.append(Difference("python", "python", certificate.python, python))
+    if revision != certificate.revision:
+        found.append(Difference("revision", "git", certificate.revision[:12], revision[:12]))
+    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
+        told = hashlib.sha256(report).hexdigest()[:12]
+        found.append(Difference("report", "the report", certificate.report[:12], told))
+    return found

@@ -1,0 +1,173 @@
+"""Two reports compared: what is new, fixed, worse, better or unchanged since the first one."""
+
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Literal
+
+from skewtest.report import model
+
+Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
+CHANGES: tuple[Change, ...] = ("new", "worse", "not checked", "fixed", "better", "unchanged")
+"""In the order in which they are told; the first three call for a look."""
+SURE = 3.0
+"""So many standard errors two shares must lie apart (a two-proportion z-test)."""
+FACTOR = 2.0
+"""And by so much must the larger exceed the smaller: what is sure need not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergent:
+    """One divergence and how it has changed.
+
+    Attributes:
+        view: the view.
+        feature: the feature; "*" for whole rows.
+        column: the scenario, and the cell where it is one.
+        kind: the kind of divergence.
+        change: what became of it.
+        before: the share of answers that differed in the first report, None where it did not.
+        after: that of the second report.
+    """
+
+    view: str
+    feature: str
+    column: str
+    kind: str
+    change: Change
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Something beside the answers that is another than before: code, a library, a view."""
+
+    what: str
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What has changed from one report to another."""
+
+    divergences: tuple[Divergent, ...] = ()
+    moved: tuple[Moved, ...] = field(default=())
+    incomplete: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is new or worse, and all that was checked still is."""
+        return not self.incomplete and not any(
+            self.of(change) for change in ("new", "worse", "not checked")
+        )
+
+    def of(self, change: str) -> tuple[Divergent, ...]:
+        """Return the divergences of one kind of change."""
+        return tuple(one for one in self.divergences if one.change == change)
+
+
+Key = tuple[str, str, str, str]
+
+
+def compared_reports(before: model.Report, after: model.Report) -> Comparison:
+    """Return what has changed from one report to another.
+
+    A divergence is the same one if its view, feature, scenario (and cell) and kind are. What a
+    report calls known counts as any other: it was there.
+    """
+    then, now = _divergences(before), _divergences(after)
+    ran = {(one.view, one.column) for one in after.outcomes if one.skipped is None}
+    found = []
+    for key in dict.fromkeys((*now, *then)):
+        view, _, column, _ = key
+        old, new = then.get(key), now.get(key)
+        if old is None:
+            change: Change = "new"
+        elif new is None:
+            change = "fixed" if (view, column) in ran else "not checked"
+        else:
+            change = _change(old, new)
+        found.append(Divergent(*key, change, _share(old), _share(new)))
+    checked = {
+        (one.view, one.column) for one in before.outcomes if one.skipped is None and one.gates
+    }
+    known = {(one.view, one.column) for one in found}
+    found += [
+        Divergent(view, "*", column, "", "not checked")
+        for view, column in sorted(checked - ran - known)
+    ]
+    found.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
+    return Comparison(tuple(found), tuple(_moved(before, after)), after.verdict == "incomplete")
+
+
+Counts = tuple[int, int]
+"""Answers that differ, and all that were compared."""
+
+
+def _divergences(report: model.Report) -> dict[Key, Counts]:
+    found: dict[Key, Counts] = {}
+    for outcome in report.outcomes:
+        if not outcome.gates:
+            continue
+        for name in outcome.untested:
+            found[outcome.view, name, outcome.column, "untested"] = 0, 0
+        for finding in outcome.findings:
+            tally = outcome.features.get(finding.feature)
+            key = outcome.view, finding.feature, outcome.column, finding.kind
+            found[key] = (0, 0) if tally is None else _counts(tally)
+    return found
+
+
+def _counts(tally: model.Tally) -> Counts:
+    differ = tally.mismatch + tally.batch_only + tally.online_only
+    return differ, differ + tally.match
+
+
+def _share(counts: Counts | None) -> float | None:
+    return None if counts is None or not counts[1] else counts[0] / counts[1]
+
+
+def _change(old: Counts, new: Counts) -> Change:
+    """Return whether a divergence has become more frequent, or less, beyond chance."""
+    before, after = _share(old), _share(new)
+    if before is None or after is None or before == after:
+        return "unchanged"
+    pooled = (old[0] + new[0]) / (old[1] + new[1])
+    error = sqrt(pooled * (1 - pooled) * (1 / old[1] + 1 / new[1]))
+    sure = error > 0 and abs(after - before) / error >= SURE
+    if not sure or max(before, after) < FACTOR * min(before, after):
+        return "unchanged"
+    return "worse" if after > before else "better"
+
+
+def _moved(before: model.Report, after: model.Report) -> list[Moved]:
+    then, now = ({view.name: view for view in one.views} for one in (before, after))
+    found = [Moved("view", name, "", "added") for name in now if name not in then]
+    found += [Moved("view", name, "", "gone") for name in then if name not in now]
+    for name in now:
+        if name in then:
+            found += _moved_code(then[name], now[name])
+    if before.run is not None and after.run is not None:
+        old, new = before.run.packages, after.run.packages
+        old, new = old | {"python": before.run.host.python}, new | {"python": after.run.host.python}
+        found += [
+            Moved("package", name, old.get(name, "none"), new.get(name, "none"))
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        ]
+    return found
+
+
+def _moved_code(old: model.View, new: model.View) -> list[Moved]:
+    found = []
+    if old.declaration != new.declaration:
+        found.append(Moved("declaration", new.name, old.declaration[:8], new.declaration[:8]))
+    then = {one.side: one.digest for one in old.implementations}
+    for one in new.implementations:
+        digest = then.get(one.side)
+        if digest != one.digest:
+            name = f"{new.name} {one.side}"
+            found.append(Moved("code", name, (digest or "none")[:8], (one.digest or "none")[:8]))
+    return found

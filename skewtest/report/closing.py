@@ -1,0 +1,140 @@
+"""What a terminal shows at the end of a run: what fails, and little where all is well."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from rich.table import Table
+from rich.text import Text
+
+from skewtest.report import model
+from skewtest.report.grid import Cell, Grid, State, grid_of
+from skewtest.report.plain import one_line
+from skewtest.report.summary import count, slowest
+from skewtest.report.terminal import WIDTH, rendered
+from skewtest.report.versions import spread_lines
+from skewtest.report.words import advice
+
+MOST_ROWS = 30
+STYLES: dict[State, str] = {
+    "fails": "bold red",
+    "untested": "yellow",
+    "stale": "yellow",
+    "known": "blue",
+    "advice": "yellow",
+    "skipped": "dim",
+    "parity": "green",
+}
+
+
+def closing_table(
+    report: model.Report, *, verbose: bool = False, colour: bool = False, width: int = WIDTH
+) -> list[str]:
+    """Return the table of what fails as lines; none where all is well, or one check was all.
+
+    Args:
+        report: the report.
+        verbose: whether to show all features, and the slowest views, in any case.
+        colour: whether to write ANSI colours.
+        width: columns of the terminal.
+    """
+    grid = grid_of(report)
+    shown = grid if verbose else grid.failing()
+    # What fails of a single check stands right above.
+    if not shown.rows or (len(report.outcomes) == 1 and not verbose):
+        return []
+    lines = table_lines(shown, colour=colour, width=width)
+    if not verbose:
+        left = len(grid.rows) - len(shown.rows)
+        lines += [f"and {count(left, 'feature')} without fault"] if left else []
+    untested = [f"{one.view}.{name}" for one in report.outcomes for name in one.untested]
+    if untested:
+        lines.append(f"never tested: {', '.join(dict.fromkeys(map(one_line, untested)))}")
+    slow = slowest(report)
+    if len(slow) > 1:
+        lines.append("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slow))
+    return lines
+
+
+def closing_lines(report: model.Report) -> list[str]:
+    """Return what else is to be known: known divergences, unused files, what was only explored."""
+    lines = [f"skewtest: {line}" for line in (*known_lines(report), *_unused(report))]
+    if any(not one.gates for one in report.outcomes) or report.versions:
+        lines += advice(report.outcomes)
+        lines += chain.from_iterable(map(spread_lines, report.versions))
+    return lines
+
+
+def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list[str]:
+    """Return a grid as lines: as many columns side by side as fit, the others below."""
+    rows = grid.rows[:MOST_ROWS]
+    first = min(max(len("feature"), *(len(one_line(row.name)) for row in rows)), width // 2)
+    lines: list[str] = []
+    for columns in _that_fit(grid, width - first):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column("feature", max_width=first, overflow="fold")
+        for name in columns:
+            table.add_column(name, no_wrap=True)
+        for row in rows:
+            table.add_row(
+                one_line(row.name), *(_cell_text(row.cells.get(name)) for name in columns)
+            )
+        lines += rendered([table], colour=colour, width=width).split("\n")
+    if len(grid.rows) > len(rows):
+        lines.append(f"and {len(grid.rows) - len(rows)} more")
+    return lines
+
+
+def _cell_text(cell: Cell | None) -> Text:
+    if cell is None:
+        return Text("")
+    return Text(cell.word, style=STYLES[cell.state])
+
+
+def _that_fit(grid: Grid, width: int) -> list[list[str]]:
+    """Return the columns of a grid in groups that fit into so many characters."""
+    groups: list[list[str]] = [[]]
+    used = 0
+    for name in grid.columns:
+        needed = 2 + max(len(name), *(len(c.word) for r in grid.rows if (c := r.cells.get(name))))
+        if groups[-1] and used + needed > width:
+            groups.append([])
+            used = 0
+        groups[-1].append(name)
+        used += needed
+    return groups
+
+
+def known_lines(report: model.Report) -> list[str]:
+    """Return a line for each known divergence that has been met."""
+    lines = [
+        f"known until {finding.known.expires}: {outcome.view}.{finding.feature} "
+        f"({finding.kind}, {outcome.column}), {finding.known.owner}: {finding.known.reason}"
+        for outcome in report.outcomes
+        for finding in outcome.findings
+        if finding.known is not None and not finding.known.expired
+    ]
+    return [one_line(line) for line in dict.fromkeys(lines)]
+
+
+def _unused(report: model.Report) -> list[str]:
+    """Return a line for each corpus file that could not be used where all else is well."""
+    told = [
+        f"kept counterexample {note.file} was not used: {note.reason}"
+        for outcome in report.outcomes
+        if outcome.ok
+        for note in outcome.rejected
+    ]
+    return list(dict.fromkeys(told))
+
+
+def properties(parts: Sequence[model.Report]) -> list[tuple[str, str]]:
+    """Return what a test says of itself in pytest's own JUnit XML."""
+    found = []
+    for outcome in chain.from_iterable(part.outcomes for part in parts):
+        place = f"skewtest.{outcome.view}.{outcome.column}"
+        verdict = "skipped" if outcome.skipped else "parity" if outcome.ok else "skew"
+        told = {"verdict": verdict, "seed": outcome.seed, "histories": outcome.histories}
+        found += [(f"{place}.{name}", str(value)) for name, value in told.items()]
+        for finding in outcome.findings:
+            found.append((f"{place}.finding", one_line(f"{finding.headline} ({finding.kind})")))
+    return found

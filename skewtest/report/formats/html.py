@@ -1,0 +1,138 @@
+"""The report as one self-contained HTML page."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from skewtest.report import model
+from skewtest.report.changes import CHANGES, Comparison
+from skewtest.report.drawing import histogram, scatter, timeline_drawing
+from skewtest.report.grid import MARKS, STATES, WORDS, concerns, grid_of
+from skewtest.report.plain import visible
+from skewtest.report.summary import again, finding_cause, lead, moved_line, slowest
+
+LONGEST = 20_000
+"""Of a user's text, such as a traceback; the JSON has it all."""
+DRAWN = 2
+"""So many columns of a feature have their errors drawn: those that fail, then in order."""
+
+
+def html_page(report: model.Report, changes: Comparison | None = None) -> str:
+    """Return a report as a page that needs no network. All values are escaped.
+
+    Args:
+        report: the report.
+        changes: what has changed since a baseline.
+    """
+    grid = grid_of(report)
+    by_view: dict[str, list[Any]] = {}
+    for row in grid.rows:
+        by_view.setdefault(row.view, []).append(row)
+    windows = {view.name: view.windows for view in report.views}
+    return page(
+        "report.html.j2",
+        {
+            "report": report,
+            "grid": grid,
+            "by_view": by_view,
+            "views": {view.name: view for view in report.views},
+            "changes": changes,
+            "change_kinds": CHANGES,
+            "spreads": {spread.view: spread for spread in report.versions},
+            "lead": lead(report),
+            "slowest": slowest(report),
+            "timeline": lambda outcome, example: timeline_drawing(
+                example, windows.get(outcome.view, [])
+            ),
+            "drawn": lambda row: _drawn(report, row),
+        },
+    )
+
+
+def _drawn(report: model.Report, row: Any) -> list[tuple[str, model.Errors]]:
+    """Return the columns of a feature whose errors are drawn: what fails, then what is first."""
+    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
+    found = []
+    for column, cell in cells:
+        tally = report.outcomes[cell.outcomes[0]].features.get(row.feature)
+        if tally is not None and tally.errors is not None:
+            found.append((column, tally.errors))
+    return found[:DRAWN] if row.state in ("fails", "known", "advice") else found[:1]
+
+
+def anchor(name: str) -> str:
+    """Return the id of a feature or view: what a link to it ends in."""
+    return quote(name.encode("utf-8", "backslashreplace"), safe=".")
+
+
+def policy(script: str) -> str:
+    """Return the content security policy of a page that runs one script and loads nothing."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    script = _part("page.js")
+    environment = Environment(
+        loader=PackageLoader("skewtest.report.formats", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.globals |= {
+        "style": Markup(_part("page.css")),  # noqa: S704 # our own file
+        "script": Markup(script),  # noqa: S704 # our own file
+        "policy": policy(script),
+        "words": WORDS,
+        "marks": MARKS,
+        "states": STATES,
+        "anchor": anchor,
+        "concerns": concerns,
+        "cause": finding_cause,
+        "again": again,
+        "histogram": histogram,
+        "scatter": scatter,
+        "moved_line": moved_line,
+    }
+    environment.filters |= {"cut": _cut, "number": _number}
+    return environment
+
+
+def page(name: str, values: Mapping[str, Any]) -> str:
+    """Return a page of a template and what it shows."""
+    return str(_environment().get_template(name).render(**values))
+
+
+def _part(name: str) -> str:
+    return files("skewtest.report.formats").joinpath("templates", name).read_text("utf-8").strip()
+
+
+def _shown(value: Any) -> Any:
+    """Return what a template writes: texts of users with nothing invisible in them."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return visible(value)
+    return value
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}\n... {len(text) - LONGEST:,} more characters in report.json"
+
+
+def _number(value: float) -> str:
+    """Return a number as tables have it: whole ones with separators, others in few digits."""
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004 # exact there

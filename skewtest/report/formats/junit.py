@@ -1,0 +1,96 @@
+"""A report as JUnit XML: a suite for each view, a case for each feature under each scenario."""
+
+import re
+from xml.etree import ElementTree as ET
+
+from skewtest.report import model
+from skewtest.report.grid import Cell, concerns, grid_of
+from skewtest.report.plain import visible
+from skewtest.report.problems import UNTESTED, message_of
+
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(report: model.Report) -> str:
+    """Return a report as JUnit XML. A known divergence passes, and says so; a gap is an error."""
+    root = ET.Element("testsuites", name="skewtest")
+    rows = grid_of(report).rows
+    for view in dict.fromkeys(row.view for row in rows):
+        suite = ET.SubElement(root, "testsuite", name=_xml(view))
+        seconds = sum(one.seconds.total for one in report.outcomes if one.view == view)
+        if report.run is not None:
+            suite.set("timestamp", report.run.time)
+        for row in rows:
+            if row.view != view:
+                continue
+            for column, cell in row.cells.items():
+                _case(report, suite, row.feature, column, cell)
+        _count(suite, seconds)
+    if report.incomplete:
+        suite = ET.SubElement(root, "testsuite", name="incomplete")
+        for gap in report.incomplete:
+            case = ET.SubElement(suite, "testcase", classname="skewtest", name=_xml(gap))
+            ET.SubElement(case, "error", message=_xml(gap))
+        _count(suite, 0.0)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell) -> None:
+    outcomes = [report.outcomes[place] for place in cell.outcomes]
+    outcome = outcomes[0]
+    case = ET.SubElement(
+        suite, "testcase", classname=_xml(f"skewtest.{outcome.view}.{feature}"), name=_xml(column)
+    )
+    share = len(outcome.features) or 1
+    case.set("time", f"{sum(one.seconds.total for one in outcomes) / share:.3f}")
+    _properties(case, outcome, feature, cell)
+    if cell.state == "skipped":
+        ET.SubElement(case, "skipped", message=_xml(outcome.skipped or ""))
+    if cell.state == "untested":
+        ET.SubElement(case, "failure", type="untested", message="never tested").text = UNTESTED
+    if cell.state == "stale":
+        ET.SubElement(case, "failure", type="stale", message="known divergence no longer occurs")
+    if cell.state == "fails":
+        for one in outcomes:
+            for finding in one.findings:
+                if concerns(finding, feature):
+                    failure = ET.SubElement(
+                        case, "failure", type=_xml(finding.kind), message=_xml(finding.headline)
+                    )
+                    failure.text = _xml("\n".join([message_of(finding), *finding.failures]))
+
+
+def _properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Cell) -> None:
+    held = ET.SubElement(case, "properties")
+    told = {
+        "skewtest.verdict": cell.word,
+        "skewtest.seed": outcome.seed,
+        "skewtest.histories": outcome.histories,
+    }
+    tally = outcome.features.get(feature)
+    if tally is not None:
+        told |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
+        if tally.errors is not None:
+            told |= {
+                "skewtest.max_ulps": tally.errors.ulps.max,
+                "skewtest.smape": tally.errors.smape,
+            }
+    for name, value in told.items():
+        ET.SubElement(held, "property", name=name, value=_xml(str(value)))
+
+
+TALLIED = ("match", "mismatch", "batch_only", "online_only", "both_null")
+
+
+def _count(suite: ET.Element, seconds: float) -> None:
+    cases = suite.findall("testcase")
+    suite.set("tests", str(len(cases)))
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
+    suite.set("time", f"{seconds:.3f}")
+
+
+def _xml(text: str) -> str:
+    """Return a text without characters that XML 1.0 cannot hold."""
+    return NOT_XML.sub("?", visible(text))

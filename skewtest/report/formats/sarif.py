@@ -1,0 +1,89 @@
+"""Findings as SARIF 2.1.0."""
+
+import json
+from typing import Any
+
+from skewtest import __version__
+from skewtest.report import model
+from skewtest.report.plain import visible
+from skewtest.report.problems import Problem, problems_of
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+RULES = {
+    "value": "Batch and online answer different values.",
+    "null": "One side has a value and the other has none, or another kind of nothing.",
+    "missing row": "One side has no row.",
+    "extra row": "Batch returns rows that were not asked for.",
+    "dtype": "Batch and online have different types.",
+    "error": "An implementation fails.",
+    "timeout": "An implementation hangs.",
+    "nondeterministic": "A side answers differently when run twice.",
+    "untested": "No side ever had a value.",
+    "stale": "A known divergence no longer occurs.",
+}
+
+
+def sarif(report: model.Report) -> str:
+    """Return a report as a SARIF log of one run."""
+    found = problems_of(report)
+    rules = sorted({problem.rule for problem in found})
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "skewtest",
+                "version": __version__,
+                "rules": [_rule(name) for name in rules],
+            }
+        },
+        "results": [_result(problem, rules) for problem in found],
+        "invocations": [
+            {
+                "executionSuccessful": report.verdict != "incomplete",
+                "toolExecutionNotifications": [
+                    {"level": "error", "message": {"text": visible(gap)}}
+                    for gap in report.incomplete
+                ],
+            }
+        ],
+        "columnKind": "unicodeCodePoints",
+    }
+    if report.run is not None and report.run.git is not None:
+        run["automationDetails"] = {"id": "skewtest/parity"}
+        run["properties"] = {"revision": report.run.git.revision}
+    return json.dumps(
+        {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False
+    )
+
+
+def _rule(name: str) -> dict[str, Any]:
+    return {
+        "id": _id(name),
+        "name": "".join(word.capitalize() for word in name.split()),
+        "shortDescription": {"text": RULES.get(name, name)},
+        "defaultConfiguration": {"level": "error"},
+    }
+
+
+def _result(problem: Problem, rules: list[str]) -> dict[str, Any]:
+    return {
+        "ruleId": _id(problem.rule),
+        "ruleIndex": rules.index(problem.rule),
+        "level": "error" if problem.fails else "note",
+        "message": {"text": visible(f"{problem.title} ({problem.column})\n{problem.message}")},
+        "locations": [_location(problem.file, problem.line)] if problem.file else [],
+        "relatedLocations": [
+            {**_location(one.file, one.line), "id": number, "message": {"text": one.side}}
+            for number, one in enumerate(problem.related, 1)
+            if one.file is not None
+        ],
+        "partialFingerprints": {"skewtest/v1": problem.fingerprint},
+    }
+
+
+def _location(file: str | None, line: int | None) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": (file or "").replace(" ", "%20")}}
+    return {"physicalLocation": {**place, "region": {"startLine": max(1, line or 1)}}}
+
+
+def _id(rule: str) -> str:
+    return f"parity/{rule.replace(' ', '-')}"

@@ -1,0 +1,154 @@
+"""The verdicts of a report as a grid: features by scenarios and cells."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
+from skewtest.findings import ALL_FEATURES
+from skewtest.report import model
+
+State = Literal["fails", "untested", "stale", "known", "advice", "skipped", "parity"]
+STATES: tuple[State, ...] = (
+    *("fails", "untested", "stale", "known", "advice", "skipped", "parity"),
+)
+"""From what needs a look first to what needs none."""
+WORDS: Mapping[State, str] = {
+    "fails": "skew",
+    "untested": "untested",
+    "stale": "no longer occurs",
+    "known": "known",
+    "advice": "would break",
+    "skipped": "skipped",
+    "parity": "parity",
+}
+MARKS: Mapping[State, str] = {
+    "fails": "✗",
+    "untested": "∅",
+    "stale": "!",
+    "known": "k",
+    "advice": "~",
+    "skipped": "-",
+    "parity": "✓",
+}
+GATING = ("fails", "untested", "stale")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One feature under one scenario.
+
+    Attributes:
+        state: what it came to.
+        kinds: the kinds of divergence found, in the order of the findings.
+        outcomes: the places of the report's outcomes that it stands for.
+    """
+
+    state: State
+    kinds: tuple[str, ...]
+    outcomes: tuple[int, ...]
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        return WORDS[self.state]
+
+    @property
+    def mark(self) -> str:
+        """The verdict as a sign."""
+        return MARKS[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One feature, by column what it came to; a column that was not run is absent."""
+
+    view: str
+    feature: str
+    cells: Mapping[str, Cell]
+
+    @property
+    def name(self) -> str:
+        """View and feature."""
+        return f"{self.view}.{self.feature}"
+
+    @property
+    def state(self) -> State:
+        """The verdict that needs a look first."""
+        return worst(cell.state for cell in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All features under all scenarios."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def failing(self) -> "Grid":
+        """Return the rows and columns in which something fails a run."""
+        rows = tuple(row for row in self.rows if row.state in GATING)
+        columns = tuple(
+            name
+            for name in self.columns
+            if any(name in row.cells and row.cells[name].state in GATING for row in rows)
+        )
+        return Grid(columns, rows)
+
+
+def worst(states: Iterable[State]) -> State:
+    """Return the state that needs a look first; "parity" of none."""
+    return min(states, key=STATES.index, default="parity")
+
+
+def grid_of(report: model.Report) -> Grid:
+    """Return the grid of a report: features in the order of their views."""
+    columns: dict[str, tuple[int, str]] = {}
+    rows: dict[tuple[str, str], dict[str, Cell]] = {}
+    for view in report.views:
+        for feature in view.features:
+            rows[view.name, feature.name] = {}
+    for place, outcome in enumerate(report.outcomes):
+        known = (*SCENARIOS, RELATIONS)
+        order = known.index(outcome.scenario) if outcome.scenario in known else len(known)
+        columns[outcome.column] = order, outcome.column
+        for name in outcome.features:
+            cells = rows.setdefault((outcome.view, name), {})
+            cell = _cell(outcome, name, place)
+            before = cells.get(outcome.column)
+            cells[outcome.column] = cell if before is None else _both(before, cell)
+    return Grid(
+        tuple(sorted(columns, key=columns.__getitem__)),
+        tuple(Row(view, feature, cells) for (view, feature), cells in rows.items()),
+    )
+
+
+def concerns(finding: model.Finding, feature: str) -> bool:
+    """Return whether a finding is one of a feature: its own, or of whole rows."""
+    return finding.feature in (feature, ALL_FEATURES)
+
+
+def _cell(outcome: model.Outcome, feature: str, place: int) -> Cell:
+    findings = [finding for finding in outcome.findings if concerns(finding, feature)]
+    news = [finding for finding in findings if finding.known is None or finding.known.expired]
+    state: State = "parity"
+    if news:
+        state = "fails" if outcome.gates else "advice"
+    elif feature in outcome.untested:
+        state = "untested"
+    elif any(stale.feature in (feature, ALL_FEATURES) for stale in outcome.stale):
+        state = "stale"
+    elif findings:
+        state = "known"
+    elif outcome.skipped is not None:
+        state = "skipped"
+    kinds = tuple(dict.fromkeys(finding.kind for finding in findings))
+    return Cell(state, kinds, (place,))
+
+
+def _both(one: Cell, other: Cell) -> Cell:
+    return Cell(
+        worst([one.state, other.state]),
+        tuple(dict.fromkeys((*one.kinds, *other.kinds))),
+        (*one.outcomes, *other.outcomes),
+    )

@@ -1,0 +1,162 @@
+"""Reports put together: of the views of one run, of parallel workers, of several CI jobs."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
+from skewtest.report import model
+
+NOTHING = "no feature view was checked"
+ORDER = (*SCENARIOS, RELATIONS)
+
+P = TypeVar("P", bound=model.Part)
+
+
+def merged(
+    reports: Sequence[model.Report],
+    *,
+    incomplete: Iterable[str] = (),
+    run: model.Run | None = None,
+    matrix: model.Matrix | None = None,
+    views: Iterable[model.View] = (),
+    outcomes: Iterable[model.Outcome] = (),
+    compared: Iterable[model.Compared] = (),
+    versions: Iterable[model.Spread] = (),
+) -> model.Report:
+    """Return one report of several: what they hold, once, in an order that hangs on no shard.
+
+    Views stand in the order of their declarations, outcomes in that of their views and scenarios.
+
+    Args:
+        reports: the reports.
+        incomplete: why something is missing, beyond what they say.
+        run: where the whole comes from.
+        matrix: the cells of the version matrix, beyond those of the reports.
+        views: further views.
+        outcomes: further outcomes.
+        compared: further comparisons of environments.
+        versions: further spreads of versions.
+    """
+    found = sorted(
+        _once([*views, *(view for report in reports for view in report.views)]),
+        key=lambda view: (view.file or "", view.line or 0, view.name),
+    )
+    place = {view.name: number for number, view in reversed(list(enumerate(found)))}
+    all_outcomes = sorted(
+        _once([*outcomes, *(one for report in reports for one in report.outcomes)]),
+        key=lambda one: (place.get(one.view, len(place)), one.view, *_column_order(one), one.seed),
+    )
+    all_compared = _once([*compared, *(one for report in reports for one in report.compared)])
+    gaps = list(dict.fromkeys([*(gap for r in reports for gap in r.incomplete), *incomplete]))
+    ok = all(one.ok for one in all_outcomes if one.gates) and all(one.ok for one in all_compared)
+    return model.Report(
+        verdict="incomplete" if gaps else "parity" if ok else "skew",
+        ok=ok and not gaps,
+        incomplete=gaps,
+        run=run,
+        views=found,
+        outcomes=all_outcomes,
+        compared=sorted(all_compared, key=lambda one: one.function),
+        versions=sorted(
+            _once([*versions, *(one for report in reports for one in report.versions)]),
+            key=lambda one: one.view,
+        ),
+        matrix=_matrix([*(report.matrix for report in reports), matrix]),
+    )
+
+
+def merged_shards(
+    shards: Sequence[tuple[str, model.Report]], lost: Iterable[tuple[str, str]] = ()
+) -> model.Report:
+    """Return the report of a run that was split up.
+
+    Args:
+        shards: by name, the reports of its parts.
+        lost: by name, why a part cannot be read: the whole is incomplete then.
+    """
+    reports = [report for _, report in shards]
+    runs = [(name, report.run) for name, report in shards if report.run is not None]
+    gaps = [f"shard {name} is lost: {why}" for name, why in lost]
+    revisions = {run.git.revision for _, run in runs if run.git is not None}
+    if len(revisions) > 1:
+        gaps.append(f"the shards are of different revisions: {', '.join(sorted(revisions))}")
+    # What every shard calls missing because it is another's is not missing.
+    held = [report for report in reports if report.outcomes or report.compared or report.versions]
+    empty = [report for report in reports if report not in held]
+    gaps += [gap for report in empty for gap in report.incomplete if gap != NOTHING]
+    whole = merged(held, incomplete=gaps, run=_run(runs))
+    return whole_or_nothing(whole)
+
+
+def whole_or_nothing(report: model.Report) -> model.Report:
+    """Return a report; one in which nothing was checked is incomplete."""
+    if report.outcomes or report.compared or report.versions or report.incomplete:
+        return report
+    return msgspec.structs.replace(report, verdict="incomplete", ok=False, incomplete=[NOTHING])
+
+
+def settled(report: model.Report) -> model.Report:
+    """Return a report without what differs from run to run: its times, and where it was run."""
+    return msgspec.structs.replace(
+        report,
+        run=None,
+        outcomes=[_untimed(one) for one in report.outcomes],
+        compared=[_untimed(one) for one in report.compared],
+        versions=[_untimed(one) for one in report.versions],
+    )
+
+
+def _untimed(part: P) -> P:
+    nothing = {"seconds": 0.0, "latency": None}
+    if isinstance(part, model.Outcome):
+        fields = dict.fromkeys(model.Seconds.__struct_fields__, 0.0)
+        nothing["seconds"] = model.Seconds(**{**fields, "detect": None})  # type: ignore[arg-type, assignment] # of this part
+    known = {name: value for name, value in nothing.items() if name in part.__struct_fields__}
+    return msgspec.structs.replace(part, **known)
+
+
+def _once(parts: Sequence[P]) -> list[P]:
+    """Return parts without those that say the same as one before, times aside."""
+    return list({msgspec.json.encode(_untimed(part)): part for part in reversed(parts)}.values())[
+        ::-1
+    ]
+
+
+def _column_order(one: model.Outcome) -> tuple[int, str]:
+    place = ORDER.index(one.scenario) if one.scenario in ORDER else len(ORDER)
+    return place, one.column
+
+
+def _matrix(matrices: Sequence[model.Matrix | None]) -> model.Matrix | None:
+    held = [one for one in matrices if one is not None]
+    if not held:
+        return None
+    ran = _union(one.ran for one in held)
+    return model.Matrix(
+        requested=_union(one.requested for one in held),
+        ran=ran,
+        failed={n: why for one in held for n, why in one.failed.items() if n not in ran},
+        excluded=max(one.excluded for one in held),
+        pairs=_union(one.pairs for one in held),
+        valid_pairs=max(one.valid_pairs for one in held),
+    )
+
+
+def _union(lists: Iterable[list[str]]) -> list[str]:
+    return sorted({name for names in lists for name in names})
+
+
+def _run(runs: Sequence[tuple[str, model.Run]]) -> model.Run | None:
+    """Return where the whole comes from: what its shards share, from the first to begin."""
+    if not runs:
+        return None
+    _, first = min(runs, key=lambda one: one[1].time)
+    seeds = {run.seed for _, run in runs}
+    return msgspec.structs.replace(
+        first,
+        seconds=sum(run.seconds for _, run in runs),
+        seed=seeds.pop() if len(seeds) == 1 else None,
+        shards=[name for name, _ in runs],
+    )

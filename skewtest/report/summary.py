@@ -1,0 +1,111 @@
+"""What all formats say of a report in a line or two."""
+
+from collections.abc import Iterable
+
+from skewtest.declare.delivery import IN_ORDER
+from skewtest.report import model
+from skewtest.report.changes import Moved
+
+
+def lead(report: model.Report) -> str:
+    """Return what was checked, in a sentence."""
+    views = {outcome.view for outcome in report.outcomes}
+    features = {(one.view, name) for one in report.outcomes for name in one.features}
+    told = [
+        count(len(views), "feature view"),
+        count(len(features), "feature"),
+        f"{sum(histories(report).values()):,} histories",
+    ]
+    failing = sum(not one.ok for one in report.outcomes if one.gates)
+    run = [f"{failing} of {sum(one.gates for one in report.outcomes)} checks fail"]
+    if report.run is not None and report.run.git is not None:
+        git = report.run.git
+        run.append(
+            f"revision {git.revision[:10]}{' with uncommitted changes' if git.dirty else ''}"
+        )
+    if report.run is not None and report.run.seed is not None:
+        run.append(f"seed {report.run.seed}")
+    return f"{', '.join(told)}; {', '.join(run)}."
+
+
+def histories(report: model.Report) -> dict[str, int]:
+    """Return how many histories each view was run on; its scenarios share them."""
+    found: dict[str, int] = {}
+    for outcome in report.outcomes:
+        found[outcome.view] = max(found.get(outcome.view, 0), outcome.histories)
+    return found
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it takes one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def finding_cause(finding: model.Finding) -> str:
+    """Return the cause of a finding, with its kind and what speaks for it."""
+    told = [f"{finding.cause} ({finding.kind})"]
+    if finding.attribution is not None:
+        told.append(finding.attribution.verdict)
+    if finding.relation is not None and finding.change:
+        told.append(f"changed: {finding.change}")
+    return "; ".join([*told, *finding.evidence])
+
+
+def alike(findings: Iterable[model.Finding]) -> list[list[model.Finding]]:
+    """Return findings in groups that the same counterexample shows."""
+    groups: list[list[model.Finding]] = []
+    for finding in findings:
+        home = next((group for group in groups if _is_alike(group[0], finding)), None)
+        if home is None:
+            groups.append([finding])
+        else:
+            home.append(finding)
+    return groups
+
+
+def _is_alike(one: model.Finding, other: model.Finding) -> bool:
+    if one.counterexample is None or one.failures or other.failures or one.kind == "extra row":
+        return False
+    key = (one.counterexample, one.relation, one.side, one.known)
+    return key == (other.counterexample, other.relation, other.side, other.known)
+
+
+def again(finding: model.Finding, outcome: model.Outcome, run: model.Run | None) -> str:
+    """Return the command that runs an outcome again: under pytest, unless it was another one."""
+    if run is not None and not run.command.startswith("pytest"):
+        return run.command
+    words = [outcome.view, *outcome.column.replace("~", "-").split("-")]
+    seed = "" if finding.corpus else f" --skew-seed={outcome.seed}"
+    return f'pytest -k "{" and ".join(words)}"{seed}'
+
+
+def moved_line(moved: Moved) -> str:
+    """Return what has moved since a baseline, in a line."""
+    if moved.what == "view":
+        return f"view {moved.name}: {moved.after}"
+    return (
+        f"{moved.what} of {moved.name}: {moved.before} -> {moved.after}"
+        if (moved.what != "package")
+        else f"{moved.name} {moved.before} -> {moved.after}"
+    )
+
+
+def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return the file and line of each feature, by (view, feature); "*" is the view's own."""
+    found: dict[tuple[str, str], tuple[str, int]] = {}
+    for view in report.views:
+        if view.file is None:
+            continue
+        found[view.name, "*"] = view.file, view.line or 1
+        for feature in view.features:
+            found[view.name, feature.name] = view.file, feature.line or view.line or 1
+    return found
+
+
+def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:
+    """Return the views that took longest, with their seconds in all scenarios."""
+    found: dict[str, float] = {}
+    for outcome in report.outcomes:
+        if outcome.scenario == IN_ORDER and outcome.cell is None:
+            found[outcome.view] = found.get(outcome.view, 0.0) + outcome.seconds.total
+    return sorted(found.items(), key=lambda one: -one[1])[:most]

@@ -1,0 +1,140 @@
+"""The history of a project's parity: a line for each run, and what a trend page shows of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from skewtest.errors import ReportError
+from skewtest.report import model
+from skewtest.report.grid import GATING, State, grid_of
+
+LINE = 1
+"""The version of a line."""
+
+
+class FeaturePoint(model.Part, frozen=True, kw_only=True):
+    """A feature in one run: what it came to, and its largest error in ulps in any scenario."""
+
+    state: str
+    max_ulps: float | None
+    smape: float | None
+
+
+class Point(model.Part, frozen=True, kw_only=True):
+    """One run in a history file."""
+
+    line: int = LINE
+    time: str
+    verdict: model.Verdict
+    revision: str
+    dirty: bool
+    seconds: float
+    histories: int
+    features: dict[str, FeaturePoint]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a history file holds: the runs from first to last, and the lines that are none."""
+
+    points: tuple[Point, ...]
+    broken: tuple[str, ...] = ()
+
+
+def point_of(report: model.Report) -> Point:
+    """Return a report as a point of a trend."""
+    run = report.run
+    git = None if run is None else run.git
+    errors: dict[str, list[model.Errors]] = {}
+    for outcome in report.outcomes:
+        for name, tally in outcome.features.items():
+            if tally.errors is not None:
+                errors.setdefault(f"{outcome.view}.{name}", []).append(tally.errors)
+    return Point(
+        time="" if run is None else run.time,
+        verdict=report.verdict,
+        revision="" if git is None else git.revision,
+        dirty=git is not None and git.dirty,
+        seconds=0.0 if run is None else run.seconds,
+        histories=sum(outcome.histories for outcome in report.outcomes),
+        features={
+            row.name: FeaturePoint(
+                state=row.state,
+                max_ulps=max((one.ulps.max for one in errors.get(row.name, ())), default=None),
+                smape=max((one.smape for one in errors.get(row.name, ())), default=None),
+            )
+            for row in grid_of(report).rows
+        },
+    )
+
+
+def line_of(point: Point) -> bytes:
+    """Return a point as a line of a history file, its newline included."""
+    return msgspec.json.encode(point) + b"\n"
+
+
+def read_history(path: Path) -> History:
+    """Return what a history file holds. A line that is cut off or strange is named, and left out.
+
+    Raises:
+        ReportError: the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
+    points, broken = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            points.append(msgspec.json.decode(line, type=Point))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            broken.append(f"line {number} of {path} is no run: {error}")
+    return History(tuple(sorted(points, key=lambda point: point.time)), tuple(broken))
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """A feature over time.
+
+    Attributes:
+        name: view and feature.
+        states: one for each run, None where it was not checked.
+        since: the time of the run since which it has been what it is now.
+        ulps: the largest error of each run, None where there is none.
+    """
+
+    name: str
+    states: tuple[State | None, ...]
+    since: str
+    ulps: tuple[float | None, ...]
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails now."""
+        return self.states[-1] in GATING
+
+
+def streaks(points: Sequence[Point]) -> list[Streak]:
+    """Return each feature over time; those that fail now first, then by name."""
+    names = sorted({name for point in points for name in point.features})
+    found = [_streak(name, points) for name in names]
+    return sorted(found, key=lambda one: (not one.fails, one.name))
+
+
+def _streak(name: str, points: Sequence[Point]) -> Streak:
+    held = [point.features.get(name) for point in points]
+    states: list[State | None] = [None if one is None else one.state for one in held]  # type: ignore[misc] # one of them
+    since = len(states) - 1
+    while since and states[since - 1] == states[-1]:
+        since -= 1
+    ulps = tuple(None if one is None else one.max_ulps for one in held)
+    return Streak(name, tuple(states), points[since].time if points else "", ulps)
+
+
+def heights(values: Iterable[float | None]) -> list[int | None]:
+    """Return errors in ulps as heights of 0 to 8: their magnitudes in bits, eight to a step."""
+    return [None if value is None else min(8, -(-int(value).bit_length() // 8)) for value in values]
