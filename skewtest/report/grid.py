@@ -1,6 +1,6 @@
 """The verdicts of a report as a grid: features by scenarios and cells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,11 +42,13 @@ class Cell:
         state: what it came to.
         kinds: the kinds of divergence found, in the order of the findings.
         outcomes: the places of the report's outcomes that it stands for.
+        share: how many of the cells of a scenario are so, where several are folded into one.
     """
 
     state: State
     kinds: tuple[str, ...]
     outcomes: tuple[int, ...]
+    share: str = ""
 
     @property
     def word(self) -> str:
@@ -85,6 +87,31 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    def folded(self, most: int) -> "Grid":
+        """Return a grid in which the cells of a scenario share a column, if there are too many.
+
+        Args:
+            most: how many columns are not too many.
+        """
+        if len(self.columns) <= most:
+            return self
+        scenarios: dict[str, list[str]] = {}
+        for name in self.columns:
+            scenarios.setdefault(name.partition("-")[0], []).append(name)
+        rows = tuple(
+            Row(
+                row.view,
+                row.feature,
+                {
+                    name: _folded([row.cells[one] for one in held if one in row.cells])
+                    for name, held in scenarios.items()
+                    if any(one in row.cells for one in held)
+                },
+            )
+            for row in self.rows
+        )
+        return Grid(tuple(scenarios), rows)
+
     def failing(self) -> "Grid":
         """Return the rows and columns in which something fails a run."""
         rows = tuple(row for row in self.rows if row.state in GATING)
@@ -116,7 +143,7 @@ def grid_of(report: model.Report) -> Grid:
             cells = rows.setdefault((outcome.view, name), {})
             cell = _cell(outcome, name, place)
             before = cells.get(outcome.column)
-            cells[outcome.column] = cell if before is None else _both(before, cell)
+            cells[outcome.column] = cell if before is None else _folded([before, cell])
     return Grid(
         tuple(sorted(columns, key=columns.__getitem__)),
         tuple(Row(view, feature, cells) for (view, feature), cells in rows.items()),
@@ -146,9 +173,13 @@ def _cell(outcome: model.Outcome, feature: str, place: int) -> Cell:
     return Cell(state, kinds, (place,))
 
 
-def _both(one: Cell, other: Cell) -> Cell:
+def _folded(cells: Sequence[Cell]) -> Cell:
+    """Return several cells as one: in the state that needs a look first, and how many are so."""
+    state = worst(cell.state for cell in cells)
+    alike = sum(cell.state == state for cell in cells)
     return Cell(
-        worst([one.state, other.state]),
-        tuple(dict.fromkeys((*one.kinds, *other.kinds))),
-        (*one.outcomes, *other.outcomes),
+        state,
+        tuple(dict.fromkeys(kind for cell in cells for kind in cell.kinds)),
+        tuple(place for cell in cells for place in cell.outcomes),
+        "" if alike == len(cells) else f"{alike}/{len(cells)}",
     )

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,12 +15,17 @@ from markupsafe import Markup
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
-from skewtest.report.grid import MARKS, STATES, WORDS, concerns, grid_of
+from skewtest.report.grid import MARKS, STATES, WORDS, Row, concerns, grid_of
 from skewtest.report.plain import visible
 from skewtest.report.summary import again, finding_cause, lead, moved_line, slowest
 
 LONGEST = 20_000
 """Of a user's text, such as a traceback; the JSON has it all."""
+COLUMNS = 24
+"""Of more columns, the cells of the version matrix are folded into their scenarios."""
+COUNTED = 6
+"""So many columns of a feature have counters of their own."""
+TALLIED = ("match", "mismatch", "batch_only", "online_only", "both_null")
 DRAWN = 2
 """So many columns of a feature have their errors drawn: those that fail, then in order."""
 
@@ -40,7 +46,7 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
         "report.html.j2",
         {
             "report": report,
-            "grid": grid,
+            "grid": grid.folded(COLUMNS),
             "by_view": by_view,
             "views": {view.name: view for view in report.views},
             "changes": changes,
@@ -52,11 +58,12 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
                 example, windows.get(outcome.view, [])
             ),
             "drawn": lambda row: _drawn(report, row),
+            "counted_columns": lambda row: _counted(report, row),
         },
     )
 
 
-def _drawn(report: model.Report, row: Any) -> list[tuple[str, model.Errors]]:
+def _drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
     """Return the columns of a feature whose errors are drawn: what fails, then what is first."""
     cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
     found = []
@@ -65,6 +72,39 @@ def _drawn(report: model.Report, row: Any) -> list[tuple[str, model.Errors]]:
         if tally is not None and tally.errors is not None:
             found.append((column, tally.errors))
     return found[:DRAWN] if row.state in ("fails", "known", "advice") else found[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How the rows of a feature compared in a column, or in several together."""
+
+    name: str
+    counts: tuple[int, ...]
+    ulps: float | None
+
+
+def _counted(report: model.Report, row: Row) -> list[Counted]:
+    """Return the counters of a feature: of what needs a look first, of the rest together."""
+    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
+    found = [
+        _counters(column, [report.outcomes[place].features[row.feature] for place in cell.outcomes])
+        for column, cell in cells
+    ]
+    if len(found) <= COUNTED:
+        return found
+    rest = found[COUNTED - 1 :]
+    together = Counted(
+        f"{len(rest)} others together",
+        tuple(map(sum, zip(*(one.counts for one in rest), strict=True))),
+        max((one.ulps for one in rest if one.ulps is not None), default=None),
+    )
+    return [*found[: COUNTED - 1], together]
+
+
+def _counters(name: str, tallies: Sequence[model.Tally]) -> Counted:
+    counts = tuple(sum(getattr(tally, kind) for tally in tallies) for kind in TALLIED)
+    ulps = max((tally.errors.ulps.max for tally in tallies if tally.errors), default=None)
+    return Counted(name, counts, ulps)
 
 
 def anchor(name: str) -> str:
