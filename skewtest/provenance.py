@@ -172,14 +172,13 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
         if given is None:
             continue
         parts = list(_functions(given))
-        texts = [_source(part) for part in parts]
         file, line = _place(parts[0])
         yield model.Implementation(
             side=side,
             name=_name(parts[0]),
             file=None if file is None else _shown(file, root),
             line=line,
-            digest=None if None in texts else _digest("\n".join(map(str, texts)).encode()),
+            digest=_digest("\n".join(map(_source, parts)).encode()),
         )
 
 
@@ -201,13 +200,14 @@ def _functions(given: Any) -> Iterator[Any]:
         yield found if is_code else type(found)
 
 
-def _source(part: Any) -> str | None:
+def _source(part: Any) -> str:
+    """Return the source text of a function or class; of one without, such as `dict`, its name."""
     if isinstance(part, str):
         return part
     try:
         return inspect.getsource(part)
     except (OSError, TypeError):
-        return None
+        return _name(part)
 
 
 def _place(part: Any) -> tuple[str | None, int | None]:

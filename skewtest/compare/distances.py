@@ -77,8 +77,8 @@ class Summary:
 def distances(batch: Sequence[Any], online: Sequence[Any]) -> Distances:
     """Return how far apart two columns of plain values are, where both hold finite numbers."""
     if len(batch) and batch == online:
-        numbers = [value for value in batch if _is_number(value)]
-        return Distances(len(numbers), agreed=_finite(numbers[:POINTS]))
+        numbers = [value for value in batch if _is_number(value) and value - value == 0]
+        return Distances(len(numbers), agreed=tuple(map(float, numbers[:POINTS])))
     pairs = [
         (float(left), float(right))
         for left, right in zip(batch, online, strict=True)
@@ -100,15 +100,16 @@ def summary(found: Distances) -> Summary | None:
     batch, online = found.batch, found.online
     with np.errstate(over="ignore"):
         gap = np.minimum(np.abs(batch - online), LARGEST)
-        larger = np.maximum(np.abs(batch), np.abs(online))
-        # Parts first: the sum of two magnitudes may overflow where neither does.
-        halves = np.abs(batch / 2 - online / 2) / (np.abs(batch) / 4 + np.abs(online) / 4)
+    # Ratios of numbers that were brought near 1 by a power of two neither overflow nor vanish.
+    scale = np.ldexp(1.0, -np.frexp(np.maximum(np.abs(batch), np.abs(online)))[1].clip(-1000, 1000))
+    left, right = batch * scale, online * scale
+    apart, sizes = np.abs(left - right), (np.abs(left), np.abs(right))
     steps = _ulps(batch, online)
     return Summary(
         abs=_quantiles(gap, found.equal),
-        rel=_quantiles(np.minimum(gap / larger, 2), found.equal),
+        rel=_quantiles(apart / np.maximum(*sizes), found.equal),
         ulps=_quantiles(steps, found.equal),
-        smape=float(np.minimum(halves, 2).sum() / found.compared),
+        smape=float((2 * apart / np.add(*sizes)).sum() / found.compared),
         histogram=_histogram(steps, found.equal),
         points=_points(found),
     )
@@ -121,11 +122,6 @@ def _is_number(value: Any) -> bool:
     if kind is int:
         return bool(abs(value) <= 2**1000)
     return kind is Decimal and bool(value.is_finite())
-
-
-def _finite(values: Sequence[Any]) -> tuple[float, ...]:
-    floats = np.array([float(value) for value in values], dtype=np.float64)
-    return tuple(floats[np.isfinite(floats)].tolist())
 
 
 def _ulps(batch: FloatArray, online: FloatArray) -> FloatArray:

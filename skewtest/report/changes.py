@@ -169,5 +169,5 @@ def _moved_code(old: model.View, new: model.View) -> list[Moved]:
         digest = then.get(one.side)
         if digest != one.digest:
             name = f"{new.name} {one.side}"
-            found.append(Moved("code", name, (digest or "none")[:8], (one.digest or "none")[:8]))
+            found.append(Moved("code", name, (digest or "none")[:8], one.digest[:8]))
     return found

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
-
 from skewtest.compare.distances import Distances, summary
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import AS_OF
@@ -23,6 +21,7 @@ from skewtest.findings import (
 )
 from skewtest.report import model
 from skewtest.report.merging import merged
+from skewtest.report.model import encodable
 from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.report.versions import compared_of, environment_of, spread_of
 from skewtest.report.words import difference_text, evidence, failure_text, headline, value_text
@@ -32,27 +31,13 @@ def part_of(
     outcomes: tuple[Outcome | Compared | VersionSpread, ...], views: list[model.View]
 ) -> model.Report:
     """Return what a run found as a report of its own, without saying where it comes from."""
-    part = merged(
+    return merged(
         [],
-        views=views,
-        outcomes=[outcome_of(one) for one in outcomes if isinstance(one, Outcome)],
-        compared=[compared_of(one) for one in outcomes if isinstance(one, Compared)],
-        versions=[spread_of(one) for one in outcomes if isinstance(one, VersionSpread)],
+        views=[encodable(view) for view in views],
+        outcomes=[encodable(outcome_of(one)) for one in outcomes if isinstance(one, Outcome)],
+        compared=[encodable(compared_of(one)) for one in outcomes if isinstance(one, Compared)],
+        versions=[encodable(spread_of(one)) for one in outcomes if isinstance(one, VersionSpread)],
     )
-    try:
-        msgspec.json.encode(part)
-    except UnicodeEncodeError:
-        # Half of a surrogate pair is no text that a file could hold.
-        return model.from_dict(_encodable(model.to_dict(part)))
-    return part
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_encodable(name): _encodable(inner) for name, inner in value.items()}
-    return [_encodable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def outcome_of(outcome: Outcome) -> model.Outcome:

@@ -6,7 +6,7 @@ The structs are the document's schema: what reads it checks it against them, and
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ Side = Literal["batch", "online"]
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all parts of a report: frozen, compared by value."""
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Git(Part, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ class Implementation(Part, frozen=True, kw_only=True):
     name: str
     file: str | None
     line: int | None
-    digest: str | None
+    digest: str
 
 
 class Feature(Part, frozen=True, kw_only=True):
@@ -426,6 +429,23 @@ def to_dict(report: Part) -> dict[str, Any]:
     """Return a report, or a part of one, as JSON values."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(report))
     return found
+
+
+def encodable(part: P) -> P:
+    """Return a part whose texts a file can hold: half of a surrogate pair is spelled."""
+    try:
+        msgspec.json.encode(part)
+    except UnicodeEncodeError:
+        return msgspec.convert(_encodable(msgspec.to_builtins(part)), type(part))
+    return part
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(inner) for name, inner in value.items()}
+    return [_encodable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def from_dict(values: Mapping[str, Any]) -> Report:

@@ -34,7 +34,7 @@ def errors(*, largest=7.0):
         ulps=steps,
         smape=largest * 1e-16,
         histogram=[9_000, 800, 150, 50],
-        points=[[float(n), float(n) if n % 7 else n * (1 + largest * 1e-16)] for n in range(60)],
+        points=[(float(n), float(n) if n % 7 else n * (1 + largest * 1e-16)) for n in range(60)],
     )
 
 
@@ -202,6 +202,7 @@ def large(views=50, features=4, scenarios=12, cells=1, failing=10):
 
 def hostile(text):
     """Return a report with a text in every place that users, or their data, have a say in."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # as every report is when it is made
     known = model.Known(owner=text, reason=text, expires="2027-01-01", expired=True)
     bad = finding(
         text,

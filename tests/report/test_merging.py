@@ -1,0 +1,146 @@
+"""Shards put together: the same report as that of a run that was never split."""
+
+from datetime import timedelta
+
+import msgspec
+import polars as pl
+import pytest
+from made_reports import GIT, environment, finding, outcome, report, run, view
+
+import skewtest as sk
+from skewtest.report import model
+from skewtest.report.merging import merged, merged_shards, settled
+
+SOURCE = sk.Source("events", time="ts", columns={"user_id": sk.key(), "x": sk.ints(0, 9)})
+DELIVERY = sk.Delivery(late=timedelta(hours=1), duplicates=True)
+
+
+def total(events: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    seen = spine.join(events, on="user_id").filter(pl.col("ts") < pl.col("as_of"))
+    sums = seen.group_by("user_id", "as_of").agg(total=pl.col("x").sum())
+    return spine.join(sums, on=["user_id", "as_of"], how="left").with_columns(
+        pl.col("total").fill_null(0)
+    )
+
+
+def running(state, event):
+    return {**state, event["user_id"]: state.get(event["user_id"], 0) + event["x"]}
+
+
+def views():
+    for name, more in (("right", 0), ("skewed", 1)):
+        yield sk.FeatureView(
+            name,
+            sources=[SOURCE],
+            entity=["user_id"],
+            batch=total,
+            online=sk.fold(
+                dict,
+                running,
+                lambda state, request, more=more: {
+                    "total": (found := state.get(request["user_id"], 0)) + more * (found > 20)
+                },
+            ),
+            features={"total": sk.close()},
+            delivery=DELIVERY,
+        )
+
+
+def test_eight_shards_make_the_report_of_the_whole_run():
+    def part(one, scenarios=None):
+        return sk.check(one, histories=600, seed=5, scenarios=scenarios).document()
+
+    whole = merged([part(one) for one in views()])
+    names = (("in_order", "relations"), ("late",), ("duplicated",))
+    shards = [part(one, list(mine)) for one in views() for mine in names]
+    assert len(whole.outcomes) == 7  # one broken law is no news where the sides differ anyway
+    shards += shards[:2]  # run twice, by mistake
+    shards = shards[3:] + shards[:3]
+    assert len(shards) == 8
+    found = merged_shards([(str(n), one) for n, one in enumerate(shards)])
+    assert settled(found) == settled(whole)
+    assert found.verdict == "skew"
+
+
+def test_the_order_of_shards_changes_nothing():
+    shards = [("a", report(outcome("a"))), ("b", report(outcome("b"))), ("c", report(outcome("c")))]
+    found = {msgspec.json.encode(settled(merged_shards(shards[k:] + shards[:k]))) for k in range(3)}
+    assert len(found) == 1
+
+
+def test_a_lost_shard_is_named_and_the_others_are_merged():
+    found = merged_shards([("a.json", report(outcome("a")))], [("b.json", "it is cut off")])
+    assert (found.verdict, found.ok) == ("incomplete", False)
+    assert found.incomplete == ["shard b.json is lost: it is cut off"]
+    assert [one.view for one in found.outcomes] == ["a"]
+
+
+def test_shards_of_different_revisions_are_no_whole():
+    other = msgspec.structs.replace(GIT, revision="b" * 40)
+    shards = [("a", report(outcome("a"))), ("b", report(outcome("b"), run=run(git=other)))]
+    found = merged_shards(shards)
+    assert found.incomplete == [f"the shards are of different revisions: {'a' * 40}, {'b' * 40}"]
+
+
+def test_what_failed_in_one_shard_fails_the_whole():
+    bad = report(outcome("b", findings=[finding()]))
+    assert merged_shards([("a", report(outcome("a"))), ("b", bad)]).verdict == "skew"
+
+
+def test_a_gap_of_one_shard_is_a_gap_of_the_whole():
+    broken = report(outcome("b"), incomplete=["error: test_b.py"])
+    found = merged_shards([("a", report(outcome("a"))), ("b", broken)])
+    assert found.incomplete == ["error: test_b.py"]
+
+
+def test_an_outcome_of_two_shards_that_say_otherwise_is_kept_twice():
+    good, bad = outcome("a"), outcome("a", findings=[finding()])
+    found = merged_shards([("1", report(good)), ("2", report(bad))])
+    assert len(found.outcomes) == 2
+    assert found.verdict == "skew"
+
+
+def test_a_shard_that_checked_nothing_is_no_gap_beside_others():
+    nothing = merged_shards([("n", merged([], run=run()))])
+    assert nothing.incomplete == ["no feature view was checked"]
+    found = merged_shards([("a", report(outcome("a"))), ("n", nothing)])
+    assert found.verdict == "parity"
+
+
+def test_nothing_at_all_is_incomplete():
+    assert merged_shards([]).verdict == "incomplete"
+
+
+def test_cells_of_the_matrix_come_together():
+    def shard(name, ran, failed):
+        cell = [environment("train"), environment(name)]
+        matrix = model.Matrix(
+            requested=["train~a", "train~b"],
+            ran=ran,
+            failed=failed,
+            excluded=1,
+            pairs=[],
+            valid_pairs=0,
+        )
+        return report(outcome("v", cell=cell), matrix=matrix)
+
+    first = shard("a", ["train~a"], {"train~b": "timeout"})
+    found = merged_shards([("1", first), ("2", shard("b", ["train~b"], {}))])
+    assert found.matrix is not None
+    assert (found.matrix.ran, found.matrix.failed) == (["train~a", "train~b"], {})
+    assert [one.column for one in found.outcomes] == ["in_order-train~a", "in_order-train~b"]
+
+
+def test_the_whole_says_which_shards_it_is_of():
+    late = report(outcome("b"), run=run(time="2026-01-02T04:00:00+00:00", seconds=3.0))
+    found = merged_shards([("b", late), ("a", report(outcome("a")))])
+    assert found.run is not None
+    assert (found.run.time, found.run.seconds) == ("2026-01-02T03:04:05+00:00", 15.5)
+    assert sorted(found.run.shards) == ["a", "b"]
+
+
+@pytest.mark.parametrize("field", ["line", "file"])
+def test_views_of_one_name_are_told_apart_by_their_place(field):
+    other = view("v0", **{field: 99 if field == "line" else "z.py"})
+    found = merged([report(), report(outcome(seed=3), views=[other])])
+    assert len(found.views) == 2
