@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skewtest.compare.distances import Distances
+from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
-from skewtest.errors import SkewError
+from skewtest.errors import DeclarationError, SkewError, listed, nearest
 from skewtest.findings import (
     Compared,
     Finding,
@@ -17,7 +19,8 @@ from skewtest.findings import (
 )
 from skewtest.provenance import run_info, view_info
 from skewtest.report import model
-from skewtest.report.document import part_of
+from skewtest.report.document import errors_of, part_of
+from skewtest.report.formats.notebook import fragment, plot
 from skewtest.report.merging import merged, whole_or_nothing
 from skewtest.report.terminal import report_text
 
@@ -101,6 +104,41 @@ class Result:
         """
         views = [view_info(self.view, root)] if isinstance(self.view, FeatureView) else []
         return part_of(self.outcomes, views)
+
+    def plot(self, feature: str, scenario: str = IN_ORDER, *, library: str | None = None) -> Any:
+        """Draw how far apart the numbers of a feature are, and batch against online.
+
+        Args:
+            feature: its name.
+            scenario: under which; in order by default.
+            library: "matplotlib" or "altair"; by default the first of them that is installed.
+
+        Returns:
+            A matplotlib Figure or an altair chart.
+
+        Raises:
+            DeclarationError: the result has no numbers of such a feature and scenario.
+            ReportError: the library is not installed.
+        """
+        held = {
+            (outcome.scenario, name): found
+            for outcome in self.outcomes
+            if isinstance(outcome, Outcome)
+            for name, found in outcome.distances.items()
+        }
+        errors = errors_of(held.get((scenario, feature), Distances()))
+        if errors is None:
+            known = dict.fromkeys(name for _, name in held)
+            raise DeclarationError(
+                f"there are no numbers of {feature!r} under {scenario!r}; there are features "
+                f"{listed(known)} under {listed(dict.fromkeys(name for name, _ in held))}."
+                + nearest(feature, known)
+            )
+        return plot(errors, f"{self.view.name}.{feature}, {scenario}", library)
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook."""
+        return fragment(self.document())
 
     def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
         """Return the report as text for a terminal; "" where all is well.

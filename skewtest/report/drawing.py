@@ -170,18 +170,18 @@ class Histogram:
 
 def histogram(errors: model.Errors) -> Histogram:
     """Return the histogram of errors in ulps."""
-    counts = errors.histogram
-    groups = _groups(counts)
-    top = math.log1p(max(counts))
-    bars = tuple(
+    groups = bars(errors)
+    top = math.log1p(max(count for _, count in groups))
+    drawn = tuple(
         Bar(place * BAR, round(BARS_HIGH * math.log1p(count) / top, 1) if top else 0, text, count)
         for place, (text, count) in enumerate(groups)
     )
-    return Histogram(max(1, len(bars)) * BAR, bars)
+    return Histogram(len(drawn) * BAR, drawn)
 
 
-def _groups(counts: Sequence[int]) -> list[tuple[str, int]]:
-    """Return counts by label; neighbouring powers of two are put together where there are many."""
+def bars(errors: model.Errors) -> list[tuple[str, int]]:
+    """Return the counts of a histogram by label; of many powers of two, eight share one."""
+    counts = errors.histogram
     wide = 1 if len(counts) <= FINE else 8
     found = [("0", counts[0])]
     for first in range(1, len(counts), wide):

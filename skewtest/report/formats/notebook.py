@@ -1,0 +1,97 @@
+"""A report in a notebook: a table, and plots by whichever library is there."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+from skewtest.errors import ReportError
+from skewtest.report import model
+from skewtest.report.drawing import bars
+from skewtest.report.formats.html import page
+from skewtest.report.grid import grid_of
+from skewtest.report.summary import alike, lead
+
+LIBRARIES = ("matplotlib", "altair")
+MOST_ROWS = 50
+
+
+def fragment(report: model.Report) -> str:
+    """Return a report as a piece of HTML without scripts, for the output of a notebook's cell."""
+    findings = [
+        (outcome, group)
+        for outcome in report.outcomes
+        for group in alike(outcome.findings)
+        if outcome.gates
+    ]
+    return page(
+        "notebook.html.j2",
+        {
+            "report": report,
+            "grid": grid_of(report),
+            "lead": lead(report),
+            "findings": findings,
+            "most": MOST_ROWS,
+        },
+    )
+
+
+def plot(errors: model.Errors, title: str, library: str | None = None) -> Any:
+    """Return a drawing of errors: their histogram in ulps, and batch against online.
+
+    Args:
+        errors: of a feature under a scenario.
+        title: what stands above it.
+        library: "matplotlib" or "altair"; by default the first of them that is installed.
+
+    Returns:
+        A matplotlib Figure of two axes, or an altair HConcatChart.
+
+    Raises:
+        ReportError: there is no such library, or it is not installed.
+    """
+    if library is not None and library not in LIBRARIES:
+        raise ReportError(f"plot(library=...) must be 'matplotlib' or 'altair'; got {library!r}.")
+    found = next(
+        (name for name in (library or LIBRARIES[0], *LIBRARIES) if importlib.util.find_spec(name)),
+        None,
+    )
+    if found is None or (library is not None and found != library):
+        wanted = library or "matplotlib"
+        raise ReportError(f"a plot needs {wanted}; install it with: pip install {wanted}")
+    return _matplotlib(errors, title) if found == "matplotlib" else _altair(errors, title)
+
+
+def _matplotlib(errors: model.Errors, title: str) -> Any:
+    figure_module = importlib.import_module("matplotlib.figure")
+    figure = figure_module.Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    labels, counts = zip(*bars(errors), strict=True)
+    left.bar(labels, counts)
+    left.set(yscale="log", xlabel="ulps apart", ylabel="pairs of numbers", title=title)
+    batch, online = zip(*errors.points, strict=True) if errors.points else ((), ())
+    right.scatter(batch, online, s=12)
+    if errors.points:
+        right.axline((min(batch), min(batch)), slope=1, linewidth=0.8)
+    right.set(xlabel="batch", ylabel="online", title=f"{len(errors.points)} of {errors.compared:,}")
+    return figure
+
+
+def _altair(errors: model.Errors, title: str) -> Any:
+    altair = importlib.import_module("altair")
+    rows = [{"ulps": label, "pairs": count} for label, count in bars(errors) if count]
+    order = [label for label, _ in bars(errors)]
+    left = (
+        altair.Chart(altair.Data(values=rows), title=title)
+        .mark_bar()
+        .encode(
+            x=altair.X("ulps:O", sort=order, title="ulps apart"),
+            y=altair.Y("pairs:Q", scale=altair.Scale(type="symlog"), title="pairs of numbers"),
+        )
+    )
+    points = [{"batch": batch, "online": online} for batch, online in errors.points]
+    right = (
+        altair.Chart(altair.Data(values=points))
+        .mark_point()
+        .encode(x=altair.X("batch:Q"), y=altair.Y("online:Q"))
+    )
+    return altair.hconcat(left, right)
