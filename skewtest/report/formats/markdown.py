@@ -14,7 +14,7 @@ MARKER = "<!-- skewtest parity report -->"
 LONGEST = 65_000
 """GitHub takes comments of up to 65,536 characters."""
 MOST_ROWS, MOST_FINDINGS, MOST_LINES = 20, 10, 12
-LONGEST_CELL, LONGEST_TRACEBACK = 80, 1_200
+LONGEST_CELL, LONGEST_LINE, LONGEST_TRACEBACK = 80, 400, 1_200
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;"}
 LINKED = re.compile(r"@(?=\w)|#(?=\d)|:(?=[a-z+][\w+-]*:)|:(?=//)|\bwww(?=\.)")
@@ -33,8 +33,10 @@ def markdown(
         most: how many characters it may have.
     """
     grid = grid_of(report)
-    blocks = [MARKER, f"## {_title(report)}", lead(report)]
-    blocks += [f"> **Incomplete:** {_text(gap)}" for gap in report.incomplete[:MOST_LINES]]
+    blocks = [MARKER, f"## {_title(report)}", _text(lead(report), LONGEST_LINE)]
+    blocks += [
+        f"> **Incomplete:** {_text(gap, LONGEST_LINE)}" for gap in report.incomplete[:MOST_LINES]
+    ]
     if changes is not None:
         blocks += _changes(changes)
     if grid.failing().rows:
@@ -142,7 +144,7 @@ def _finding(
     lines += [_code(shortened(text, LONGEST_TRACEBACK)) for text in finding.failures]
     if finding.values and not finding.failures:
         lines.append(_values(finding))
-    facts = [f"cause: {_text(finding_cause(finding))}"]
+    facts = [f"cause: {_text(finding_cause(finding), LONGEST_LINE)}"]
     if finding.known is not None:
         facts.append(f"was known until {finding.known.expires} ({_text(finding.known.owner)})")
     if finding.side is not None:
@@ -203,13 +205,13 @@ def _inline(text: str) -> str:
     return f"`{one_line(text).replace('`', chr(39))}`"
 
 
-def _text(text: str) -> str:
+def _text(text: str, most: int = LONGEST_CELL) -> str:
     """Return a text that Markdown shows as it is, on one line: no markup, mention or link."""
-    return MARKUP.sub(lambda found: f"\\{found[0]}", _html(text))
+    return MARKUP.sub(lambda found: f"\\{found[0]}", _html(text, most))
 
 
-def _html(text: str) -> str:
+def _html(text: str, most: int = LONGEST_CELL) -> str:
     """Return a text that a summary shows as it is: there, HTML alone is markup."""
-    short = shortened(one_line(text), LONGEST_CELL)
+    short = shortened(one_line(text), most)
     escaped = "".join(ENTITIES.get(character, character) for character in short)
     return LINKED.sub(lambda found: f"{found[0]}{BREAK}", escaped)

@@ -1,0 +1,106 @@
+"""Two reports compared: what is new, fixed, worse, better, unchanged, or not checked any more."""
+
+import msgspec
+from made_reports import finding, outcome, report, run, tally, view
+
+from skewtest.report.changes import compared_reports
+
+
+def differing(mismatch, *, compared=10_000, kind="value", scenario="in_order", known=None):
+    one = outcome("v", scenario, findings=[finding("f0", scenario, kind, known=known)])
+    one.features["f0"] = tally(mismatch=mismatch, compared=compared)
+    return one
+
+
+def changed(before, after):
+    found = compared_reports(report(before), report(after))
+    return [(one.change, one.feature, one.column, one.kind) for one in found.divergences], found.ok
+
+
+def test_a_divergence_that_was_not_there_is_new():
+    told, ok = changed(outcome("v"), differing(40))
+    assert (told, ok) == ([("new", "f0", "in_order", "value")], False)
+
+
+def test_one_that_is_gone_is_fixed():
+    told, ok = changed(differing(40), outcome("v"))
+    assert (told, ok) == ([("fixed", "f0", "in_order", "value")], True)
+
+
+def test_one_whose_check_did_not_run_is_not_fixed():
+    told, ok = changed(differing(40, scenario="late"), outcome("v"))
+    assert (told, ok) == ([("not checked", "f0", "late", "value")], False)
+
+
+def test_a_check_that_was_fine_and_is_no_more_is_told():
+    before = report(outcome("v"), outcome("v", "late"))
+    found = compared_reports(before, report(outcome("v")))
+    assert [(one.change, one.column) for one in found.divergences] == [("not checked", "late")]
+
+
+def test_a_check_that_is_skipped_now_did_not_run():
+    told, ok = changed(differing(40), outcome("v", skipped="needs snapshot()"))
+    assert (told, ok) == ([("not checked", "f0", "in_order", "value")], False)
+
+
+def test_another_kind_is_another_divergence():
+    told, ok = changed(differing(40), differing(40, kind="null"))
+    assert [one[0] for one in told] == ["new", "fixed"]
+    assert not ok
+
+
+def test_many_more_answers_that_differ_are_worse_and_many_less_better():
+    assert changed(differing(100), differing(400)) == (
+        [("worse", "f0", "in_order", "value")],
+        False,
+    )
+    assert changed(differing(400), differing(100)) == (
+        [("better", "f0", "in_order", "value")],
+        True,
+    )
+
+
+def test_what_chance_explains_or_is_less_than_twice_is_unchanged():
+    for old, new, size in ((3, 7, 1_000), (4_000, 6_000, 10_000), (40, 40, 1_000)):
+        told, ok = changed(differing(old, compared=size), differing(new, compared=size))
+        assert (told, ok) == ([("unchanged", "f0", "in_order", "value")], True)
+
+
+def test_a_known_divergence_counts_as_any_other():
+    told, _ = changed(outcome("v"), differing(40, known=None))
+    assert told == [("new", "f0", "in_order", "value")]
+
+
+def test_advice_is_not_compared():
+    assert changed(outcome("v"), outcome("v", gates=False, findings=[finding()])) == ([], True)
+
+
+def test_a_feature_never_tested_is_a_divergence():
+    told, ok = changed(outcome("v"), outcome("v", ok=False, untested=["f0"]))
+    assert (told, ok) == ([("new", "f0", "in_order", "untested")], False)
+
+
+def test_an_incomplete_report_is_never_fine():
+    found = compared_reports(report(outcome("v")), report(outcome("v"), incomplete=["lost"]))
+    assert not found.ok
+
+
+def test_code_declarations_views_and_packages_that_moved_are_told():
+    old = view("v")
+    code = msgspec.structs.replace(old.implementations[0], digest="0" * 64)
+    new = msgspec.structs.replace(
+        old, implementations=[code, old.implementations[1]], declaration="1" * 64
+    )
+    before = report(outcome("v"), outcome("gone"), views=[old, view("gone", line=30)])
+    after = report(
+        outcome("v"), views=[new], run=run(packages={"numpy": "3.0.0", "polars": "2.1.0"})
+    )
+    told = [
+        (one.what, one.name, one.before, one.after) for one in compared_reports(before, after).moved
+    ]
+    assert told == [
+        ("view", "gone", "", "gone"),
+        ("declaration", "v", "f" * 8, "1" * 8),
+        ("code", "v batch", "d" * 8, "0" * 8),
+        ("package", "numpy", "2.4.0", "3.0.0"),
+    ]

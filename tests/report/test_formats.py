@@ -1,0 +1,233 @@
+"""Markdown, JUnit, SARIF, GitLab and GitHub: each says the same, and takes any text."""
+
+import json
+import re
+from html import unescape
+from xml.etree import ElementTree as ET
+
+import pytest
+from hostile_texts import HOSTILE
+from junitparser import JUnitXml
+from made_reports import answer, example, finding, hostile, large, outcome, report, run
+from markdown_it import MarkdownIt
+
+from skewtest.report import model
+from skewtest.report.changes import compared_reports
+from skewtest.report.formats.github import annotations
+from skewtest.report.formats.gitlab import code_quality
+from skewtest.report.formats.junit import junit
+from skewtest.report.formats.markdown import MARKER, markdown
+from skewtest.report.formats.sarif import sarif
+
+GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
+KNOWN = model.Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
+
+
+def failing(**given):
+    return report(outcome("spend", features=("a", "b"), findings=[finding("a", **given)]))
+
+
+# -- Markdown --------------------------------------------------------------------------------------
+
+
+def test_markdown_begins_with_a_stable_marker():
+    assert MARKER == "<!-- skewtest parity report -->"
+    assert markdown(report()).startswith(f"{MARKER}\n")
+
+
+def test_markdown_of_parity_is_three_blocks():
+    assert markdown(report()) == (
+        f"{MARKER}\n\n## ✅ Training-serving parity: parity\n\n"
+        "1 feature view, 1 feature, 6,400 histories; 0 of 1 checks fail, revision aaaaaaaaaa, "
+        "seed 0.\n"
+    )
+
+
+def test_markdown_shows_what_fails_with_its_history_and_values():
+    text = markdown(failing(corpus="tests/skew-corpus/spend/a.json"))
+    assert "| spend.a | **skew** |" in text
+    assert "spend.b" not in text
+    assert "| 1 | 2024-03-01 00:00:00 | a | a | a |" in text
+    assert "| a | 0.0 | 1.0 | 1 |" in text
+    assert "kept in `tests/skew-corpus/spend/a.json`" in text
+    assert len(text.splitlines()) <= 30
+
+
+def test_markdown_tells_known_divergences_apart():
+    text = markdown(failing(known=KNOWN))
+    assert "**skew**" not in text
+    assert "<summary>1 known divergence</summary>" in text
+    assert "until 2099-12-31, ann: later" in text
+
+
+def test_markdown_tells_what_has_changed():
+    text = markdown(failing(), compared_reports(report(outcome("spend")), failing()))
+    assert "**Since the baseline:** 1 new." in text
+    assert "- new: spend.a, in_order (value)" in text
+
+
+@pytest.mark.parametrize("most", [65_000, 4_000, 700])
+def test_markdown_never_exceeds_its_limit_and_counts_what_it_leaves_out(most):
+    text = markdown(large(50, 10, failing=1), most=most)
+    assert len(text) <= most
+    if most > 1_000:
+        assert re.search(r"\*\d+ further findings in the HTML report\.\*", text)
+
+
+def test_markdown_of_huge_texts_stays_under_githubs_limit():
+    long = hostile(HOSTILE["long word"])
+    assert len(markdown(long, compared_reports(report(), long))) < 65_536
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_markdown_shows_hostile_texts_as_text(name):
+    html = GITHUB.render(markdown(hostile(HOSTILE[name])))
+    tags = set(re.findall(r"<([a-zA-Z0-9]+)", html))
+    assert tags <= {
+        *("h2", "p", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "b"),
+        *("strong", "em", "blockquote", "pre", "code", "ul", "li"),
+    }
+    assert html.count("<details>") == html.count("</details>")
+
+
+def test_markdown_makes_no_mention_reference_emoji_or_link_of_a_text():
+    rows = [["1", "@octocat", "#12", ":tada:", "https://example.invalid", "www.example.invalid"]]
+    shown = example()
+    shown.timeline.rows[:] = rows
+    text = markdown(failing(counterexample=shown, headline="for @octocat in #12"))
+    html = unescape(GITHUB.render(text))
+    assert "octocat" in html
+    assert not re.search(r"@\w|#\d|:tada:|https://example|www\.example", html)
+    assert "at 12:00:00" in markdown(failing(headline="at 12:00:00"))
+
+
+def test_names_of_features_are_readable_in_the_source():
+    assert "spend_7d" in markdown(failing(headline="spend.spend_7d: batch and online disagree"))
+
+
+# -- GitHub annotations ----------------------------------------------------------------------------
+
+
+def test_an_annotation_stands_on_the_line_of_the_feature():
+    (line,) = annotations(failing(headline="spend.a: differs"))
+    assert line == (
+        "::error file=features/declared.py,line=11,title=spend.a%3A differs::"
+        "a: batch 0.0, online 1.0%0Acause: unknown (value)"
+    )
+
+
+def test_known_divergences_are_notices():
+    (line,) = annotations(failing(known=KNOWN))
+    assert line.startswith("::notice ")
+
+
+def test_no_more_annotations_than_github_shows():
+    lines = annotations(large(20, 1, failing=1))
+    assert len(lines) == 10
+    assert lines[-1].endswith("231 further problems; see the parity report")
+
+
+@pytest.mark.parametrize("name", ["workflow command", "newlines", "escape codes"])
+def test_an_annotation_is_one_line_whatever_it_holds(name):
+    for line in annotations(hostile(HOSTILE[name])):
+        assert re.match(r"::(error|notice) [^:]*::", line)
+        assert "\n" not in line
+        assert "\r" not in line
+
+
+# -- GitLab ----------------------------------------------------------------------------------------
+
+
+def test_gitlab_gets_a_problem_with_place_severity_and_fingerprint():
+    (problem,) = json.loads(code_quality(failing()))
+    assert problem["location"] == {"path": "features/declared.py", "lines": {"begin": 11}}
+    assert (problem["check_name"], problem["severity"]) == ("skewtest/value", "major")
+    assert re.fullmatch(r"[0-9a-f]{64}", problem["fingerprint"])
+
+
+def test_a_fingerprint_survives_another_line_and_value():
+    def fingerprint(one):
+        return json.loads(code_quality(one))[0]["fingerprint"]
+
+    moved = failing(values={"a": answer(3.0, 4.0)}, headline="other words")
+    moved.views[0].features.clear()
+    assert fingerprint(moved) == fingerprint(failing())
+    assert fingerprint(failing(kind="null")) != fingerprint(failing())
+
+
+# -- SARIF -----------------------------------------------------------------------------------------
+
+
+def test_sarif_has_a_rule_a_place_and_the_implementations():
+    log = json.loads(sarif(failing()))
+    (one,) = log["runs"]
+    (result,) = one["results"]
+    assert log["version"] == "2.1.0"
+    assert [rule["id"] for rule in one["tool"]["driver"]["rules"]] == ["parity/value"]
+    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("parity/value", 0, "error")
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "features/declared.py"}
+    assert place["region"] == {"startLine": 11}
+    assert [one["message"]["text"] for one in result["relatedLocations"]] == ["batch", "online"]
+
+
+def test_sarif_says_that_a_run_was_incomplete():
+    (one,) = json.loads(sarif(report(incomplete=["a shard is lost"])))["runs"]
+    (invocation,) = one["invocations"]
+    assert invocation["executionSuccessful"] is False
+    told = invocation["toolExecutionNotifications"][0]["message"]["text"]
+    assert told == "a shard is lost"
+
+
+# -- JUnit -----------------------------------------------------------------------------------------
+
+
+def test_junit_has_a_case_for_each_feature_and_scenario(tmp_path):
+    one = outcome("spend", features=("a", "b"), findings=[finding("a")])
+    skipped = outcome("spend", "restarted", features=("a", "b"), skipped="needs snapshot()")
+    untested = outcome("visits", features=("n",), ok=False, untested=["n"])
+    (tmp_path / "junit.xml").write_text(junit(report(one, skipped, untested)), encoding="utf-8")
+    read = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    told = {
+        (suite.name, case.classname, case.name): [type(found).__name__ for found in case.result]
+        for suite in read
+        for case in suite
+    }
+    assert told == {
+        ("spend", "skewtest.spend.a", "in_order"): ["Failure"],
+        ("spend", "skewtest.spend.a", "restarted"): ["Skipped"],
+        ("spend", "skewtest.spend.b", "in_order"): [],
+        ("spend", "skewtest.spend.b", "restarted"): ["Skipped"],
+        ("visits", "skewtest.visits.n", "in_order"): ["Failure"],
+    }
+    assert '<property name="skewtest.verdict" value="skew" />' in junit(report(one))
+    assert (next(iter(read)).tests, next(iter(read)).failures, next(iter(read)).skipped) == (
+        4,
+        1,
+        2,
+    )
+
+
+def test_a_gap_is_an_error_in_junit():
+    root = ET.fromstring(junit(report(incomplete=["a shard is lost"])))  # noqa: S314 # our own
+    assert root.find("testsuite[@name='incomplete']/testcase/error").get("message") == (
+        "a shard is lost"
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_text_fits_into_every_format(name):
+    shown = hostile(HOSTILE[name])
+    ET.fromstring(junit(shown))  # noqa: S314 # our own
+    json.loads(sarif(shown))
+    json.loads(code_quality(shown))
+    markdown(shown).encode()
+    assert model.from_dict(model.to_dict(shown)) == shown
+
+
+def test_a_report_without_provenance_can_be_shown():
+    bare = report(run=None)
+    assert "revision" not in markdown(bare)
+    assert "timestamp" not in junit(bare)
+    assert json.loads(sarif(bare))["runs"][0]["results"] == []
+    assert run().command == "pytest"
