@@ -59,6 +59,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(python=FOUND[0])
+def browser(session: nox.Session) -> None:
+    """The HTML report in a real browser; needs chromium."""
+    session.install("--group", "test", "--group", "browser", "-e", ".")
+    session.run("pytest", "-n", "auto", "-m", "browser", *session.posargs)
+
+
+@nox.session(python=FOUND[0])
 def docs(session: nox.Session) -> None:
     """Every code block of README.md and docs/."""
     session.install("--group", "test", "-e", ".")

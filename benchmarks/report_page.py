@@ -63,8 +63,7 @@ def main() -> None:
         cases = {"2 views": {"views": 2, "features": 2, "scenarios": 2}}
     chromium = shutil.which("chromium")
     if chromium is None:
-        print("skipped: there is no chromium; apt-get install chromium")
-        return
+        raise SystemExit("there is no chromium; apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         empty = Path(folder) / "empty.html"

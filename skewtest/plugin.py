@@ -200,7 +200,7 @@ def pytest_runtest_makereport(
     model = importlib.import_module("skewtest.report.model")
     closing = importlib.import_module("skewtest.report.closing")
     report.skewtest_parts = [model.to_dict(part) for part in parts]  # type: ignore[attr-defined] # reports carry what they are given
-    report.user_properties.extend(closing.properties(parts))
+    item.user_properties.extend(closing.properties(parts))  # JUnit XML has those of the teardown
     error = call.excinfo.value if call.excinfo is not None else None
     if type(error).__name__ == "SkewError":
         colour = item.config.get_terminal_writer().hasmarkup

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Literal
 
+from skewtest.declare.delivery import IN_ORDER, RELATIONS
 from skewtest.report import model
 
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
@@ -93,10 +94,14 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
     checked = {
         (one.view, one.column) for one in before.outcomes if one.skipped is None and one.gates
     }
-    known = {(one.view, one.column) for one in found}
+    told = {(one.view, one.column) for one in found}
+    # No relation is judged where the sides differ anyway: that they do is what is told.
+    told |= {
+        (one.view, RELATIONS) for one in after.outcomes if one.findings and one.column == IN_ORDER
+    }
     found += [
         Divergent(view, "*", column, "", "not checked")
-        for view, column in sorted(checked - ran - known)
+        for view, column in sorted(checked - ran - told)
     ]
     found.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
     return Comparison(tuple(found), tuple(_moved(before, after)), after.verdict == "incomplete")

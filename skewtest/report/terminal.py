@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from skewtest.declare.delivery import CAUSES
+from skewtest.declare.known import Known
 from skewtest.findings import Compared, Finding, Outcome, VersionSpread
+from skewtest.report.plain import one_line
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
 from skewtest.report.versions import (
     attribution_table,
@@ -75,15 +77,17 @@ def rendered(blocks: Sequence[RenderableType], *, colour: bool = False, width: i
 
 
 def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
-    """Return one block for each finding, untested features and remarks included."""
+    """Return one block for each finding that is not known, untested features and remarks too."""
     blocks: list[RenderableType] = []
-    for first, *alike in _alike(outcome.findings):
+    for first, *alike in _alike([finding for finding in outcome.findings if finding.is_news]):
         blocks += [*_finding(outcome, first, alike, again), Text("")]
     if outcome.skipped is not None:
         told = f"{outcome.view.name}[{outcome.scenario}]: skipped: {outcome.skipped}"
         blocks += [Text(told, style="yellow"), Text("")]
     if outcome.untested:
         blocks += [_untested(outcome, again), Text("")]
+    for known in outcome.stale:
+        blocks += [_stale(outcome, known), Text("")]
     blocks += _remarks(outcome)
     return blocks
 
@@ -253,6 +257,9 @@ def _facts(
         facts.add_row("note", MIXES)
     for other in alike:
         facts.add_row("also", f"{other.feature} ({other.kind})")
+    for known in filter(None, (one.known for one in (finding, *alike))):
+        told = f"expired on {known.expires}, {known.owner}: {known.reason}"
+        facts.add_row("known", one_line(told))
     for kept in (finding, *alike):
         if kept.corpus:
             facts.add_row("kept", kept.corpus)
@@ -296,6 +303,19 @@ def _untested(outcome: Outcome, again: str) -> RenderableType:
     )
 
 
+def _stale(outcome: Outcome, known: Known) -> RenderableType:
+    title = f"{outcome.view.name}.{known.feature}: the known divergence no longer occurs"
+    body = (
+        f"{outcome.histories:,} histories did not show what {known.owner} knows of "
+        f"({known.reason}): take it out of pyproject.toml."
+    )
+    return Group(
+        Text(one_line(title), style="bold red"),
+        Text(""),
+        Padding(Text(one_line(body)), (0, 0, 0, 2)),
+    )
+
+
 def _remarks(outcome: Outcome) -> list[RenderableType]:
     view = outcome.view.name
     told = [f"{view}: {side} changes its input {name!r} in place" for side, name in outcome.mutated]
@@ -316,9 +336,12 @@ def summary_line(outcome: Outcome) -> str:
     """Return one line on an outcome: verdict, histories, seconds."""
     if outcome.skipped is not None:
         return f"{outcome.view.name}[{outcome.scenario}]: skipped: {outcome.skipped}"
-    verdict = "parity" if outcome.ok else "untested" if not outcome.findings else "skew"
-    if not outcome.gates and outcome.findings:
+    news = any(finding.is_news for finding in outcome.findings)
+    verdict = "skew" if news else "untested" if outcome.untested else "parity"
+    if not outcome.gates and news:
         verdict = "would break"
+    if not news and outcome.stale:
+        verdict = "a known divergence no longer occurs"
     place = outcome.scenario if outcome.cell is None else f"{outcome.scenario}-{cell_name(outcome)}"
     return (
         f"{outcome.view.name}[{place}]: {verdict}, {outcome.histories:,} histories, "

@@ -299,7 +299,7 @@ def search(
         for s in named_ones
     }
     able = [run for name, run in running.items() if not missing and skipped[name] is None]
-    held = _held(view, running)
+    held = _held(view)
     laws = Laws(view, budget, held) if RELATIONS in scenarios and held and not missing else None
     found: dict[str, list[Finding]] = {
         name: [_not_given(view, name, side) for side in missing] for name in running
@@ -324,12 +324,12 @@ def missing_sides(view: FeatureView) -> list[str]:
     return [side for side in ("batch", "online") if getattr(view, side) is None]
 
 
-def _held(view: FeatureView, running: Container[str]) -> list[Relation]:
-    """Return the relations to hold the sides to; the scenario `restarted` judges one of them."""
+def _held(view: FeatureView) -> list[Relation]:
+    """Return the relations to hold the sides to; a declared `restarted` judges one of them."""
     return [
         relation
         for relation in relations_of(view)
-        if relation.name != "restart_invariance" or "restarted" not in running
+        if relation.name != "restart_invariance" or not view.delivery.restarts
     ]
 
 

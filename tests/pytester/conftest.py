@@ -116,7 +116,8 @@ def _with_few(arguments: tuple[str, ...]) -> list[str]:
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
     """Runs are as on a developer's machine, whatever machine this is."""
-    for name in ("CI", "PYTEST_ADDOPTS", "FORCE_COLOR", "COLUMNS"):
+    github = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+    for name in ("CI", "PYTEST_ADDOPTS", "FORCE_COLOR", "COLUMNS", *github):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 

@@ -209,9 +209,9 @@ def test_ctrl_c_in_a_long_check_is_pytest_s_usual_interrupt(long_run):
 
 def test_the_report_of_an_interrupted_run_says_so(long_run, project):
     long_run.send_signal(signal.SIGINT)
-    long_run.communicate(timeout=30)
+    output, _ = long_run.communicate(timeout=30)
     document = json.loads((project.path / "out" / "report.json").read_text())
-    assert document["incomplete"] == ["the run was interrupted"]
+    assert document["incomplete"] == ["the run was interrupted"], output
     assert not document["ok"]
 
 

@@ -38,6 +38,16 @@ def test_a_check_that_was_fine_and_is_no_more_is_told():
     assert [(one.change, one.column) for one in found.divergences] == [("not checked", "late")]
 
 
+def test_relations_that_are_not_judged_beside_a_divergence_are_not_missed():
+    before = report(outcome("v"), outcome("v", "relations"))
+    found = compared_reports(before, report(differing(40)))
+    assert [(one.change, one.column) for one in found.divergences] == [("new", "in_order")]
+    elsewhere = report(outcome("v"), differing(40, scenario="late"))
+    found = compared_reports(before, elsewhere)
+    told = [(one.change, one.column) for one in found.divergences]
+    assert told == [("new", "late"), ("not checked", "relations")]
+
+
 def test_a_check_that_is_skipped_now_did_not_run():
     told, ok = changed(differing(40), outcome("v", skipped="needs snapshot()"))
     assert (told, ok) == ([("not checked", "f0", "in_order", "value")], False)

@@ -16,7 +16,7 @@ from skewtest.report.trend import point_of
 pytestmark = pytest.mark.browser
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 400, "height": 800}
-NEEDED = "python -m pip install playwright axe-playwright-python; apt-get install chromium"
+NEEDED = "python -m pip install --group browser; apt-get install chromium"
 
 
 @pytest.fixture(scope="module")
