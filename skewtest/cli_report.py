@@ -256,7 +256,7 @@ def verify(
 
 def _show(found: model.Report, changes: Comparison | None) -> None:
     colour = sys.stdout.isatty()
-    typer.echo(f"{found.verdict}: {lead(found)}")
+    typer.echo(one_line(f"{found.verdict}: {lead(found)}"))
     for gap in found.incomplete:
         typer.echo(f"incomplete: {one_line(gap)}")
     for line in (*closing_table(found, verbose=True, colour=colour), *closing_lines(found)):
@@ -275,7 +275,7 @@ def _change_lines(changes: Comparison) -> list[str]:
     for one in changes.divergences:
         what = one_line(f"{one.view}.{one.feature}")
         shares = ("" if share is None else f"{share:.2%}" for share in (one.before, one.after))
-        table.add_row(one.change, what, one.column, one.kind, *shares)
+        table.add_row(one.change, what, one_line(one.column), one.kind, *shares)
     if changes.divergences:
         console = Console(width=80, force_terminal=False, color_system=None)
         with console.capture() as capture:

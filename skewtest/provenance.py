@@ -227,11 +227,12 @@ def _name(part: Any) -> str:
 def _files(view: FeatureView, root: Path) -> dict[str, str]:
     """Return the hashes of the files that a view's code lies in, by what reports call them.
 
-    Beside the implementations' own files: those of the project that they reach by the names of
-    their modules, over any number of imports.
+    Beside the files of the declaration and of the implementations: those of the project that they
+    reach by the names of their modules, over any number of imports.
     """
     parts = [part for side in (view.batch, view.online) if side for part in _functions(side)]
     waiting = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
+    waiting.append(_module_of(view.place[0]))
     seen: dict[str, str] = {}
     own = True
     while waiting:
@@ -247,6 +248,11 @@ def _files(view: FeatureView, root: Path) -> dict[str, str]:
                 reached |= {id(found): found for found in _named_in(module)}
         waiting, own = list(reached.values()), False
     return dict(sorted(seen.items()))
+
+
+def _module_of(file: str) -> ModuleType | None:
+    modules = (one for one in [*sys.modules.values()] if getattr(one, "__file__", None) == file)
+    return next(modules, None)
 
 
 def _named_in(module: ModuleType) -> Iterator[ModuleType]:

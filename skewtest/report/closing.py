@@ -8,7 +8,7 @@ from rich.text import Text
 
 from skewtest.report import model
 from skewtest.report.grid import Cell, Grid, State, grid_of
-from skewtest.report.plain import one_line
+from skewtest.report.plain import one_line, visible
 from skewtest.report.summary import count, slowest
 from skewtest.report.terminal import WIDTH, rendered
 from skewtest.report.versions import spread_lines
@@ -51,7 +51,8 @@ def closing_table(
         lines.append(f"never tested: {', '.join(dict.fromkeys(map(one_line, untested)))}")
     slow = slowest(report)
     if len(slow) > 1:
-        lines.append("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slow))
+        told = ", ".join(f"{one_line(name)} {seconds:.1f} s" for name, seconds in slow)
+        lines.append(f"slowest: {told}")
     return lines
 
 
@@ -61,7 +62,7 @@ def closing_lines(report: model.Report) -> list[str]:
     if any(not one.gates for one in report.outcomes) or report.versions:
         lines += advice(report.outcomes)
         lines += chain.from_iterable(map(spread_lines, report.versions))
-    return lines
+    return [visible(line) for line in lines]
 
 
 def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list[str]:
@@ -73,7 +74,7 @@ def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("feature", max_width=first, overflow="fold")
         for name in columns:
-            table.add_column(name, no_wrap=True)
+            table.add_column(one_line(name), no_wrap=True)
         for row in rows:
             table.add_row(
                 one_line(row.name), *(_cell_text(row.cells.get(name)) for name in columns)
@@ -95,7 +96,9 @@ def _that_fit(grid: Grid, width: int) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     used = 0
     for name in grid.columns:
-        needed = 2 + max(len(name), *(len(c.word) for r in grid.rows if (c := r.cells.get(name))))
+        needed = 2 + max(
+            len(one_line(name)), *(len(c.word) for r in grid.rows if (c := r.cells.get(name)))
+        )
         if groups[-1] and used + needed > width:
             groups.append([])
             used = 0

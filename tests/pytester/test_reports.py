@@ -84,7 +84,7 @@ def test_a_report_says_where_it_comes_from(many):
     lines = (many.path / "test_skew.py").read_text().splitlines()
     assert view.file == "test_skew.py"
     assert all('"spend_7d"' in lines[one.line - 1] for one in view.features)
-    assert sorted(view.files) == ["features.py"]
+    assert sorted(view.files) == ["features.py", "test_skew.py"]
     assert [one.file for one in view.implementations] == ["features.py", "features.py"]
 
 
