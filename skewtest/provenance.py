@@ -227,8 +227,8 @@ def _name(part: Any) -> str:
 def _files(view: FeatureView, root: Path) -> dict[str, str]:
     """Return the hashes of the files that a view's code lies in, by what reports call them.
 
-    Beside the files of the declaration and of the implementations: those of the project that they
-    reach by the names of their modules, over any number of imports.
+    Beside the files of the declaration and of the implementations: those of the project that
+    their import statements reach, over any number of files.
     """
     parts = [part for side in (view.batch, view.online) if side for part in _functions(side)]
     waiting = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
@@ -245,7 +245,7 @@ def _files(view: FeatureView, root: Path) -> dict[str, str]:
                 digest = file_digest(Path(file))
                 if digest is not None:
                     seen[_shown(file, root)] = digest
-                reached |= {id(found): found for found in _named_in(module)}
+                reached |= {id(found): found for found in _imported_by(module)}
         waiting, own = list(reached.values()), False
     return dict(sorted(seen.items()))
 
@@ -255,17 +255,25 @@ def _module_of(file: str) -> ModuleType | None:
     return next(modules, None)
 
 
-def _named_in(module: ModuleType) -> Iterator[ModuleType]:
-    """Return the modules that a module's names come from."""
-    for value in list(vars(module).values()):
-        home = value if isinstance(value, ModuleType) else sys.modules.get(_home(value))
-        if home is not None:
-            yield home
-
-
-def _home(value: object) -> str:
-    found = getattr(value, "__module__", None)
-    return found if isinstance(found, str) else ""
+def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
+    """Return the modules that the import statements of a module name, as far as they are loaded."""
+    try:
+        tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = (module.__package__ or "").split(".")
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            home = ".".join([*base, *filter(None, [node.module])])
+            names = [home, *(f"{home}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        # What is imported from a package has run the package's own file too.
+        parents = {name.rpartition(".")[0] for name in names}
+        yield from (sys.modules[name] for name in (*names, *parents) if name in sys.modules)
 
 
 def _is_of_project(file: Path, root: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from skewtest.declare.delivery import IN_ORDER
 from skewtest.report import model
 from skewtest.report.changes import Moved
 
@@ -103,9 +102,13 @@ def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
 
 
 def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:
-    """Return the views that took longest, with their seconds in all scenarios."""
+    """Return the views that took longest to generate for, run and minimise, in seconds.
+
+    The totals of scenarios cannot be added up: those that run together have theirs in common.
+    """
     found: dict[str, float] = {}
     for outcome in report.outcomes:
-        if outcome.scenario == IN_ORDER and outcome.cell is None:
-            found[outcome.view] = found.get(outcome.view, 0.0) + outcome.seconds.total
+        took = outcome.seconds
+        own = took.generate + took.batch + took.online + took.minimise
+        found[outcome.view] = found.get(outcome.view, 0.0) + own
     return sorted(found.items(), key=lambda one: -one[1])[:most]
