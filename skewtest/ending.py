@@ -22,9 +22,17 @@ class Ending:
         self.began = time.time()
         self.parts: list[dict[str, Any]] = []
         self.cells: list[tuple[str, str]] = []
+        self.interrupted = False
+        self.reached = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Remember Ctrl-C: the exit code does not tell of it where another plugin fails on it."""
+        self.interrupted = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one item found, and what became of its cell."""
+        self.reached += report.when == "setup"
         self.parts.extend(getattr(report, "skewtest_parts", ()))
         if hasattr(report, "skewtest_cell"):
             name, became = report.skewtest_cell
@@ -34,7 +42,6 @@ class Ending:
     def pytest_terminal_summary(
         self,
         terminalreporter: pytest.TerminalReporter,
-        exitstatus: int,
         config: pytest.Config,
     ) -> None:
         """Tell what was found; write the parity report where `--skew-report` says."""
@@ -45,7 +52,7 @@ class Ending:
         folder, history = config.getoption("skew_report"), config.getoption("skew_history")
         if not self.parts and not folder and not history:
             return
-        report = self._report(config, terminalreporter, exitstatus)
+        report = self._report(config, terminalreporter)
         _tell(terminalreporter, config, report)
         errors = importlib.import_module("skewtest.errors")
         try:
@@ -54,9 +61,7 @@ class Ending:
             terminalreporter.write_line(f"skewtest: {error}", red=True)
             terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
 
-    def _report(
-        self, config: pytest.Config, terminalreporter: pytest.TerminalReporter, exitstatus: int
-    ) -> Any:
+    def _report(self, config: pytest.Config, terminalreporter: pytest.TerminalReporter) -> Any:
         session = importlib.import_module("skewtest.session")
         model = importlib.import_module("skewtest.report.model")
         return session.report_of(
@@ -65,9 +70,26 @@ class Ending:
             profile=profile_of(config, session),
             began=self.began,
             root=config.rootpath,
-            incomplete=_gaps(terminalreporter, exitstatus),
+            incomplete=self._gaps(terminalreporter),
             matrix=self._matrix(config, model),
         )
+
+    def _gaps(self, terminalreporter: pytest.TerminalReporter) -> list[str]:
+        """Return why the report lacks something: what was broken, and what was never reached."""
+        stats = terminalreporter.stats
+        gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
+        gaps += [
+            f"failed without a result: {report.nodeid}"
+            for report in stats.get("failed", ())
+            if "skew" in report.keywords and not hasattr(report, "skewtest_parts")
+        ]
+        session = terminalreporter._session
+        stopped = session is not None and (session.shouldfail or session.shouldstop)
+        if self.interrupted:
+            gaps.append("the run was interrupted")
+        elif stopped and self.reached < session.testscollected:  # type: ignore[union-attr] # it stopped
+            gaps.append(f"the run ended early: {stopped}")
+        return gaps
 
     def _became(self) -> dict[str, str]:
         """Return what became of each cell: one that ran for some view ran."""
@@ -137,16 +159,3 @@ def _write(terminalreporter: pytest.TerminalReporter, config: pytest.Config, rep
         terminalreporter.write_line(f"skewtest: recorded in {history}")
     if report.outcomes:
         session.write_step_summary(report, baseline)
-
-
-def _gaps(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> list[str]:
-    """Return why the report lacks something: what was broken, and what was never reached."""
-    gaps = [f"error: {report.nodeid}" for report in terminalreporter.stats.get("error", ())]
-    gaps += [
-        f"failed without a result: {report.nodeid}"
-        for report in terminalreporter.stats.get("failed", ())
-        if "skew" in report.keywords and not hasattr(report, "skewtest_parts")
-    ]
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        gaps.append("the run was interrupted")
-    return gaps

@@ -144,6 +144,18 @@ def test_junit_xml_carries_the_verdict_the_seed_and_the_histories(skewed):
     assert "batch and online disagree (value)" in text
 
 
+def test_a_run_that_ends_early_is_incomplete(skewed):
+    """What was never reached may be skewed, whatever failed before it."""
+    skewed.file("test_a.py", "def test_a():\n    raise ValueError\n")
+    skewed.run("--skew-report=out", "-x")
+    found = read(skewed, "out")
+    assert found.incomplete == ["the run ended early: stopping after 1 failures"]
+    skewed.run("--skew-report=out")
+    assert read(skewed, "out").incomplete == []
+    skewed.run("--skew-report=out", "-x", "-k", "skew")
+    assert (read(skewed, "out").verdict, read(skewed, "out").incomplete) == ("skew", [])
+
+
 # -- GitHub ----------------------------------------------------------------------------------------
 
 
