@@ -1,16 +1,19 @@
 """A fresh process, whose hashes are salted otherwise: what a side answers there.
 
-It is started once and imports the module that holds the view. A view that no importable module
-holds, under its own name, is not tried.
+It is started once and imports the module that holds the view, anew where its code has changed. A
+view that no importable module holds, under its own name, is not tried.
 """
 
 import atexit
 import contextlib
+import importlib
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from skewtest.declare.view import FeatureView
@@ -67,13 +70,42 @@ def serve() -> None:
     """Answer requests until there are no more; runs in the fresh process."""
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what user code prints does not belong among the answers
+    known: dict[str, Stamp] = {}
     while True:
         try:
             address, paths, pack, side = _receive(incoming)
         except EOFError:
             return
+        if sys.path != paths or known != _stamps():
+            _forget(known)
         sys.path[:] = paths
-        _send(outgoing, _answered(address, pack, side))
+        answered = _answered(address, pack, side)
+        known = _stamps()
+        _send(outgoing, answered)
+
+
+Stamp = tuple[str, int, int]
+"""A file, when it was changed, and its size."""
+INSTALLED = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]))
+
+
+def _stamps() -> dict[str, Stamp]:
+    """Return, by module, the files of the project: of all that is not installed, or ours."""
+    found: dict[str, Stamp] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and not file.startswith(INSTALLED):
+            with contextlib.suppress(OSError):
+                told = Path(file).stat()
+                found[name] = file, told.st_mtime_ns, told.st_size
+    return found
+
+
+def _forget(known: Iterable[str]) -> None:
+    """Drop modules of another project, or of code that is no longer what it was."""
+    for name in known:
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
 
 
 _NO_ROW = "\0skewtest: no row"

@@ -1,0 +1,86 @@
+"""The fresh process: it answers with the code that this one has."""
+
+import importlib
+import os
+import sys
+
+import pytest
+
+from skewtest.drive.fresh import answered_afresh
+from skewtest.run.draft import Ask, Draft, Slot, pack_drafts
+from skewtest.times import DAY_US
+
+VIEW = """
+import polars as pl
+import skewtest as sk
+from answers_of_a_project import ANSWER
+
+
+def batch(orders: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    return spine.with_columns(n=pl.lit(ANSWER))
+
+
+class Online:
+    def update(self, event): ...
+
+    def query(self, request):
+        return {"n": ANSWER}
+
+
+orders = sk.Source("orders", time="ts", columns={"user_id": sk.key(), "n": sk.ints(0, 9)})
+view = sk.FeatureView("v", sources=[orders], entity=["user_id"], batch=batch, online=Online,
+                      features={"n": sk.exact()})
+"""
+NAMES = ("answers_of_a_project", "view_of_a_project")
+
+
+@pytest.fixture(autouse=True)
+def no_module_is_left():
+    yield
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+def project(folder, answer):
+    folder.mkdir(exist_ok=True)
+    (folder / "answers_of_a_project.py").write_text(f"ANSWER = {answer}\n")
+    (folder / "view_of_a_project.py").write_text(VIEW)
+    for name in NAMES:
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+def answers(side="online"):
+    view = importlib.import_module("view_of_a_project").view
+    at = 20_000 * DAY_US
+    draft = Draft((), (Ask(at, (Slot(0, 0),), ()),), scenario=view.delivery.under("in_order"))
+    return answered_afresh(view, pack_drafts(view, [draft]), side)
+
+
+def test_it_answers_as_this_process_does(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    project(tmp_path, 3)
+    assert answers("batch") == answers("online") == {"n": [3]}
+
+
+def test_code_that_has_changed_is_imported_anew(tmp_path, monkeypatch):
+    """As in a notebook, where a module is edited and reloaded."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    project(tmp_path, 3)
+    assert answers() == {"n": [3]}
+    project(tmp_path, 45)
+    assert answers() == {"n": [45]}
+
+
+def test_another_project_with_modules_of_the_same_names_is_another(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    project(first, 3)
+    project(second, 4)
+    for folder in (first, second):  # of one size and one time: the path alone tells them apart
+        os.utime(folder / "answers_of_a_project.py", ns=(0, 0))
+    monkeypatch.syspath_prepend(str(first))
+    assert answers() == {"n": [3]}
+    for name in NAMES:
+        sys.modules.pop(name, None)
+    monkeypatch.syspath_prepend(str(second))
+    assert answers() == {"n": [4]}
