@@ -47,7 +47,7 @@ def test_a_fault_is_found_under_its_scenario_alone(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize("right", FAULTLESS, ids=lambda right: right.view.name)
 def test_a_right_view_stands_its_delivery(right: Faultless) -> None:
-    result = sk.check(right.view, histories=150, seed=1)
+    result = sk.check(right.view, histories=64, seed=1)
     result.raise_if_skewed()
     assert [outcome.scenario for outcome in result.outcomes if outcome.skipped] == []
 
