@@ -64,6 +64,11 @@ class Comparison:
             self.of(change) for change in ("new", "worse", "not checked")
         )
 
+    @property
+    def changed(self) -> tuple[Divergent, ...]:
+        """The divergences that are not what they were."""
+        return tuple(one for one in self.divergences if one.change != "unchanged")
+
     def of(self, change: str) -> tuple[Divergent, ...]:
         """Return the divergences of one kind of change."""
         return tuple(one for one in self.divergences if one.change == change)

@@ -154,9 +154,18 @@ def _run(runs: Sequence[tuple[str, model.Run]]) -> model.Run | None:
         return None
     _, first = min(runs, key=lambda one: one[1].time)
     seeds = {run.seed for _, run in runs}
+    python = _versions(run.host.python for _, run in runs)
+    names = sorted({name for _, run in runs for name in run.packages})
     return msgspec.structs.replace(
         first,
         seconds=sum(run.seconds for _, run in runs),
         seed=seeds.pop() if len(seeds) == 1 else None,
+        host=msgspec.structs.replace(first.host, python=python),
+        packages={name: _versions(r.packages.get(name, "none") for _, r in runs) for name in names},
         shards=[name for name, _ in runs],
     )
+
+
+def _versions(found: Iterable[str]) -> str:
+    """Return the version of a package in all shards: of shards that differ, each."""
+    return " or ".join(sorted(set(found)))

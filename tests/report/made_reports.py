@@ -176,8 +176,9 @@ def report(*outcomes, views=None, incomplete=(), **given):
     )
 
 
-def environment(name):
-    return model.Environment(name=name, packages={"numpy": "2.0.0"}, cpu=[], threads=1)
+def environment(name, **given):
+    usual = {"name": name, "packages": {"numpy": "2.0.0"}, "cpu": [], "threads": 1}
+    return model.Environment(**usual | given)
 
 
 def large(views=50, features=4, scenarios=12, cells=1, failing=10):
@@ -240,7 +241,7 @@ def hostile(text):
         early={text: 3},
         unkept=[text],
         stale=[model.Stale(feature=text, kind=text, owner=text, reason=text)],
-        cell=[environment(text), environment("serve")],
+        cell=[environment(text, packages={text: text}), environment("serve")],
     )
     parting = model.Parting(
         side="batch",
@@ -288,7 +289,12 @@ def hostile(text):
         one,
         views=[where],
         incomplete=[text],
-        run=run(command=text, profile=text, git=model.Git(revision=text, dirty=True)),
+        run=run(
+            command=text,
+            profile=text,
+            git=model.Git(revision=text, dirty=True),
+            packages={text: text},
+        ),
         versions=[spread],
         compared=[compared],
         matrix=matrix,

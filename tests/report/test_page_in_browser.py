@@ -5,7 +5,18 @@ import shutil
 
 import pytest
 from hostile_texts import HOSTILE
-from made_reports import example, finding, hostile, large, outcome, report, run, step, tally
+from made_reports import (
+    environment,
+    example,
+    finding,
+    hostile,
+    large,
+    outcome,
+    report,
+    run,
+    step,
+    tally,
+)
 
 from skewtest.report.changes import compared_reports
 from skewtest.report.formats.html import html_page
@@ -166,7 +177,12 @@ def test_it_is_dark_where_the_reader_prefers_it_and_can_be_told_otherwise(opened
     page.click("#theme")
     assert page.inner_text("#theme") == "Theme: light"
     assert page.evaluate(BACKGROUND) == "rgb(255, 255, 255)"
-    page.reload()
+    for _ in range(50):  # chromium writes what a page stores a moment later
+        page.reload()
+        if page.evaluate(BACKGROUND) == "rgb(255, 255, 255)":
+            break
+        page.wait_for_timeout(100)
+    assert page.inner_text("#theme") == "Theme: light"
     assert page.evaluate(BACKGROUND) == "rgb(255, 255, 255)"
 
 
@@ -206,10 +222,35 @@ def test_what_has_changed_since_the_baseline_is_told_first(opened):
     before = report(outcome("spend", findings=[finding("f0", kind="null")]))
     after = report(outcome("spend", findings=[finding("f0")]), run=run(packages={"numpy": "3.0"}))
     page = opened(html_page(after, compared_reports(before, after))).page
+    assert "Since the baseline: 1 new 1 fixed what has changed" in page.inner_text("header")
     section = page.locator("h2#changes ~ .scroll").first.inner_text()
     assert "new\tspend.f0\tin_order\tvalue" in section
     assert "fixed\tspend.f0\tin_order\tnull" in section
     assert "numpy 2.4.0 -> 3.0" in section
+
+
+def test_nothing_is_said_of_changes_where_there_are_none(opened):
+    same = small()
+    unchanged = opened(html_page(same, compared_reports(same, same))).page
+    assert "Since the baseline: 2 unchanged" in unchanged.inner_text("header")
+    well = report(outcome("spend"))
+    page = opened(html_page(well, compared_reports(well, well))).page
+    assert "Since the baseline: no divergence, then or now" in page.inner_text("header")
+    assert page.locator("#changes").count() == 0
+
+
+def test_versions_are_told_environment_by_environment(opened):
+    cell = [environment("train"), environment("serve")]
+    page = opened(html_page(report(outcome("spend", cell=cell)))).page
+    page.click("h2#versions + details summary")
+    rows = page.locator("h2#versions + details tr").all()
+    told = [[" ".join(c.split()) for c in row.locator("th, td").all_inner_texts()] for row in rows]
+    assert told == [
+        ["package", "here", "train", "serve"],
+        ["python", "3.11.7", "none", "none"],
+        ["numpy", "2.4.0", "2.0.0", "2.0.0"],
+        ["polars", "2.1.0", "none", "none"],
+    ]
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["1440", "400"])
@@ -276,7 +317,7 @@ def test_hostile_texts_neither_run_nor_break_the_layout(opened, names):
         assert page.page.locator("h1").count() == 1
         assert page.page.locator("main#main").count() == 1
         assert page.page.locator("img, iframe, object, embed, form, base, marquee").count() == 0
-        assert page.page.locator("main h2").last.inner_text() == "Runs"
+        assert page.page.locator("main h2").last.inner_text() in ("Runs", "Versions")
 
 
 def test_a_planted_script_would_be_noticed(opened):

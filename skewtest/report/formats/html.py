@@ -16,6 +16,7 @@ from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
 from skewtest.report.grid import MARKS, STATES, WORDS, Row, concerns, grid_of
+from skewtest.report.installed import installed
 from skewtest.report.plain import visible
 from skewtest.report.summary import again, finding_cause, lead, moved_line, slowest
 
@@ -54,6 +55,7 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "spreads": {spread.view: spread for spread in report.versions},
             "lead": lead(report),
             "slowest": slowest(report),
+            "installed": installed(report),
             "timeline": lambda outcome, example: timeline_drawing(
                 example, windows.get(outcome.view, [])
             ),

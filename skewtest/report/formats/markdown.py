@@ -72,8 +72,7 @@ def _changes(changes: Comparison) -> list[str]:
     news = [
         f"- {one.change}: {_text(f'{one.view}.{one.feature}')}, {_text(one.column)}"
         + (f" ({_text(one.kind)})" if one.kind else "")
-        for one in changes.divergences
-        if one.change != "unchanged"
+        for one in changes.changed
     ]
     news += [f"- {_text(moved_line(moved))}" for moved in changes.moved]
     if news:

@@ -5,17 +5,17 @@
   const THEMES = ["auto", "light", "dark"];
   const button = document.getElementById("theme");
   const remembered = () => { try { return localStorage.getItem("skewtest-theme"); } catch { return null; } };
-  const setTheme = (theme) => {
+  const show = (theme) => {
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
     button.textContent = `Theme: ${theme}`;
-    try { localStorage.setItem("skewtest-theme", theme); } catch { /* a page from disk may have no storage */ }
   };
   let theme = THEMES.includes(remembered()) ? remembered() : "auto";
-  setTheme(theme);
+  show(theme);
   button.hidden = false;
   button.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    setTheme(theme);
+    show(theme);
+    try { localStorage.setItem("skewtest-theme", theme); } catch { /* a page from disk may have no storage */ }
   });
 
   // A link to a feature opens it, also one that is filtered out.

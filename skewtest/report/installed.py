@@ -1,0 +1,51 @@
+"""With which versions a report was made: packages by environment."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from skewtest.report import model
+
+HERE = "here"
+"""What the version matrix calls the environment of the run itself."""
+PYTHON = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What is installed in each environment.
+
+    Attributes:
+        environments: their names, that of the run first.
+        rows: (package, its version by environment, "" where it is missing, whether these differ);
+            Python first, then what differs, then by name.
+    """
+
+    environments: tuple[str, ...] = ()
+    rows: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
+
+
+def installed(report: model.Report) -> Installed:
+    """Return what is installed in each environment of a report that says so."""
+    held: dict[str, Mapping[str, str]] = {}
+    for name, packages in _environments(report):
+        held.setdefault(name, packages)
+    names = dict.fromkeys(name for packages in held.values() for name in packages)
+    rows = []
+    for name in names:
+        versions = tuple(packages.get(name, "") for packages in held.values())
+        rows.append((name, versions, len(set(versions)) > 1))
+    rows.sort(key=lambda row: (row[0] != PYTHON, not row[2], row[0]))
+    return Installed(tuple(held), tuple(rows))
+
+
+def _environments(report: model.Report) -> Iterator[tuple[str, Mapping[str, str]]]:
+    if report.run is not None:
+        yield HERE, {PYTHON: report.run.host.python, **report.run.packages}
+    groups = [
+        *(outcome.cell or [] for outcome in report.outcomes),
+        *(spread.environments for spread in report.versions),
+        *(compared.environments for compared in report.compared),
+    ]
+    for group in groups:
+        for one in group:
+            yield one.name, one.packages
