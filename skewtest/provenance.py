@@ -35,25 +35,25 @@ DECLARED = (
 
 
 def run_info(
-    *, command: str, profile: str, seeds: Iterable[int], began: float, root: Path
+    found: model.Report, *, command: str, profile: str, began: float, root: Path
 ) -> model.Run:
     """Return where a report comes from.
 
     Args:
+        found: the report, without it.
         command: what was called.
         profile: the profile that said how much to run.
-        seeds: of its outcomes.
         began: when it began, in seconds of the epoch.
         root: the folder of the project.
     """
-    known = set(seeds)
+    seeds = {outcome.seed for outcome in found.outcomes}
     return model.Run(
         time=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - began, 3),
         profile=profile,
-        seed=known.pop() if len(known) == 1 else None,
+        seed=seeds.pop() if len(seeds) == 1 else None,
         command=command,
-        git=git_of(root),
+        git=git_of(root, (file for view in found.views for file in view.files)),
         host=model.Host(
             system=platform.system(),
             machine=platform.machine(),
@@ -75,14 +75,26 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def git_of(root: Path) -> model.Git | None:
-    """Return the revision of a working tree; None where it is none, or there is no git."""
+def git_of(root: Path, files: Iterable[str] = ()) -> model.Git | None:
+    """Return the revision of a working tree; None where it is none, or there is no git.
+
+    Args:
+        root: the folder of the project.
+        files: those that the code lies in, relative to it: one that is not committed makes the
+            tree dirty. Other new files, such as a report, do not.
+    """
     revision = _git(root, "rev-parse", "HEAD")
-    status = _git(root, "status", "--porcelain", "--untracked-files=no")
-    if not revision or status is None:
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    code = {file for file in files if not Path(file).is_absolute()}
+    tracked = _git(root, "ls-files", "-z", "--", *code) if code else ""
+    if not revision or changed is None or tracked is None:
         return None
-    branch = _git(root, "branch", "--show-current") or ""
-    return model.Git(revision=revision, dirty=bool(status), branch=branch)
+    return model.Git(
+        revision=revision,
+        dirty=bool(changed) or not code <= set(tracked.split("\0")),
+        branch=_git(root, "branch", "--show-current") or "",
+        folder=_git(root, "rev-parse", "--show-prefix") or "",
+    )
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from skewtest.compare.distances import Distances
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
@@ -21,7 +23,7 @@ from skewtest.provenance import run_info, view_info
 from skewtest.report import model
 from skewtest.report.document import errors_of, part_of
 from skewtest.report.formats.notebook import fragment, plot
-from skewtest.report.merging import merged, whole_or_nothing
+from skewtest.report.merging import whole_or_nothing
 from skewtest.report.terminal import report_text
 
 
@@ -87,14 +89,15 @@ class Result:
             outcome.seconds.total if isinstance(outcome, Outcome) else outcome.seconds
             for outcome in self.outcomes
         )
+        found = self.part(Path.cwd())
         run = run_info(
+            found,
             command=self.again,
             profile="",
-            seeds=(outcome.seed for outcome in self.outcomes if isinstance(outcome, Outcome)),
             began=time.time() - seconds,
             root=Path.cwd(),
         )
-        return whole_or_nothing(merged([self.part(Path.cwd())], run=run))
+        return whole_or_nothing(msgspec.structs.replace(found, run=run))
 
     def part(self, root: Path) -> model.Report:
         """Return what was found as a part of a report.

@@ -190,8 +190,7 @@ def report_of(
         matrix: the cells of the version matrix, and what became of them.
     """
     found = merged(list(parts), incomplete=incomplete, matrix=matrix)
-    seeds = (outcome.seed for outcome in found.outcomes)
-    run = run_info(command=command, profile=profile, seeds=seeds, began=began, root=root)
+    run = run_info(found, command=command, profile=profile, began=began, root=root)
     return whole_or_nothing(msgspec.structs.replace(found, run=run))
 
 

@@ -16,8 +16,6 @@ BAR, BARS_HIGH = 26, 90
 SIDE = 180
 VISIBLE = 1e-3
 """Pairs nearer to each other than that, relative to their size, are on the diagonal."""
-DOTS = 16
-"""So many pairs are drawn of those that differ, and of those that do not."""
 FINE = 9
 """So many powers of two have a bar each; of more, eight share one."""
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -224,7 +222,7 @@ def scatter(errors: model.Errors) -> Scatter | None:
         return round(share * SIDE)
 
     dots: dict[bool, dict[str, None]] = {True: {}, False: {}}
-    for batch, online in _thinned(errors.points):
+    for batch, online in errors.points:
         dots[batch == online][f"M{at(batch)} {SIDE - at(online)}h0"] = None
     return Scatter(
         "".join(dots[True]),
@@ -233,17 +231,6 @@ def scatter(errors: model.Errors) -> Scatter | None:
         f"{high:.4g}",
         "symlog" if is_wide else "linear",
     )
-
-
-def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return as many points as a drawing needs: those that differ first, evenly taken."""
-    differ = [point for point in points if point[0] != point[1]]
-    agree = [point for point in points if point[0] == point[1]]
-    return [*_evenly(differ, DOTS), *_evenly(agree, DOTS)]
-
-
-def _evenly(points: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
-    return points if len(points) <= most else [points[n * len(points) // most] for n in range(most)]
 
 
 def _symlog(value: float) -> float:

@@ -135,11 +135,13 @@ def grid_of(report: model.Report) -> Grid:
     for view in report.views:
         for feature in view.features:
             rows[view.name, feature.name] = {}
+    declared = {view.name: [feature.name for feature in view.features] for view in report.views}
     for place, outcome in enumerate(report.outcomes):
         known = (*SCENARIOS, RELATIONS)
         order = known.index(outcome.scenario) if outcome.scenario in known else len(known)
         columns[outcome.column] = order, outcome.column
-        for name in outcome.features:
+        # What was skipped, or failed before it began, has compared nothing.
+        for name in list(outcome.features) or declared.get(outcome.view, []):
             cells = rows.setdefault((outcome.view, name), {})
             cell = _cell(outcome, name, place)
             before = cells.get(outcome.column)

@@ -26,11 +26,15 @@ P = TypeVar("P", bound=Part)
 
 
 class Git(Part, frozen=True, kw_only=True):
-    """The revision of the working tree; `dirty` where it has changes that are not committed."""
+    """The revision of the working tree; `dirty` where it has changes that are not committed.
+
+    `folder` is the project's in the repository, with a slash at its end; "" where it is the whole.
+    """
 
     revision: str
     dirty: bool
     branch: str = ""
+    folder: str = ""
 
 
 class Host(Part, frozen=True, kw_only=True):

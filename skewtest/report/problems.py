@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from skewtest.report import model
-from skewtest.report.summary import finding_cause, places
+from skewtest.report.summary import finding_cause, in_repository, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Problem:
         column: the scenario, and the cell where it is one.
         title: the claim, in a line.
         message: what was found, in a few lines.
-        file: where the feature is declared, None where that is not known.
+        file: where the feature is declared, in the repository; None where that is not known.
         line: of that file.
         fails: whether it fails a run; known divergences and advice do not.
         related: the view's implementations.
@@ -46,7 +49,7 @@ class Problem:
 def problems_of(report: model.Report) -> list[Problem]:
     """Return the problems of a report, those that fail a run first."""
     where = places(report)
-    related = {view.name: tuple(view.implementations) for view in report.views}
+    related = {view.name: tuple(_implementations(report, view)) for view in report.views}
     found = []
     for outcome in report.outcomes:
         told: list[tuple[str, str, str, str, bool]] = [
@@ -84,6 +87,12 @@ def problems_of(report: model.Report) -> list[Problem]:
                 )
             )
     return sorted(found, key=lambda problem: not problem.fails)
+
+
+def _implementations(report: model.Report, view: model.View) -> Iterator[model.Implementation]:
+    for one in view.implementations:
+        file = None if one.file is None else in_repository(report, one.file)
+        yield msgspec.structs.replace(one, file=file)
 
 
 UNTESTED = "No side ever had a value: agreeing on null proves nothing."

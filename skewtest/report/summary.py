@@ -1,6 +1,7 @@
 """What all formats say of a report in a line or two."""
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from skewtest.report import model
 from skewtest.report.changes import Moved
@@ -90,25 +91,39 @@ def moved_line(moved: Moved) -> str:
 
 
 def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
-    """Return the file and line of each feature, by (view, feature); "*" is the view's own."""
+    """Return the file and line of each feature, by (view, feature); "*" is the view's own.
+
+    Files are named from the root of the repository, as tools that mark lines know them.
+    """
     found: dict[tuple[str, str], tuple[str, int]] = {}
     for view in report.views:
         if view.file is None:
             continue
-        found[view.name, "*"] = view.file, view.line or 1
+        file = in_repository(report, view.file)
+        found[view.name, "*"] = file, view.line or 1
         for feature in view.features:
-            found[view.name, feature.name] = view.file, feature.line or view.line or 1
+            found[view.name, feature.name] = file, feature.line or view.line or 1
     return found
 
 
+def in_repository(report: model.Report, file: str) -> str:
+    """Return a file of the project as its repository names it."""
+    git = None if report.run is None else report.run.git
+    return file if git is None or PurePath(file).is_absolute() else f"{git.folder}{file}"
+
+
 def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:
-    """Return the views that took longest to generate for, run and minimise, in seconds.
+    """Return the views that took longest, in seconds of their own."""
+    found: dict[str, float] = {}
+    for outcome in report.outcomes:
+        found[outcome.view] = found.get(outcome.view, 0.0) + own_seconds(outcome)
+    return sorted(found.items(), key=lambda one: -one[1])[:most]
+
+
+def own_seconds(outcome: model.Outcome) -> float:
+    """Return how long it took to generate for an outcome, run and minimise.
 
     The totals of scenarios cannot be added up: those that run together have theirs in common.
     """
-    found: dict[str, float] = {}
-    for outcome in report.outcomes:
-        took = outcome.seconds
-        own = took.generate + took.batch + took.online + took.minimise
-        found[outcome.view] = found.get(outcome.view, 0.0) + own
-    return sorted(found.items(), key=lambda one: -one[1])[:most]
+    took = outcome.seconds
+    return took.generate + took.batch + took.online + took.minimise

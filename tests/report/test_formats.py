@@ -163,12 +163,30 @@ def test_sarif_has_a_rule_a_place_and_the_implementations():
     (one,) = log["runs"]
     (result,) = one["results"]
     assert log["version"] == "2.1.0"
-    assert [rule["id"] for rule in one["tool"]["driver"]["rules"]] == ["parity/value"]
-    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("parity/value", 0, "error")
+    assert [rule["id"] for rule in one["tool"]["driver"]["rules"]] == ["parity-value"]
+    assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("parity-value", 0, "error")
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "features/declared.py"}
     assert place["region"] == {"startLine": 11}
     assert [one["message"]["text"] for one in result["relatedLocations"]] == ["batch", "online"]
+
+
+def test_rules_of_sarif_have_what_github_requires():
+    (rule,) = json.loads(sarif(failing()))["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["fullDescription"] == {"text": "Batch and online answer different values."}
+    assert rule["help"]["text"].startswith("Batch and online answer different values. The parity ")
+
+
+def test_files_are_named_from_the_root_of_the_repository():
+    git = model.Git(revision="a" * 40, dirty=False, folder="ml/shop/")
+    one = report(outcome("spend", features=("a",), findings=[finding("a")]), run=run(git=git))
+    (line,) = annotations(one)
+    assert line.startswith("::error file=ml/shop/features/declared.py,line=11,")
+    (problem,) = json.loads(code_quality(one))
+    assert problem["location"]["path"] == "ml/shop/features/declared.py"
+    (result,) = json.loads(sarif(one))["runs"][0]["results"]
+    related = result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]
+    assert related == {"uri": "ml/shop/features/code.py"}
 
 
 def test_sarif_says_that_a_run_was_incomplete():
@@ -206,6 +224,15 @@ def test_junit_has_a_case_for_each_feature_and_scenario(tmp_path):
         1,
         2,
     )
+
+
+def test_junit_counts_no_second_twice():
+    """What scenarios that run together took in all is in the total of each."""
+    told = junit(report(outcome("v", features=("a", "b")), outcome("v", "late", ("a", "b"))))
+    suite = ET.fromstring(told).find("testsuite")  # noqa: S314 # our own
+    assert suite is not None
+    assert suite.get("time") == "1.200"
+    assert [case.get("time") for case in suite.findall("testcase")] == ["0.300"] * 4
 
 
 def test_a_gap_is_an_error_in_junit():

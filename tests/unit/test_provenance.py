@@ -208,11 +208,24 @@ def test_the_revision_and_branch_of_a_clean_tree(repo):
     assert (len(found.revision), found.dirty, found.branch) == (40, False, "main")
 
 
-def test_a_changed_file_makes_it_dirty_and_a_new_one_does_not(repo):
+def test_a_changed_file_makes_it_dirty_and_a_new_one_only_if_it_is_code_of_a_view(repo):
     (repo / "b.py").write_text("")
     assert not git_of(repo).dirty
+    assert not git_of(repo, ["a.py", "/elsewhere/c.py"]).dirty
+    assert git_of(repo, ["a.py", "b.py"]).dirty
     (repo / "a.py").write_text("x = 1")
     assert git_of(repo).dirty
+
+
+def test_the_folder_of_a_project_in_a_repository_is_told(repo):
+    (repo / "ml" / "ü b").mkdir(parents=True)
+    assert git_of(repo).folder == ""
+    assert git_of(repo / "ml").folder == "ml/"
+    assert git_of(repo / "ml" / "ü b").folder == "ml/ü b/"
+    (repo / "ml" / "ü b" / "ä.py").write_text("")
+    git(repo, "add", ".")
+    git(repo, "commit", "-m", "b")
+    assert not git_of(repo / "ml" / "ü b", ["ä.py"]).dirty
 
 
 def test_a_folder_without_git_or_a_machine_without_it_has_no_revision(tmp_path, repo, monkeypatch):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
@@ -88,9 +89,15 @@ class Counted:
 def _counted(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
     cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    found = [
-        _counters(column, [report.outcomes[place].features[row.feature] for place in cell.outcomes])
+    tallied = (
+        (column, [report.outcomes[place].features.get(row.feature) for place in cell.outcomes])
         for column, cell in cells
+        if column != RELATIONS  # they compare a side with itself
+    )
+    found = [
+        _counters(column, [tally for tally in tallies if tally is not None])
+        for column, tallies in tallied
+        if any(tallies)
     ]
     if len(found) <= COUNTED:
         return found

@@ -7,6 +7,7 @@ from skewtest.report import model
 from skewtest.report.grid import Cell, concerns, grid_of
 from skewtest.report.plain import visible
 from skewtest.report.problems import UNTESTED, message_of
+from skewtest.report.summary import own_seconds
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -17,7 +18,7 @@ def junit(report: model.Report) -> str:
     rows = grid_of(report).rows
     for view in dict.fromkeys(row.view for row in rows):
         suite = ET.SubElement(root, "testsuite", name=_xml(view))
-        seconds = sum(one.seconds.total for one in report.outcomes if one.view == view)
+        seconds = sum(own_seconds(one) for one in report.outcomes if one.view == view)
         if report.run is not None:
             suite.set("timestamp", report.run.time)
         for row in rows:
@@ -43,7 +44,7 @@ def _case(report: model.Report, suite: ET.Element, feature: str, column: str, ce
         suite, "testcase", classname=_xml(f"skewtest.{outcome.view}.{feature}"), name=_xml(column)
     )
     share = len(outcome.features) or 1
-    case.set("time", f"{sum(one.seconds.total for one in outcomes) / share:.3f}")
+    case.set("time", f"{sum(map(own_seconds, outcomes)) / share:.3f}")
     _properties(case, outcome, feature, cell)
     if cell.state == "skipped":
         ET.SubElement(case, "skipped", message=_xml(outcome.skipped or ""))

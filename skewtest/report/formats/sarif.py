@@ -21,6 +21,10 @@ RULES = {
     "untested": "No side ever had a value.",
     "stale": "A known divergence no longer occurs.",
 }
+HELP = (
+    "The parity report has the smallest history on which it shows, what both sides answer, the "
+    "cause, and the command that runs it again."
+)
 
 
 def sarif(report: model.Report) -> str:
@@ -56,10 +60,13 @@ def sarif(report: model.Report) -> str:
 
 
 def _rule(name: str) -> dict[str, Any]:
+    claim = RULES.get(name, name)
     return {
         "id": _id(name),
         "name": "".join(word.capitalize() for word in name.split()),
-        "shortDescription": {"text": RULES.get(name, name)},
+        "shortDescription": {"text": claim},
+        "fullDescription": {"text": claim},
+        "help": {"text": f"{claim} {HELP}"},
         "defaultConfiguration": {"level": "error"},
     }
 
@@ -86,4 +93,4 @@ def _location(file: str | None, line: int | None) -> dict[str, Any]:
 
 
 def _id(rule: str) -> str:
-    return f"parity/{rule.replace(' ', '-')}"
+    return f"parity-{rule.replace(' ', '-')}"
