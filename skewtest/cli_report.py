@@ -12,6 +12,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from skewtest.errors import ReportError
+from skewtest.files import write_whole
 from skewtest.provenance import file_digest, git_of, packages
 from skewtest.report import certificate, model
 from skewtest.report.changes import CHANGES, Comparison, compared_reports
@@ -313,7 +314,7 @@ def _bytes(path: Path) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
         _refuse(f"cannot write {path}: {error.strerror or error}. Name another place with --out.")
     typer.echo(f"wrote {path}")

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,6 +14,7 @@ from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import event_dicts
 from skewtest.errors import CorpusError, listed, nearest
+from skewtest.files import write_whole
 from skewtest.findings import Finding
 from skewtest.generate.history import COPIES, FAULTS, SEQUENCE, History, Restart
 from skewtest.times import MICROSECOND, micros
@@ -54,23 +53,10 @@ def save(folder: Path, finding: Finding) -> Path:
     path = folder / example.view.name / f"{finding.slug}-{digest}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise CorpusError(f"cannot write {path}: {error.strerror or error}") from error
     return path
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that no reader, and no crash, ever leaves half of it under its name."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _document(finding: Finding) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from skewtest.corpus import load, save
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed, nearest
+from skewtest.files import write_whole
 from skewtest.findings import ALL_FEATURES, Finding, Outcome
 from skewtest.matrix.build import Tell, quiet
 from skewtest.matrix.cells import Cell
@@ -212,9 +213,9 @@ def write_report(
     page = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_bytes(model.to_json(report))
-        page.write_text(html_page(report, changes), encoding="utf-8")
-        (folder / "report.md").write_text(markdown(report, changes), encoding="utf-8")
+        write_whole(folder / "report.json", model.to_json(report))
+        write_whole(page, html_page(report, changes))
+        write_whole(folder / "report.md", markdown(report, changes))
     except OSError as error:
         raise ReportError(
             f"cannot write the report to {folder}: {error.strerror or error}. "

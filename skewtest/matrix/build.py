@@ -31,6 +31,7 @@ from platformdirs import user_cache_path
 
 from skewtest.declare.environment import Environment
 from skewtest.drive.process import LEFT_OUT, Runtime
+from skewtest.files import write_whole
 from skewtest.matrix.failures import EnvironmentFailedError
 from skewtest.matrix.interpreters import interpreter_of, uv_path, version_of
 
@@ -187,7 +188,7 @@ def locked(environment: Environment, python: str, tell: Tell = quiet) -> str:
             lock = _resolved(environment, python, [*asked, OLD_NUMPY, OLD_ARROW])
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _write(kept, lock)
+        write_whole(kept, lock)
     except OSError as error:
         raise _unwritable(error) from error
     return lock
@@ -268,7 +269,7 @@ def _build(environment: Environment, python: str, lock: str, folder: Path, tell:
             "asked": _asked(environment) if environment.lock is None else [environment.lock],
             "seconds": round(time.perf_counter() - began, 2),
         }
-        _write(place / "environment.json", json.dumps(facts, indent=1))
+        write_whole(place / "environment.json", json.dumps(facts, indent=1))
         place.rename(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -278,7 +279,7 @@ def _build(environment: Environment, python: str, lock: str, folder: Path, tell:
 def _install(environment: Environment, python: str, lock: str, place: Path) -> None:
     uv = uv_path()
     pins = place.with_suffix(place.suffix + ".txt")
-    _write(pins, lock)
+    write_whole(pins, lock)
     try:
         if uv is None:
             steps = [
@@ -422,13 +423,6 @@ def _key_of(python: str, lock: str) -> str:
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole: under another name first, so that nobody reads half of it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _run(
