@@ -117,9 +117,8 @@ class Running:
         if pack.spine.is_empty():
             return
         trial = run_trial(view, pack, batch)
-        self._count(trial)
-        if trial.divergences:
-            self._look_into(view, pack, trial)
+        trusts = bool(trial.divergences) and self._look_into(view, pack, trial)
+        self._count(run_trial(view, replace(pack, lags={}), batch) if trusts else trial)
 
     def _count(self, trial: Trial) -> None:
         for name, tally in trial.tallies.items():
@@ -129,7 +128,8 @@ class Running:
         self.mutated |= trial.mutated
         self.watch.online += trial.online.seconds
 
-    def _look_into(self, view: FeatureView, pack: Pack, trial: Trial) -> None:
+    def _look_into(self, view: FeatureView, pack: Pack, trial: Trial) -> bool:
+        """Keep what stands; return whether all that was found is that online trusts the order."""
         fresh = [
             suspect
             for suspect in suspects_of(view, pack, trial, self.tried, SUSPECTS)
@@ -137,8 +137,8 @@ class Running:
         ]
         kept, dropped = confirmed(view, pack, trial, fresh)
         self.unconfirmed += dropped
-        if dropped and any(suspect.draft.lag is not None for suspect in fresh):
-            self.trusting += 1
+        trusts = bool(dropped) and any(suspect.draft.lag is not None for suspect in fresh)
+        self.trusting += trusts
         for suspect in kept:
             self.suspects.setdefault(suspect.group, suspect)
         fresh = [suspect for suspect in kept if not self._is_known(view, suspect)]
@@ -146,6 +146,7 @@ class Running:
             self.watch.detect = time.process_time() - self.watch.began_cpu
             hangs = any(suspect.group[1] == "timeout" for suspect in fresh)
             self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+        return trusts and not kept
 
     def _is_known(self, view: FeatureView, suspect: Suspect) -> bool:
         feature, kind, _ = suspect.group

@@ -8,13 +8,25 @@ from xml.etree import ElementTree as ET
 import pytest
 from hostile_texts import HOSTILE
 from junitparser import JUnitXml
-from made_reports import answer, example, finding, hostile, large, outcome, report, run
+from made_reports import (
+    answer,
+    errors,
+    example,
+    finding,
+    hostile,
+    large,
+    outcome,
+    report,
+    run,
+    tally,
+)
 from markdown_it import MarkdownIt
 
 from skewtest.report import model
 from skewtest.report.changes import compared_reports
 from skewtest.report.formats.github import annotations
 from skewtest.report.formats.gitlab import code_quality
+from skewtest.report.formats.html import html_page
 from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import MARKER, markdown
 from skewtest.report.formats.sarif import sarif
@@ -103,6 +115,37 @@ def test_markdown_makes_no_mention_reference_emoji_or_link_of_a_text():
 
 def test_names_of_features_are_readable_in_the_source():
     assert "spend_7d" in markdown(failing(headline="spend.spend_7d: batch and online disagree"))
+
+
+# -- HTML (more in test_page_in_browser.py) --------------------------------------------------------
+
+EXCUSED = "Rows that differ under parity did not stand a closer look"
+
+
+@pytest.mark.parametrize(
+    ("mismatch", "findings", "told"), [(0, [], False), (3, [], True), (3, [finding("a")], False)]
+)
+def test_rows_that_differ_under_parity_are_explained(mismatch, findings, told):
+    one = outcome("spend", features=("a",), findings=findings)
+    one.features["a"] = tally(mismatch=mismatch)
+    assert (EXCUSED in html_page(report(one))) is told
+
+
+def test_counters_of_many_columns_are_put_together_and_relations_have_none():
+    names = ("in_order", "late", "reordered", "duplicated", "restarted", "split", "zoned")
+    text = html_page(report(*(outcome("v", name) for name in (*names, "relations"))))
+    counts = text[text.index('<table class="counts">') :]
+    assert "<td>2 others together<td>20,000<td>0" in counts
+    assert "<td>relations" not in counts[: counts.index("</table>")]
+
+
+def test_a_scatter_says_how_many_pairs_it_draws():
+    one = outcome("v", findings=[finding("f0")])
+    one.features["f0"] = tally(errors=errors(largest=1e16))
+    text = html_page(report(one))
+    assert "60 of 10,000 pairs" in text
+    (differ,) = re.findall(r'class="dot off" d="([^"]*)"', text)
+    assert differ.count("M") == 9 - 1  # of 0 to 59 by sevens, but for 0, which is on the diagonal
 
 
 # -- GitHub annotations ----------------------------------------------------------------------------

@@ -47,6 +47,15 @@ def test_what_was_skipped_is_skipped_for_every_feature_that_is_declared():
     }
 
 
+@pytest.mark.parametrize(
+    ("skipped", "state"), [(["late"], "parity"), (["in_order", "late"], "skipped")]
+)
+def test_a_feature_with_parity_is_not_skipped_because_a_scenario_is(skipped, state):
+    names = ("in_order", "late")
+    held = [both(scenario=name, skipped="no" if name in skipped else None) for name in names]
+    assert {row.state for row in grid_of(report(*held)).rows} == {state}
+
+
 def test_a_view_that_failed_before_it_compared_anything_is_in_the_grid():
     one = both(findings=[finding("*", kind="error", values={}, counterexample=None)])
     one.features.clear()

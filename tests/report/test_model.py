@@ -53,6 +53,35 @@ def test_what_a_check_finds_fits_the_published_schema(answer):
     assert json.loads(model.to_json(model.from_dict(document))) == document
 
 
+def test_an_online_side_that_trusts_the_order_of_delivery_has_no_mismatches_in_the_report():
+    """It also gets events of the instant of `as_of` before the request, which is no skew."""
+
+    def count(events: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+        seen = spine.join(events, on="user_id").filter(pl.col("ts") < pl.col("as_of"))
+        counts = seen.group_by("user_id", "as_of").agg(n=pl.len())
+        return spine.join(counts, on=["user_id", "as_of"], how="left").with_columns(
+            pl.col("n").fill_null(0)
+        )
+
+    view = sk.FeatureView(
+        "v",
+        sources=[SOURCE],
+        entity=["user_id"],
+        batch=count,
+        online=sk.fold(
+            dict,
+            lambda state, event: {**state, event["user_id"]: state.get(event["user_id"], 0) + 1},
+            lambda state, request: {"n": state.get(request["user_id"], 0)},
+        ),
+        features={"n": sk.exact()},
+    )
+    (outcome, *_) = sk.check(view, histories=600, seed=1).document().outcomes
+    tally = outcome.features["n"]
+    assert (outcome.ok, outcome.unconfirmed > 0) == (True, True)
+    assert (tally.mismatch, tally.errors.ulps.max) == (0, 0.0)
+    assert tally.match > 1_000
+
+
 def test_the_schema_refuses_what_is_no_report():
     document = checked(lambda state, request: {"n": 0}).to_dict()
     del document["outcomes"][0]["seed"]

@@ -16,7 +16,7 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
-from skewtest.report.grid import MARKS, STATES, WORDS, Row, concerns, grid_of
+from skewtest.report.grid import MARKS, STATES, WORDS, Row, State, concerns, grid_of
 from skewtest.report.installed import installed
 from skewtest.report.plain import visible
 from skewtest.report.summary import again, finding_cause, lead, moved_line, slowest
@@ -79,26 +79,26 @@ def _drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How the rows of a feature compared in a column, or in several together."""
+    """How the rows of a feature compared in a column, or in several together.
+
+    `excused` where rows differ in a column of parity: none of them stood a closer look.
+    """
 
     name: str
     counts: tuple[int, ...]
     ulps: float | None
+    excused: bool
 
 
 def _counted(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
     cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    tallied = (
-        (column, [report.outcomes[place].features.get(row.feature) for place in cell.outcomes])
-        for column, cell in cells
-        if column != RELATIONS  # they compare a side with itself
-    )
-    found = [
-        _counters(column, [tally for tally in tallies if tally is not None])
-        for column, tallies in tallied
-        if any(tallies)
-    ]
+    found = []
+    for column, cell in cells:
+        held = (report.outcomes[place].features.get(row.feature) for place in cell.outcomes)
+        tallies = [tally for tally in held if tally is not None]
+        if tallies and column != RELATIONS:  # they compare a side with itself
+            found.append(_counters(column, tallies, cell.state))
     if len(found) <= COUNTED:
         return found
     rest = found[COUNTED - 1 :]
@@ -106,14 +106,15 @@ def _counted(report: model.Report, row: Row) -> list[Counted]:
         f"{len(rest)} others together",
         tuple(map(sum, zip(*(one.counts for one in rest), strict=True))),
         max((one.ulps for one in rest if one.ulps is not None), default=None),
+        any(one.excused for one in rest),
     )
     return [*found[: COUNTED - 1], together]
 
 
-def _counters(name: str, tallies: Sequence[model.Tally]) -> Counted:
+def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counted:
     counts = tuple(sum(getattr(tally, kind) for tally in tallies) for kind in TALLIED)
     ulps = max((tally.errors.ulps.max for tally in tallies if tally.errors), default=None)
-    return Counted(name, counts, ulps)
+    return Counted(name, counts, ulps, excused=state == "parity" and any(counts[1:4]))
 
 
 def anchor(name: str) -> str:
