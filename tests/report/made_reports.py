@@ -184,21 +184,24 @@ def environment(name, **given):
 def large(views=50, features=4, scenarios=12, cells=1, failing=10):
     """Return a report of so many views, features, scenarios and cells; every `failing`-th fails."""
     names = SCENARIOS[:scenarios]
+    packages = {f"package-{n}": f"{n}.1.2" for n in range(100)}
     found = []
     number = 0
     for place in range(views):
         mine = [f"feature_{n}" for n in range(features)]
         for name in names:
             for cell in range(cells):
-                pair = [environment("train"), environment(f"serve{cell}")] if cells > 1 else None
+                pair = [environment(one, packages=packages) for one in ("train", f"serve{cell}")]
                 number += 1
                 broken = number % failing == 0
                 findings = [finding(mine[0], name)] if broken else []
-                one = outcome(f"view_{place}", name, mine, findings, cell=pair)
+                one = outcome(
+                    f"view_{place}", name, mine, findings, cell=pair if cells > 1 else None
+                )
                 if broken:
                     one.features[mine[0]] = tally(mismatch=40, errors=errors(largest=1e16))
                 found.append(one)
-    return report(*found)
+    return report(*found, run=run(packages=packages))
 
 
 def hostile(text):

@@ -184,5 +184,6 @@ def _cut(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a number as tables have it: whole ones with separators, others in few digits."""
-    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004 # exact there
+    """Return a number as tables have it: with separators, or in few digits where it is small."""
+    is_whole = value == int(value) or abs(value) >= 1000  # noqa: PLR2004 # digits enough
+    return f"{value:,.0f}" if is_whole and abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004 # exact there
