@@ -384,8 +384,8 @@ class Outcome:
         histories: how many were run, kept ones included.
         planned: how many would be run without findings.
         findings: distinct failures (feature and kind), each minimised.
-        untested: features that were never non-null on either side; none where there are findings,
-            because those end a run early.
+        untested: features that were never non-null on either side; none where there are findings
+            that are not known, because those end a run early.
         tallies: how rows compared, by feature.
         distances: how far apart numbers are, by feature.
         incidents: in how many histories each incident was met; 0 for one that never was.

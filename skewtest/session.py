@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from skewtest.api import checked_scenarios, default_histories, default_seed
 from skewtest.corpus import load, save
+from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, ReportError, listed, nearest
@@ -140,6 +141,13 @@ def _budget(view: FeatureView, settings: Settings, cell: str = "") -> Budget:
             raise DeclarationError(
                 f"[[tool.skewtest.known]]: {view.name!r} has no feature {one.feature!r}; it has "
                 f"{listed(view.features)}." + nearest(one.feature, view.features)
+            )
+        scenarios = (*view.delivery.scenarios, RELATIONS)
+        if one.scenario not in scenarios:
+            raise DeclarationError(
+                f"[[tool.skewtest.known]]: {view.name!r} does not declare the scenario "
+                f"{one.scenario!r}, which fails nothing then; it is tried under "
+                f"{listed(scenarios)}."
             )
     return Budget(histories, seed, known)
 
@@ -287,7 +295,8 @@ def shown(path: str | Path, root: Path | None) -> str:
 def _with_known(outcome: Outcome, budget: Budget, settings: Settings) -> Outcome:
     """Return an outcome whose findings say whether they are known, and which known ones are gone.
 
-    A divergence is only said to be gone after as many histories as are usual.
+    A divergence is only said to be gone after as many histories as are usual, and not where
+    another one has ended the search.
     """
     today = settings.today or datetime.now(UTC).date()
     known = [one for one in budget.known if one.scenario == outcome.scenario]
@@ -296,7 +305,8 @@ def _with_known(outcome: Outcome, budget: Budget, settings: Settings) -> Outcome
         one = next((one for one in known if one.covers(finding.feature, finding.kind)), None)
         expired = one is not None and one.expires < today
         findings.append(replace(finding, known=one, expired=expired))
-    is_whole = outcome.skipped is None and budget.histories >= default_histories(outcome.view)
+    is_usual = outcome.skipped is None and budget.histories >= default_histories(outcome.view)
+    is_whole = is_usual and all(finding.known is not None for finding in findings)
     gone = (one for one in known if not any(finding.known is one for finding in findings))
     return replace(outcome, findings=tuple(findings), stale=tuple(gone) if is_whole else ())
 

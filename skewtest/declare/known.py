@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from skewtest.declare.delivery import IN_ORDER, SCENARIOS
+from skewtest.declare.delivery import IN_ORDER, RELATIONS, SCENARIOS
 from skewtest.errors import DeclarationError, listed, nearest
 
 NEEDED = ("view", "feature", "owner", "reason", "expires")
@@ -26,7 +26,7 @@ class Known:
         owner: whom to ask.
         reason: why it is left.
         expires: the last day on which it is accepted.
-        scenario: under which it occurs.
+        scenario: under which it occurs; "relations" for a broken relation.
         kind: its kind of divergence; "" for any.
         cell: the cell of the version matrix, as `train~serve`; "" outside of the matrix.
     """
@@ -71,7 +71,7 @@ class Known:
                 f"{place}: expires must be a date, as in expires = 2027-01-31; got {expires!r}"
             )
         texts = {key: _text(place, key, table[key]) for key in table if key != "expires"}
-        _check_choice(place, "scenario", texts.get("scenario", IN_ORDER), SCENARIOS)
+        _check_choice(place, "scenario", texts.get("scenario", IN_ORDER), (*SCENARIOS, RELATIONS))
         _check_choice(place, "kind", texts.get("kind", KINDS[0]), KINDS)
         return cls(**texts, expires=expires)
 

@@ -1,5 +1,6 @@
 """Confirm a divergence alone, minimise it, and make it a finding."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.judge import Group, Standing, judge, raw, sift
 from skewtest.run.minimise import minimise
 from skewtest.run.trial import Trial, run_trial
+
+MINIMISED = 8
+"""So many suspects are minimised for as long as it takes; any further one for a part of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,31 @@ def _in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -
     if side is None:
         return replace(suspect, alone=False)
     return replace(suspect, restless=(side, _restless(trial, again, side)))
+
+
+def findings_of(view: FeatureView, suspects: Sequence[Suspect], seconds: float) -> list[Finding]:
+    """Return suspects as findings, each minimised.
+
+    Those after the first few are told on a small history that is there already, where one shows
+    them: where a whole view is wrong, its features are wrong on the same histories.
+
+    Args:
+        view: the view.
+        suspects: of one scenario, confirmed; those that matter most first.
+        seconds: how long each may be minimised.
+    """
+    found = [finding_of(view, suspect, seconds) for suspect in suspects[:MINIMISED]]
+    others = suspects[MINIMISED:]
+    small = [draft_of(view, f.counterexample.history) for f in found if f.counterexample and others]
+    shown = judge(view, small) if small else []
+    for suspect in others:
+        drafts = (d for d, stands in zip(small, shown, strict=True) if suspect.group in stands)
+        draft = next(drafts, None) if suspect.alone and suspect.restless is None else None
+        if draft is None:
+            found.append(finding_of(view, suspect, seconds / MINIMISED))
+        else:
+            found.append(finding_of(view, replace(suspect, draft=draft), 0.0))
+    return found
 
 
 def finding_of(view: FeatureView, suspect: Suspect, seconds: float) -> Finding:

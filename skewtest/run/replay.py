@@ -8,14 +8,13 @@ import polars as pl
 from skewtest.compare.distances import distances
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
-from skewtest.findings import Finding, Outcome, Seconds
+from skewtest.findings import Outcome, Seconds
 from skewtest.generate.history import History
-from skewtest.run.confirm import Suspect, finding_of
+from skewtest.run.confirm import Suspect, findings_of
 from skewtest.run.draft import Draft, draft_of, pack_drafts
 from skewtest.run.judge import Group, judge
 from skewtest.run.trial import Trial, run_trial
 
-FINDINGS = 8
 MINIMISE_SECONDS = 10.0
 
 
@@ -29,14 +28,12 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     draft = draft_of(view, history)
     pack = pack_drafts(view, [draft])
     trial = run_trial(view, pack)
-    findings: list[Finding] = []
-    unconfirmed = 0
-    for group, row in _first_rows(trial).items():
-        suspect = _suspect(view, draft, group, row)
-        if suspect is None:
-            unconfirmed += 1
-        elif len(findings) < FINDINGS:
-            findings.append(replace(finding_of(view, suspect, MINIMISE_SECONDS), scenario="replay"))
+    suspects = [_suspect(view, draft, *one) for one in _first_rows(trial).items()]
+    stand = [suspect for suspect in suspects if suspect is not None]
+    findings = [
+        replace(finding, scenario="replay")
+        for finding in findings_of(view, stand, MINIMISE_SECONDS)
+    ]
     untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
     return Outcome(
         view=view,
@@ -55,7 +52,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         mutated=tuple(sorted(trial.mutated)),
         rejected=(),
         unkept=(),
-        unconfirmed=unconfirmed,
+        unconfirmed=len(suspects) - len(stand),
         seconds=Seconds(
             total=time.perf_counter() - began,
             cpu=time.process_time() - cpu,

@@ -31,7 +31,14 @@ from skewtest.generate.instants import Clock
 from skewtest.generate.packs import LONG, build
 from skewtest.generate.plan import Plan, plans
 from skewtest.run.budget import Budget
-from skewtest.run.confirm import Suspect, confirmed, finding_of, named, suspects_of
+from skewtest.run.confirm import (
+    Suspect,
+    confirmed,
+    finding_of,
+    findings_of,
+    named,
+    suspects_of,
+)
 from skewtest.run.draft import draft_of
 from skewtest.run.fitted import fitted_view
 from skewtest.run.judge import Group, judge
@@ -51,7 +58,6 @@ MORE = 192
 ALONE_LONG = 20
 """Every so many packs of a single lane, it is a long history."""
 SUSPECTS = 3
-FINDINGS = 8
 MINIMISE_SECONDS, ADVICE_SECONDS = 6.0, 0.5
 """For one counterexample: of what is declared, and of what is only explored."""
 TRUSTING = 2
@@ -141,16 +147,21 @@ class Running:
         self.trusting += trusts
         for suspect in kept:
             self.suspects.setdefault(suspect.group, suspect)
-        fresh = [suspect for suspect in kept if not self._is_known(view, suspect)]
+        fresh = [suspect for suspect in kept if not self.is_known(view, suspect.group)]
         if fresh and self.watch.detect is None:
             self.watch.detect = time.process_time() - self.watch.began_cpu
             hangs = any(suspect.group[1] == "timeout" for suspect in fresh)
             self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
         return trusts and not kept
 
-    def _is_known(self, view: FeatureView, suspect: Suspect) -> bool:
-        feature, kind, _ = suspect.group
+    def is_known(self, view: FeatureView, group: Group) -> bool:
+        """Return whether a divergence is one that its owner knows of."""
+        feature, kind, _ = group
         return any(known.covers(named(view, feature), kind) for known in self.known)
+
+    def has_news(self, view: FeatureView) -> bool:
+        """Return whether something was found that is not known."""
+        return any(not self.is_known(view, group) for group in self.suspects)
 
 
 @dataclass(slots=True)
@@ -230,7 +241,7 @@ class Search:
 
     def _differs_in_order(self) -> bool:
         """Return whether the sides differ anyway: then a broken law is no news."""
-        return any(r.suspects for r in self.running if r.scenario.name == IN_ORDER)
+        return any(r.has_news(self.view) for r in self.running if r.scenario.name == IN_ORDER)
 
     def _stops_at(self) -> int:
         """Return after how many histories enough is known."""
@@ -316,8 +327,14 @@ def search(
         _outcome(view, run, budget, found[name], rejected, skipped.get(name))
         for name, run in running.items()
     ]
-    is_news = laws is not None and not found.get(IN_ORDER)
-    return (*outcomes, laws.outcome()) if laws is not None and is_news else tuple(outcomes)
+    if laws is None or (IN_ORDER in running and _news(running[IN_ORDER], found[IN_ORDER])):
+        return tuple(outcomes)
+    return (*outcomes, laws.outcome())
+
+
+def _news(run: Running, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that are not known."""
+    return [one for one in findings if not any(k.covers(one.feature, one.kind) for k in run.known)]
 
 
 def missing_sides(view: FeatureView) -> list[str]:
@@ -369,11 +386,9 @@ def _minimised(view: FeatureView, run: Running, known: Container[Group]) -> list
     """Return the confirmed suspects as findings, without those that kept files show already."""
     started = time.perf_counter()
     gates = run.scenario.name in view.delivery.scenarios
-    findings = [
-        finding_of(view, suspect, MINIMISE_SECONDS if gates else ADVICE_SECONDS)
-        for suspect in list(run.suspects.values())[:FINDINGS]
-        if suspect.group not in known
-    ]
+    suspects = [suspect for suspect in run.suspects.values() if suspect.group not in known]
+    suspects.sort(key=lambda suspect: run.is_known(view, suspect.group))
+    findings = findings_of(view, suspects, MINIMISE_SECONDS if gates else ADVICE_SECONDS)
     run.watch.minimise += time.perf_counter() - started
     return findings
 
@@ -413,7 +428,8 @@ def _outcome(
     name = run.scenario.name
     if skipped is None and not findings and not run.histories + run.replayed:
         skipped = f"none of {run.tried:,} histories was concerned"
-    is_whole = name == IN_ORDER and not findings and skipped is None
+    # News ends a search early: what it had not met by then may be met later.
+    is_whole = name == IN_ORDER and not _news(run, findings) and skipped is None
     untested = [n for n in view.features if not run.tallies.get(n, Tally()).compared]
     return Outcome(
         view=view,
