@@ -408,4 +408,5 @@ def _again(item: pytest.Item, seed: int | None) -> str:
     chosen = " and ".join(word for word in words if word)
     where = f"{path} " if path.endswith(".py") else ""
     option = "" if seed is None else f" --skew-seed={seed}"
+    option += " --skew-explore" if EXPLORE in words else ""
     return f'pytest {where}-k "{chosen}"{option}'

@@ -106,7 +106,7 @@ class Result:
             root: the folder of the project: paths in it are relative to it.
         """
         views = [view_info(self.view, root)] if isinstance(self.view, FeatureView) else []
-        return part_of(self.outcomes, views)
+        return part_of(self.outcomes, views, self.again)
 
     def plot(self, feature: str, scenario: str = IN_ORDER, *, library: str | None = None) -> Any:
         """Draw how far apart the numbers of a feature are, and batch against online.

@@ -28,20 +28,28 @@ from skewtest.report.words import difference_text, evidence, failure_text, headl
 
 
 def part_of(
-    outcomes: tuple[Outcome | Compared | VersionSpread, ...], views: list[model.View]
+    outcomes: tuple[Outcome | Compared | VersionSpread, ...], views: list[model.View], again: str
 ) -> model.Report:
-    """Return what a run found as a report of its own, without saying where it comes from."""
+    """Return what a run found as a report of its own, without saying where it comes from.
+
+    Args:
+        outcomes: what was found.
+        views: the views that it was found of.
+        again: the command or call that runs it again.
+    """
     return merged(
         [],
         views=[encodable(view) for view in views],
-        outcomes=[encodable(outcome_of(one)) for one in outcomes if isinstance(one, Outcome)],
+        outcomes=[
+            encodable(outcome_of(one, again)) for one in outcomes if isinstance(one, Outcome)
+        ],
         compared=[encodable(compared_of(one)) for one in outcomes if isinstance(one, Compared)],
         versions=[encodable(spread_of(one)) for one in outcomes if isinstance(one, VersionSpread)],
     )
 
 
-def outcome_of(outcome: Outcome) -> model.Outcome:
-    """Return one outcome as a report has it."""
+def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
+    """Return one outcome as a report has it; `again` runs it again."""
     return model.Outcome(
         view=outcome.view.name,
         scenario=outcome.scenario,
@@ -50,6 +58,7 @@ def outcome_of(outcome: Outcome) -> model.Outcome:
         skipped=outcome.skipped,
         cell=None if outcome.cell is None else [environment_of(one) for one in outcome.cell],
         seed=outcome.seed,
+        again=again,
         histories=outcome.histories,
         planned=outcome.planned,
         untested=list(outcome.untested),

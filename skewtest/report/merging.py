@@ -7,6 +7,7 @@ import msgspec
 
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
+from skewtest.report.summary import not_checked
 
 NOTHING = "no feature view was checked"
 ORDER = (*SCENARIOS, RELATIONS)
@@ -49,8 +50,12 @@ def merged(
         key=lambda one: (place.get(one.view, len(place)), one.view, *_column_order(one), one.seed),
     )
     all_compared = _once([*compared, *(one for report in reports for one in report.compared)])
-    gaps = list(dict.fromkeys([*(gap for r in reports for gap in r.incomplete), *incomplete]))
-    ok = all(one.ok for one in all_outcomes if one.gates) and all(one.ok for one in all_compared)
+    cells = _matrix([*(report.matrix for report in reports), matrix])
+    # What follows from the parts is told anew, of the whole.
+    stated = (g for r in reports for g in r.incomplete if g not in _lacking(r.outcomes, r.matrix))
+    gaps = list(dict.fromkeys([*stated, *incomplete, *_lacking(all_outcomes, cells)]))
+    judged = [one.ok for one in all_outcomes if one.gates and one.skipped is None]
+    ok = all(judged) and all(one.ok for one in all_compared)
     return model.Report(
         verdict="incomplete" if gaps else "parity" if ok else "skew",
         ok=ok and not gaps,
@@ -63,8 +68,15 @@ def merged(
             _once([*versions, *(one for report in reports for one in report.versions)]),
             key=lambda one: one.view,
         ),
-        matrix=_matrix([*(report.matrix for report in reports), matrix]),
+        matrix=cells,
     )
+
+
+def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
+    """Return which of the checks that were asked for could not be run."""
+    told = [gap for one in outcomes if (gap := not_checked(one))]
+    failed = {} if matrix is None else matrix.failed
+    return told + [f"cell {name} could not be run: {why}" for name, why in failed.items()]
 
 
 def merged_shards(
@@ -82,17 +94,31 @@ def merged_shards(
     revisions = {run.git.revision for _, run in runs if run.git is not None}
     if len(revisions) > 1:
         gaps.append(f"the shards are of different revisions: {', '.join(sorted(revisions))}")
-    # What every shard calls missing because it is another's is not missing.
-    held = [report for report in reports if report.outcomes or report.compared or report.versions]
-    empty = [report for report in reports if report not in held]
-    gaps += [gap for report in empty for gap in report.incomplete if gap != NOTHING]
-    whole = merged(held, incomplete=gaps, run=_run(runs))
-    return whole_or_nothing(whole)
+    codes: dict[tuple[str, str | None], set[str]] = {}
+    for view in (view for report in reports for view in report.views):
+        codes.setdefault((view.name, view.file), set()).add(_code_of(view))
+    gaps += [
+        f"view {name} is not the same code in all shards"
+        for (name, _), found in codes.items()
+        if len(found) > 1
+    ]
+    # What one shard calls missing because it is another's is not missing.
+    held = [
+        msgspec.structs.replace(report, incomplete=[g for g in report.incomplete if g != NOTHING])
+        for report in reports
+    ]
+    return whole_or_nothing(merged(held, incomplete=gaps, run=_run(runs)))
+
+
+def _code_of(view: model.View) -> str:
+    """Return what tells whether two views are one: their declarations and their code."""
+    return repr((view.declaration, view.files, [one.digest for one in view.implementations]))
 
 
 def whole_or_nothing(report: model.Report) -> model.Report:
-    """Return a report; one in which nothing was checked is incomplete."""
-    if report.outcomes or report.compared or report.versions or report.incomplete:
+    """Return a report; one in which nothing was checked that could fail is incomplete."""
+    is_judged = any(one.gates and one.skipped is None for one in report.outcomes)
+    if is_judged or report.compared or report.incomplete:
         return report
     return msgspec.structs.replace(report, verdict="incomplete", ok=False, incomplete=[NOTHING])
 
@@ -109,7 +135,7 @@ def settled(report: model.Report) -> model.Report:
 
 
 def _untimed(part: P) -> P:
-    nothing = {"seconds": 0.0, "latency": None}
+    nothing = {"seconds": 0.0, "latency": None, "again": ""}
     if isinstance(part, model.Outcome):
         fields = dict.fromkeys(model.Seconds.__struct_fields__, 0.0)
         nothing["seconds"] = model.Seconds(**{**fields, "detect": None})  # type: ignore[arg-type, assignment] # of this part
@@ -160,10 +186,19 @@ def _run(runs: Sequence[tuple[str, model.Run]]) -> model.Run | None:
         first,
         seconds=sum(run.seconds for _, run in runs),
         seed=seeds.pop() if len(seeds) == 1 else None,
+        git=_git([run.git for _, run in runs]),
         host=msgspec.structs.replace(first.host, python=python),
         packages={name: _versions(r.packages.get(name, "none") for _, r in runs) for name in names},
         shards=[name for name, _ in runs],
     )
+
+
+def _git(found: Sequence[model.Git | None]) -> model.Git | None:
+    """Return the revision of all shards, dirty if one is; None where one does not say."""
+    known = [git for git in found if git is not None]
+    if len(known) < len(found):
+        return None
+    return msgspec.structs.replace(known[0], dirty=any(git.dirty for git in known))
 
 
 def _versions(found: Iterable[str]) -> str:

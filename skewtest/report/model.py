@@ -293,8 +293,9 @@ class Latency(Part, frozen=True, kw_only=True):
 class Outcome(Part, frozen=True, kw_only=True):
     """What one view came to under one scenario, or in one cell of the version matrix.
 
-    `data` holds the SHA-256 of each table of a log that was replayed; generated histories follow
-    from the declaration and the seed. `incidents` that could be met and were not have 0.
+    `again` is the command or call that runs it again. `data` holds the SHA-256 of each table of a
+    log that was replayed; generated histories follow from the declaration and the seed.
+    `incidents` that could be met and were not have 0.
     """
 
     view: str
@@ -304,6 +305,7 @@ class Outcome(Part, frozen=True, kw_only=True):
     skipped: str | None
     cell: list[Environment] | None
     seed: int
+    again: str
     histories: int
     planned: int
     untested: list[str]

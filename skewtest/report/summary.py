@@ -16,8 +16,12 @@ def lead(report: model.Report) -> str:
         count(len(features), "feature"),
         f"{sum(histories(report).values()):,} histories",
     ]
-    failing = sum(not one.ok for one in report.outcomes if one.gates)
-    run = [f"{failing} of {sum(one.gates for one in report.outcomes)} checks fail"]
+    gating = [one for one in report.outcomes if one.gates]
+    skipped = sum(one.skipped is not None for one in gating)
+    failing = sum(not one.ok for one in gating if one.skipped is None)
+    run = [f"{failing} of {len(gating)} checks fail"]
+    if skipped:
+        run.append(f"{skipped} skipped")
     if report.run is not None and report.run.git is not None:
         git = report.run.git
         run.append(
@@ -34,6 +38,13 @@ def histories(report: model.Report) -> dict[str, int]:
     for outcome in report.outcomes:
         found[outcome.view] = max(found.get(outcome.view, 0), outcome.histories)
     return found
+
+
+def not_checked(outcome: model.Outcome) -> str:
+    """Return that a check was skipped, and why, as a gap of a report; "" of one that was not."""
+    if not outcome.gates or outcome.skipped is None:
+        return ""
+    return f"{outcome.view} was not checked under {outcome.column}: {outcome.skipped}"
 
 
 def count(number: int, noun: str) -> str:
@@ -68,15 +79,6 @@ def _is_alike(one: model.Finding, other: model.Finding) -> bool:
         return False
     key = (one.counterexample, one.relation, one.side, one.known)
     return key == (other.counterexample, other.relation, other.side, other.known)
-
-
-def again(finding: model.Finding, outcome: model.Outcome, run: model.Run | None) -> str:
-    """Return the command that runs an outcome again: under pytest, unless it was another one."""
-    if run is not None and not run.command.startswith("pytest"):
-        return run.command
-    words = [outcome.view, *outcome.column.replace("~", "-").split("-")]
-    seed = "" if finding.corpus else f" --skew-seed={outcome.seed}"
-    return f'pytest -k "{" and ".join(words)}"{seed}'
 
 
 def moved_line(moved: Moved) -> str:

@@ -114,6 +114,7 @@ def outcome(view="v0", scenario="in_order", features=("f0",), findings=(), **giv
         "skipped": None,
         "cell": None,
         "seed": 0,
+        "again": f'pytest -k "{view} and {scenario}"',
         "histories": 6_400,
         "planned": 6_400,
         "untested": [],

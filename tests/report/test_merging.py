@@ -107,6 +107,65 @@ def test_a_shard_that_checked_nothing_is_no_gap_beside_others():
     assert found.verdict == "parity"
 
 
+def test_nothing_that_could_fail_is_incomplete():
+    advice = report(outcome("a", "late", gates=False))
+    found = merged_shards([("a", advice)])
+    assert (found.verdict, found.incomplete) == ("incomplete", ["no feature view was checked"])
+    beside = merged_shards([("a", found), ("b", report(outcome("b")))])
+    assert (beside.verdict, beside.incomplete) == ("parity", [])
+
+
+def test_a_declared_scenario_that_was_skipped_is_a_gap_and_no_skew():
+    skipped = outcome("v", "restarted", skipped="needs snapshot()", ok=False)
+    found = report(outcome("v"), skipped)
+    assert (found.verdict, found.incomplete) == (
+        "incomplete",
+        ["v was not checked under restarted: needs snapshot()"],
+    )
+    again = merged_shards([("a", found), ("b", found)])
+    assert again.incomplete == found.incomplete
+
+
+def test_a_cell_that_could_not_be_run_is_a_gap_until_a_shard_has_run_it():
+    matrix = model.Matrix(
+        requested=["a~b"], ran=[], failed={"a~b": "unsolvable"}, excluded=0, pairs=[], valid_pairs=0
+    )
+    lacking = report(outcome("v"), matrix=matrix)
+    assert lacking.incomplete == ["cell a~b could not be run: unsolvable"]
+    ran = report(outcome("v"), matrix=msgspec.structs.replace(matrix, ran=["a~b"], failed={}))
+    whole = merged_shards([("a", lacking), ("b", ran)])
+    assert (whole.verdict, whole.incomplete) == ("parity", [])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": {"features/code.py": "0" * 64}},
+        {"declaration": "0" * 64},
+        {"implementations": []},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_shards_of_different_code_are_no_whole(changed):
+    other = report(outcome("v", "late"), views=[view("v", **changed)])
+    found = merged_shards([("a", report(outcome("v"))), ("b", other)])
+    assert (found.verdict, found.incomplete) == (
+        "incomplete",
+        ["view v is not the same code in all shards"],
+    )
+
+
+def test_the_whole_is_dirty_if_a_shard_is_and_has_no_revision_if_one_does_not_say():
+    def whole(*gits):
+        parts = [report(outcome(f"v{n}"), run=run(git=git)) for n, git in enumerate(gits)]
+        return merged_shards([(str(n), part) for n, part in enumerate(parts)]).run.git
+
+    dirty = msgspec.structs.replace(GIT, dirty=True)
+    assert whole(GIT, GIT) == GIT
+    assert whole(GIT, dirty) == dirty
+    assert whole(GIT, None) is None
+
+
 def test_nothing_at_all_is_incomplete():
     assert merged_shards([]).verdict == "incomplete"
 
