@@ -126,18 +126,21 @@ def merge(
     A shard that cannot be read is named, and the others are merged.
     Exits with 0 for parity, 1 for skew, 3 for an incomplete report.
     """
-    held, lost = [], []
+    held: dict[bytes, tuple[str, model.Report]] = {}
+    lost = []
     for path in shards:
         try:
-            held.append((str(path), model.read(path)))
+            found = model.read(path)
+            held.setdefault(model.to_json(found), (str(path), found))  # one given twice is one
         except ReportError as error:
             lost.append((str(path), str(error)))
-    if expect is not None and len(shards) < expect:
-        lost.append((f"number {len(shards) + 1} to {expect}", "it was never written"))
-    found = merged_shards(held, lost)
-    _write(out, model.to_json(found))
-    _show(found, None)
-    raise typer.Exit({"parity": OK, "skew": FAILS, "incomplete": INCOMPLETE}[found.verdict])
+    distinct = len(held) + len(lost)
+    if expect is not None and distinct < expect:
+        lost.append((f"number {distinct + 1} to {expect}", "it was never written"))
+    whole = merged_shards([*held.values()], lost)
+    _write(out, model.to_json(whole))
+    _show(whole, None)
+    raise typer.Exit({"parity": OK, "skew": FAILS, "incomplete": INCOMPLETE}[whole.verdict])
 
 
 @report.command()
@@ -245,13 +248,14 @@ def verify(
     )
     for moved in found:
         users = f" ({', '.join(moved.views)})" if moved.views else ""
-        typer.echo(
+        told = (
             f"{moved.what}: {moved.name}{users}: {moved.certified or 'none'} -> "
             f"{moved.found or 'gone'}"
         )
+        typer.echo(one_line(told))
     moves = [moved for moved in found if moved.what != "revision"]
     told = "nothing has moved" if not moves else f"{len(moves)} moved"
-    typer.echo(f"{certified}: {one.verdict} on {one.time}; {told}")
+    typer.echo(one_line(f"{certified}: {one.verdict} on {one.time}; {told}"))
     raise typer.Exit(OK if one.verdict == "parity" and not moves else FAILS)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from skewtest.items import CELLS, profile_of
+from skewtest.items import CELLS, KNOWN, profile_of
 
 ENDING = "skewtest-ending"
+PHASES = ("setup", "call", "teardown")
+"""Of a test; a report of another one is xdist's, of a worker that is gone."""
 
 
 class Ending:
@@ -52,10 +54,12 @@ class Ending:
         folder, history = config.getoption("skew_report"), config.getoption("skew_history")
         if not self.parts and not folder and not history:
             return
-        report = self._report(config, terminalreporter)
-        _tell(terminalreporter, config, report)
         errors = importlib.import_module("skewtest.errors")
         try:
+            report = self._report(config, terminalreporter)
+            _tell(terminalreporter, config, report)
+            for line in self._unmet(terminalreporter, config, report):
+                terminalreporter.write_line(line)
             _write(terminalreporter, config, report)
         except errors.ReportError as error:
             terminalreporter.write_line(f"skewtest: {error}", red=True)
@@ -83,6 +87,11 @@ class Ending:
             for report in stats.get("failed", ())
             if "skew" in report.keywords and not hasattr(report, "skewtest_parts")
         ]
+        gaps += [
+            f"a worker crashed: {report.nodeid}"
+            for report in stats.get("failed", ())
+            if report.when not in PHASES
+        ]
         session = terminalreporter._session
         stopped = session is not None and (session.shouldfail or session.shouldstop)
         if self.interrupted:
@@ -90,6 +99,18 @@ class Ending:
         elif stopped and self.reached < session.testscollected:  # type: ignore[union-attr] # it stopped
             gaps.append(f"the run ended early: {stopped}")
         return gaps
+
+    def _unmet(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any
+    ) -> list[str]:
+        """Return the known divergences that no check of a whole run has met."""
+        known = config.stash.get(KNOWN, ())
+        named = config.args_source is pytest.Config.ArgsSource.ARGS
+        if not known or named or terminalreporter.stats.get("deselected") or report.incomplete:
+            return []
+        closing = importlib.import_module("skewtest.report.closing")
+        lines: list[str] = closing.unmet_lines(report, known)
+        return lines
 
     def _became(self) -> dict[str, str]:
         """Return what became of each cell: one that ran for some view ran."""

@@ -24,6 +24,7 @@ from skewtest.report import model
 from skewtest.report.document import errors_of, part_of
 from skewtest.report.formats.notebook import fragment, plot
 from skewtest.report.merging import whole_or_nothing
+from skewtest.report.model import encodable
 from skewtest.report.terminal import report_text
 
 
@@ -97,7 +98,7 @@ class Result:
             began=time.time() - seconds,
             root=Path.cwd(),
         )
-        return whole_or_nothing(msgspec.structs.replace(found, run=run))
+        return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
 
     def part(self, root: Path) -> model.Report:
         """Return what was found as a part of a report.

@@ -30,6 +30,7 @@ from skewtest.report.changes import Comparison, compared_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
 from skewtest.report.merging import merged, whole_or_nothing
+from skewtest.report.model import encodable
 from skewtest.report.trend import line_of, point_of
 from skewtest.result import Result
 from skewtest.run.budget import Budget
@@ -200,7 +201,7 @@ def report_of(
     """
     found = merged(list(parts), incomplete=incomplete, matrix=matrix)
     run = run_info(found, command=command, profile=profile, began=began, root=root)
-    return whole_or_nothing(msgspec.structs.replace(found, run=run))
+    return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
 
 
 def write_report(

@@ -1,5 +1,6 @@
 """How far apart the numbers of two sides are: gathered pack by pack, summed up once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -75,12 +76,15 @@ class Summary:
 
 
 def distances(batch: Sequence[Any], online: Sequence[Any]) -> Distances:
-    """Return how far apart two columns of plain values are, where both hold finite numbers."""
+    """Return how far apart two columns of plain values are, where both hold finite numbers.
+
+    Numbers that differ by less than a float64 can tell (big ints, decimals) are one float apart.
+    """
     if len(batch) and batch == online:
         numbers = [value for value in batch if _is_number(value) and value - value == 0]
         return Distances(len(numbers), agreed=tuple(map(float, numbers[:POINTS])))
     pairs = [
-        (float(left), float(right))
+        _floats(left, right)
         for left, right in zip(batch, online, strict=True)
         if _is_number(left) and _is_number(right)
     ]
@@ -119,9 +123,15 @@ def _is_number(value: Any) -> bool:
     kind = type(value)
     if kind is float:
         return True
-    if kind is int:
-        return bool(abs(value) <= 2**1000)
-    return kind is Decimal and bool(value.is_finite())
+    is_exact = kind is int or (kind is Decimal and value.is_finite())
+    return is_exact and bool(abs(value) <= 2**1000)
+
+
+def _floats(left: Any, right: Any) -> tuple[float, float]:
+    one, other = float(left), float(right)
+    if one == other and left != right:
+        other = math.nextafter(other, math.inf if right > left else -math.inf)
+    return one, other
 
 
 def _ulps(batch: FloatArray, online: FloatArray) -> FloatArray:

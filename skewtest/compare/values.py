@@ -270,14 +270,26 @@ def _ordinal(value: float) -> int:
     return bits if bits >= 0 else -(2**63) - bits
 
 
+def _gap(batch: Any, online: Any) -> Any:
+    """Return how far two numbers are apart: as a float if it fits, else as an int."""
+    try:
+        if not isinstance(batch, Decimal) and not isinstance(online, Decimal):
+            gap = abs(batch - online)
+            return None if gap != gap else gap
+        return float(abs(Fraction(batch) - Fraction(online)))
+    except OverflowError:
+        pass
+    try:
+        return int(abs(Fraction(batch) - Fraction(online)))
+    except (OverflowError, ValueError):
+        return None  # an infinity, or NaN
+
+
 def magnitude(batch: Any, online: Any) -> Any:
     """Return `|batch - online|`: a number, a timedelta, or None where there is none."""
     families = {family(batch), family(online)}
     if families <= {"int", "float", "decimal"}:
-        if isinstance(batch, Decimal) or isinstance(online, Decimal):
-            return float(abs(Fraction(batch) - Fraction(online)))
-        gap = abs(batch - online)
-        return None if gap != gap else gap
+        return _gap(batch, online)
     if families in ({"datetime"}, {"date"}, {"duration"}):
         try:
             return abs(batch - online) // MICROSECOND * MICROSECOND

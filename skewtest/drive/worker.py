@@ -101,6 +101,8 @@ def plain(value: Any) -> Any:
         return value.to_pydatetime(warn=False)
     if kind == "Timedelta":
         return value.to_pytimedelta()
+    if isinstance(value, Decimal) and value.is_snan():
+        return Decimal("NaN")  # a signalling one cannot even be compared
     if isinstance(value, PLAIN):
         return _base(value)
     if isinstance(value, Mapping):

@@ -1,10 +1,12 @@
 """Two reports compared: what is new, fixed, worse, better or unchanged since the first one."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Literal
 
 from skewtest.declare.delivery import IN_ORDER, RELATIONS
+from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
 
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
@@ -81,35 +83,56 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
     """Return what has changed from one report to another.
 
     A divergence is the same one if its view, feature, scenario (and cell) and kind are. What a
-    report calls known counts as any other: it was there.
+    report calls known counts as any other: it was there. What was found of environments that were
+    compared counts too, under the function's name.
     """
     then, now = _divergences(before), _divergences(after)
-    ran = {(one.view, one.column) for one in after.outcomes if one.skipped is None}
+    was, ran = _checked(before), _checked(after)
     found = []
     for key in dict.fromkeys((*now, *then)):
-        view, _, column, _ = key
         old, new = then.get(key), now.get(key)
         if old is None:
             change: Change = "new"
         elif new is None:
-            change = "fixed" if (view, column) in ran else "not checked"
+            change = "fixed" if key[:3] in ran else "not checked"
         else:
             change = _change(old, new)
         found.append(Divergent(*key, change, _share(old), _share(new)))
-    checked = {
-        (one.view, one.column) for one in before.outcomes if one.skipped is None and one.gates
-    }
-    told = {(one.view, one.column) for one in found}
-    # No relation is judged where the sides differ anyway: that they do is what is told.
-    told |= {
-        (one.view, RELATIONS) for one in after.outcomes if one.findings and one.column == IN_ORDER
-    }
-    found += [
-        Divergent(view, "*", column, "", "not checked")
-        for view, column in sorted(checked - ran - told)
-    ]
+    found += [Divergent(*key, "", "not checked") for key in _gone(was - ran, found, after)]
     found.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
     return Comparison(tuple(found), tuple(_moved(before, after)), after.verdict == "incomplete")
+
+
+Check = tuple[str, str, str]
+"""View, feature and column; the feature is "*" for the rows of all of them."""
+
+
+def _checked(report: model.Report) -> set[Check]:
+    """Return what was checked and could have failed."""
+    found = {(one.function, ALL_FEATURES, _pair(one)) for one in report.compared}
+    for one in report.outcomes:
+        if one.gates and one.skipped is None:
+            found |= {(one.view, name, one.column) for name in (ALL_FEATURES, *one.features)}
+    return found
+
+
+def _gone(gone: set[Check], told: Sequence[Divergent], after: model.Report) -> list[Check]:
+    """Return what is to be told of what is no longer checked.
+
+    A view that is no longer checked under a scenario is told once, if none of its divergences is.
+    """
+    # No relation is judged where the sides differ anyway: that they do is what is told.
+    excused = {
+        (one.view, RELATIONS) for one in after.outcomes if one.findings and one.column == IN_ORDER
+    }
+    rows = {(one.view, one.feature, one.column) for one in told}
+    columns = {(one.view, one.column) for one in told} | excused
+    whole = {(view, column) for view, feature, column in gone if feature == ALL_FEATURES}
+    return sorted(
+        (view, feature, column)
+        for view, feature, column in gone - rows
+        if (view, column) not in (columns if feature == ALL_FEATURES else whole)
+    )
 
 
 Counts = tuple[int, int]
@@ -124,15 +147,29 @@ def _divergences(report: model.Report) -> dict[Key, Counts]:
         for name in outcome.untested:
             found[outcome.view, name, outcome.column, "untested"] = 0, 0
         for finding in outcome.findings:
-            tally = outcome.features.get(finding.feature)
+            concerned = [
+                tally
+                for name, tally in outcome.features.items()
+                if finding.feature in (name, ALL_FEATURES)
+            ]
             key = outcome.view, finding.feature, outcome.column, finding.kind
-            found[key] = (0, 0) if tally is None else _counts(tally)
+            found[key] = _counts(concerned)
+    for compared in report.compared:
+        for one in compared.findings:
+            found[compared.function, ALL_FEATURES, _pair(compared), one.kind] = 0, 0
     return found
 
 
-def _counts(tally: model.Tally) -> Counts:
-    differ = tally.mismatch + tally.batch_only + tally.online_only
-    return differ, differ + tally.match
+def _pair(compared: model.Compared) -> str:
+    return "~".join(one.name for one in compared.environments)
+
+
+def _counts(tallies: Iterable[model.Tally]) -> Counts:
+    differ = match = 0
+    for tally in tallies:
+        differ += tally.mismatch + tally.batch_only + tally.online_only
+        match += tally.match
+    return differ, differ + match
 
 
 def _share(counts: Counts | None) -> float | None:

@@ -1,11 +1,14 @@
 """What a terminal shows at the end of a run: what fails, and little where all is well."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from rich.table import Table
 from rich.text import Text
 
+from skewtest.declare.delivery import RELATIONS
+from skewtest.declare.known import Known
+from skewtest.errors import nearest
 from skewtest.report import model
 from skewtest.report.grid import Cell, Grid, State, grid_of
 from skewtest.report.plain import one_line, visible
@@ -22,6 +25,7 @@ STYLES: dict[State, str] = {
     "known": "blue",
     "advice": "yellow",
     "skipped": "dim",
+    "unchecked": "dim",
     "parity": "green",
 }
 
@@ -96,9 +100,8 @@ def _that_fit(grid: Grid, width: int) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     used = 0
     for name in grid.columns:
-        needed = 2 + max(
-            len(one_line(name)), *(len(c.word) for r in grid.rows if (c := r.cells.get(name)))
-        )
+        words = (len(cell.word) for row in grid.rows if (cell := row.cells.get(name)))
+        needed = 2 + max([len(one_line(name)), *words])
         if groups[-1] and used + needed > width:
             groups.append([])
             used = 0
@@ -117,6 +120,25 @@ def known_lines(report: model.Report) -> list[str]:
         if finding.known is not None and not finding.known.expired
     ]
     return [one_line(line) for line in dict.fromkeys(lines)]
+
+
+def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
+    """Return a line for each known divergence of a view, scenario or cell that was not checked."""
+    views = dict.fromkeys(outcome.view for outcome in report.outcomes)
+    met = {(outcome.view, outcome.scenario) for outcome in report.outcomes if not outcome.cell}
+    met |= {(outcome.view, outcome.column) for outcome in report.outcomes}
+    told = {
+        (one.view, f"{one.scenario}-{one.cell}" if one.cell else one.scenario): one for one in known
+    }
+    return [
+        one_line(
+            f"skewtest: known divergence of {one.view}.{one.feature}, {column}: nothing of that "
+            "name was checked; mend it or take it out of pyproject.toml."
+            + nearest(one.view, [*views])
+        )
+        for (view, column), one in told.items()
+        if (view, column) not in met and column != RELATIONS
+    ]
 
 
 def _unused(report: model.Report) -> list[str]:

@@ -8,9 +8,9 @@ from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
 
-State = Literal["fails", "untested", "stale", "known", "advice", "parity", "skipped"]
+State = Literal["fails", "untested", "stale", "known", "advice", "parity", "skipped", "unchecked"]
 STATES: tuple[State, ...] = (
-    *("fails", "untested", "stale", "known", "advice", "parity", "skipped"),
+    *("fails", "untested", "stale", "known", "advice", "parity", "skipped", "unchecked"),
 )
 """From what needs a look first; what several cells come to is the first of theirs."""
 WORDS: Mapping[State, str] = {
@@ -20,6 +20,7 @@ WORDS: Mapping[State, str] = {
     "known": "known",
     "advice": "would break",
     "skipped": "skipped",
+    "unchecked": "not checked",
     "parity": "parity",
 }
 MARKS: Mapping[State, str] = {
@@ -29,6 +30,7 @@ MARKS: Mapping[State, str] = {
     "known": "k",
     "advice": "~",
     "skipped": "-",
+    "unchecked": "·",
     "parity": "✓",
 }
 GATING = ("fails", "untested", "stale")
@@ -124,8 +126,8 @@ class Grid:
 
 
 def worst(states: Iterable[State]) -> State:
-    """Return the state that needs a look first; "parity" of none."""
-    return min(states, key=STATES.index, default="parity")
+    """Return the state that needs a look first; "unchecked" of none."""
+    return min(states, key=STATES.index, default="unchecked")
 
 
 def grid_of(report: model.Report) -> Grid:

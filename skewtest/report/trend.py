@@ -3,21 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from skewtest.errors import ReportError
 from skewtest.report import model
-from skewtest.report.grid import GATING, State, grid_of
-
-LINE = 1
-"""The version of a line."""
+from skewtest.report.grid import GATING, STATES, State, grid_of
+from skewtest.report.summary import histories
 
 
 class FeaturePoint(model.Part, frozen=True, kw_only=True):
     """A feature in one run: what it came to, and its largest error in ulps in any scenario."""
 
-    state: str
+    state: State
     max_ulps: float | None
     smape: float | None
 
@@ -25,7 +24,7 @@ class FeaturePoint(model.Part, frozen=True, kw_only=True):
 class Point(model.Part, frozen=True, kw_only=True):
     """One run in a history file."""
 
-    line: int = LINE
+    line: Literal[1] = 1
     time: str
     verdict: model.Verdict
     revision: str
@@ -58,14 +57,16 @@ def point_of(report: model.Report) -> Point:
         revision="" if git is None else git.revision,
         dirty=git is not None and git.dirty,
         seconds=0.0 if run is None else run.seconds,
-        histories=sum(outcome.histories for outcome in report.outcomes),
+        histories=sum(histories(report).values()),
+        # Of two features that are called alike, the one that needs a look first comes last.
         features={
             row.name: FeaturePoint(
                 state=row.state,
                 max_ulps=max((one.ulps.max for one in errors.get(row.name, ())), default=None),
                 smape=max((one.smape for one in errors.get(row.name, ())), default=None),
             )
-            for row in grid_of(report).rows
+            for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state))
+            if row.cells
         },
     )
 
@@ -127,7 +128,7 @@ def streaks(points: Sequence[Point]) -> list[Streak]:
 
 def _streak(name: str, points: Sequence[Point]) -> Streak:
     held = [point.features.get(name) for point in points]
-    states: list[State | None] = [None if one is None else one.state for one in held]  # type: ignore[misc] # one of them
+    states = [None if one is None else one.state for one in held]
     since = len(states) - 1
     while since and states[since - 1] == states[-1]:
         since -= 1

@@ -1,9 +1,11 @@
 """Two reports compared: what is new, fixed, worse, better, unchanged, or not checked any more."""
 
 import msgspec
-from made_reports import finding, outcome, report, run, tally, view
+from made_reports import environment, finding, outcome, report, run, tally, view
 
+from skewtest.report import model
 from skewtest.report.changes import compared_reports
+from skewtest.report.merging import merged
 
 
 def differing(mismatch, *, compared=10_000, kind="value", scenario="in_order", known=None):
@@ -82,7 +84,55 @@ def test_a_known_divergence_counts_as_any_other():
 
 
 def test_advice_is_not_compared():
-    assert changed(outcome("v"), outcome("v", gates=False, findings=[finding()])) == ([], True)
+    advice = outcome("v", gates=False, findings=[finding()])
+    assert changed(advice, outcome("v", gates=False)) == ([], True)
+
+
+def test_a_scenario_that_has_become_advice_is_no_longer_checked():
+    advice = outcome("v", gates=False, findings=[finding()])
+    assert changed(differing(40), advice) == ([("not checked", "f0", "in_order", "value")], False)
+    assert changed(outcome("v"), advice) == ([("not checked", "*", "in_order", "")], False)
+
+
+def test_a_feature_that_is_gone_is_neither_fixed_nor_fine():
+    """Whatever it was, it is no longer checked."""
+    both = outcome("v", features=("a", "b"), findings=[finding("a")])
+    without_a, without_b = outcome("v", features=("b",)), outcome("v", features=("a",))
+    assert changed(both, without_a) == ([("not checked", "a", "in_order", "value")], False)
+    told, ok = changed(outcome("v", features=("a", "b")), without_b)
+    assert (told, ok) == ([("not checked", "b", "in_order", "")], False)
+
+
+def test_environments_that_were_compared_count_too():
+    def compared(*kinds):
+        found = [
+            model.VersionFinding(
+                kind=kind, cause="", side=None, headline="", failures=[], rows=[], places=[]
+            )
+            for kind in kinds
+        ]
+        one = model.Compared(
+            function="f", ok=not kinds, inconclusive=False, rows=3, culprits=[], seconds=1.0,
+            environments=[environment("a"), environment("b")], findings=found,
+        )  # fmt: skip
+        return merged([], compared=[one])
+
+    def told(before, after):
+        found = compared_reports(before, after)
+        return [(one.change, one.view, one.column) for one in found.divergences], found.ok
+
+    assert told(compared(), compared("value")) == ([("new", "f", "a~b")], False)
+    assert told(compared("value"), compared()) == ([("fixed", "f", "a~b")], True)
+    assert told(compared(), report()) == ([("not checked", "f", "a~b")], False)
+
+
+def test_whole_rows_are_worse_too():
+    def missing(rows):
+        one = outcome("v", findings=[finding("*", kind="missing row")])
+        one.features["f0"] = tally(compared=10_000 - rows, batch_only=rows)
+        return one
+
+    assert changed(missing(40), missing(400))[0] == [("worse", "*", "in_order", "missing row")]
 
 
 def test_a_feature_never_tested_is_a_divergence():

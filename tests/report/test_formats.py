@@ -73,7 +73,9 @@ def test_markdown_tells_known_divergences_apart():
 
 
 def test_markdown_tells_what_has_changed():
-    text = markdown(failing(), compared_reports(report(outcome("spend")), failing()))
+    text = markdown(
+        failing(), compared_reports(report(outcome("spend", features=("a", "b"))), failing())
+    )
     assert "**Since the baseline:** 1 new." in text
     assert "- new: spend.a, in_order (value)" in text
 

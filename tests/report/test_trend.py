@@ -21,7 +21,7 @@ def test_a_point_holds_verdict_revision_and_the_worst_of_each_feature():
     late = outcome("v", "late", features=("a", "b"))
     late.features["b"] = tally(errors=errors(largest=9.0))
     point = point_of(report(one, late))
-    assert (point.verdict, point.revision, point.histories) == ("skew", "a" * 40, 12_800)
+    assert (point.verdict, point.revision, point.histories) == ("skew", "a" * 40, 6_400)
     assert {name: (one.state, one.max_ulps) for name, one in point.features.items()} == {
         "v.a": ("fails", 7.0),
         "v.b": ("parity", 9.0),

@@ -39,6 +39,28 @@ def test_numbers_of_any_type_are_compared_as_floats(kind):
     assert told([kind(3)], [kind(4)]).abs == (1.0, 1.0, 1.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("batch", "online"),
+    [
+        (2**60, 2**60 + 1),
+        (2**60, 2**60 - 1),
+        (Decimal("0.1"), Decimal("0.10000000000000000001")),
+        (2**53 + 1, float(2**53)),
+    ],
+)
+def test_numbers_that_differ_by_less_than_a_float_are_not_equal(batch, online):
+    found = distances([batch, 7], [online, 7])
+    assert (found.compared, found.equal) == (2, 1)
+    assert told([batch], [online]).ulps[-1] == 1.0
+    assert (found.online[0] > found.batch[0]) == (online > batch)
+
+
+@pytest.mark.parametrize("huge", [Decimal("1e400"), 10**400, Decimal("Infinity"), Decimal("NaN")])
+def test_numbers_beyond_the_floats_are_left_out(huge):
+    assert distances([huge], [huge]).compared == 0
+    assert distances([huge, 1.0], [1.0, 2.0]).compared == 1
+
+
 def test_quantiles_are_errors_that_so_large_a_share_does_not_exceed():
     batch = [float(n) for n in range(1, 101)]
     online = [n + k for k, n in enumerate(batch)]  # errors 0 to 99

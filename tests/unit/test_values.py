@@ -491,6 +491,10 @@ def test_the_magnitude_of_a_difference_has_its_unit():
     assert magnitude(2**53, 2**53 + 1) == 1
     assert magnitude(1.5, 1) == 0.5
     assert magnitude(Decimal("1.5"), 1) == 0.5
+    assert magnitude(Decimal("1e400"), 1.5) == 10**400 - 2
+    assert magnitude(10**400, 1.5) == 10**400 - 2
+    assert magnitude(Decimal("Infinity"), 1) is None
+    assert magnitude(Decimal("NaN"), 10**400) is None
     assert magnitude(NOON, NOON + timedelta(hours=1)) == timedelta(hours=1)
     assert magnitude(timedelta(1), timedelta(3)) == timedelta(2)
     assert magnitude(NOON, NOON.replace(tzinfo=None)) is None

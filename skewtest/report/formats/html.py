@@ -117,9 +117,10 @@ def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counte
     return Counted(name, counts, ulps, excused=state == "parity" and any(counts[1:4]))
 
 
-def anchor(name: str) -> str:
-    """Return the id of a feature or view: what a link to it ends in."""
-    return quote(name.encode("utf-8", "backslashreplace"), safe=".")
+def anchor(*names: str) -> str:
+    """Return the id of a view, or of its feature: what a link to it ends in."""
+    parts = (quote(name.encode("utf-8", "backslashreplace"), safe="") for name in names)
+    return ".".join(part.replace(".", "%2E") for part in parts)
 
 
 def policy(script: str) -> str:
