@@ -1,14 +1,15 @@
 """Files that are whole, or not there."""
 
-import os
-import tempfile
+import secrets
+import shutil
 from pathlib import Path
 
 
 def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file so that no reader, and no crash, ever meets half of it under its name.
 
-    What is no ordinary file, such as a pipe, is written as it is.
+    A file that was there keeps its mode. What is no ordinary file, such as a pipe, is written as it
+    is.
 
     Args:
         path: the file, in a folder that is there; what it held is replaced.
@@ -22,12 +23,13 @@ def write_whole(path: Path, text: str | bytes) -> None:
         path.write_bytes(content)
         return
     place = path.resolve()
-    handle, part = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:40]}.")
+    part = place.with_name(f".{place.name[:40]}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
-        Path(part).chmod(0o644)
-        Path(part).replace(place)
+        if place.exists():
+            shutil.copymode(place, part)
+        part.replace(place)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

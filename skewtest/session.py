@@ -1,5 +1,6 @@
 """A run as the pytest plugin and the command line share it: corpus, profile, report files."""
 
+import getpass
 import hashlib
 import os
 import tempfile
@@ -269,7 +270,9 @@ def record(history: Path, report: model.Report) -> None:
         ReportError: the file cannot be written.
     """
     line = line_of(point_of(report))
-    name = hashlib.sha256(str(history.absolute()).encode()).hexdigest()[:16]
+    # A lock for each user: nobody may open another's file in a folder that all may write to.
+    key = f"{getpass.getuser()} {history.absolute()}"
+    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
         history.parent.mkdir(parents=True, exist_ok=True)
         with (

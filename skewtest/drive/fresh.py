@@ -49,9 +49,7 @@ def answered_afresh(
     except (OSError, EOFError, pickle.PickleError, AttributeError, TypeError):
         stop()
         return None
-    if answer is None:
-        return None
-    return {n: [MISSING if v == _NO_ROW else v for v in column] for n, column in answer.items()}
+    return answer
 
 
 def stop() -> None:
@@ -108,9 +106,6 @@ def _forget(known: Iterable[str]) -> None:
     importlib.invalidate_caches()
 
 
-_NO_ROW = "\0skewtest: no row"
-
-
 def _answered(address: Address, pack: Pack, side: str) -> Values | None:
     module, name = address
     try:
@@ -125,10 +120,7 @@ def _answered(address: Address, pack: Pack, side: str) -> Values | None:
     if not isinstance(answers, Answers):
         return None
     return {
-        feature: [
-            _NO_ROW if value is MISSING or row in answers.failures else value
-            for row, value in enumerate(column)
-        ]
+        feature: [MISSING if row in answers.failures else value for row, value in enumerate(column)]
         for feature, column in answers.values.items()
     }
 

@@ -46,13 +46,25 @@ MOST_ITEMS = 1_000_000
 PLAIN = (bool, int, float, str, bytes, date, datetime, timedelta, time, Decimal)
 
 
+_NOTHINGS: dict[str, Nothing] = {}
+
+
+def nothing_of_name(name: str) -> Nothing:
+    """Return the absence of a name."""
+    return _NOTHINGS[name]
+
+
 class Nothing:
-    """A named absence; each is a singleton."""
+    """A named absence; each is a singleton, copies of another process included."""
 
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
+        _NOTHINGS[name] = self
+
+    def __reduce__(self) -> Any:
+        return nothing_of_name, (self.name,)
 
     def __repr__(self) -> str:
         return self.name

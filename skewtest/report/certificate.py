@@ -1,6 +1,7 @@
 """The parity certificate: what was checked and with what verdict, to keep with a model version."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from skewtest import __version__
-from skewtest.errors import ReportError
+from skewtest.errors import ReportError, listed
 from skewtest.report import model
 
 FORMAT = 1
@@ -76,12 +77,19 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         content: the bytes of its file.
 
     Raises:
-        ReportError: it does not say where it comes from.
+        ReportError: it does not say where it comes from, or two of its views have one name.
     """
     run = report.run
     if run is None:
         raise ReportError(
             "the report does not say where it comes from; make it with pytest --skew-report=DIR."
+        )
+    twice = [
+        name for name, often in Counter(view.name for view in report.views).items() if often > 1
+    ]
+    if twice:
+        raise ReportError(
+            f"the report has more than one view named {listed(twice)}; give each a name of its own."
         )
     unsealed = Certificate(
         verdict=report.verdict,

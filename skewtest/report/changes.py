@@ -109,7 +109,7 @@ Check = tuple[str, str, str]
 
 def _checked(report: model.Report) -> set[Check]:
     """Return what was checked and could have failed."""
-    found = {(one.function, ALL_FEATURES, _pair(one)) for one in report.compared}
+    found = {(one.function, ALL_FEATURES, one.column) for one in report.compared}
     for one in report.outcomes:
         if one.gates and one.skipped is None:
             found |= {(one.view, name, one.column) for name in (ALL_FEATURES, *one.features)}
@@ -156,12 +156,8 @@ def _divergences(report: model.Report) -> dict[Key, Counts]:
             found[key] = _counts(concerned)
     for compared in report.compared:
         for one in compared.findings:
-            found[compared.function, ALL_FEATURES, _pair(compared), one.kind] = 0, 0
+            found[compared.function, ALL_FEATURES, compared.column, one.kind] = 0, 0
     return found
-
-
-def _pair(compared: model.Compared) -> str:
-    return "~".join(one.name for one in compared.environments)
 
 
 def _counts(tallies: Iterable[model.Tally]) -> Counts:

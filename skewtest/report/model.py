@@ -364,6 +364,11 @@ class Compared(Part, frozen=True, kw_only=True):
     seconds: float
     findings: list[VersionFinding]
 
+    @property
+    def column(self) -> str:
+        """The environments, as a cell of the version matrix is called."""
+        return "~".join(one.name for one in self.environments)
+
 
 class Parting(Part, frozen=True, kw_only=True):
     """A feature that a side answers otherwise in some environments than in others."""

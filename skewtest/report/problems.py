@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
 from skewtest.report.summary import finding_cause, in_repository, places
 
@@ -25,6 +27,7 @@ class Problem:
         file: where the feature is declared, in the repository; None where that is not known.
         line: of that file.
         fails: whether it fails a run; known divergences and advice do not.
+        nth: which one it is of those that are alike in all that is said above.
         related: the view's implementations.
     """
 
@@ -37,12 +40,13 @@ class Problem:
     file: str | None
     line: int | None
     fails: bool
+    nth: int = 0
     related: tuple[model.Implementation, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """What makes it the same problem in the next run, wherever its line has moved."""
-        key = json.dumps([self.view, self.feature, self.column, self.rule])
+        key = json.dumps([self.view, self.feature, self.column, self.rule, self.nth])
         return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -50,43 +54,78 @@ def problems_of(report: model.Report) -> list[Problem]:
     """Return the problems of a report, those that fail a run first."""
     where = places(report)
     related = {view.name: tuple(_implementations(report, view)) for view in report.views}
-    found = []
-    for outcome in report.outcomes:
-        told: list[tuple[str, str, str, str, bool]] = [
-            (
-                finding.kind,
-                finding.feature,
-                finding.headline,
-                message_of(finding),
-                _fails(outcome, finding),
+    found: list[Problem] = []
+    alike: Counter[tuple[str, ...]] = Counter()
+    for view, column, one in _told(report):
+        key = view, one.feature, column, one.rule
+        file, line = where.get((view, one.feature), (None, None))
+        found.append(
+            Problem(
+                rule=one.rule,
+                view=view,
+                feature=one.feature,
+                column=column,
+                title=one.title,
+                message=one.message,
+                file=file,
+                line=line,
+                fails=one.fails,
+                nth=alike[key],
+                related=related.get(view, ()),
             )
-            for finding in outcome.findings
-        ]
-        told += [
-            ("untested", name, f"{outcome.view}.{name}: never tested", UNTESTED, outcome.gates)
-            for name in outcome.untested
-        ]
-        told += [
-            ("stale", one.feature, f"{outcome.view}.{one.feature}: no longer occurs", STALE, True)
-            for one in outcome.stale
-        ]
-        for rule, feature, title, message, fails in told:
-            file, line = where.get((outcome.view, feature), (None, None))
-            found.append(
-                Problem(
-                    rule,
-                    outcome.view,
-                    feature,
-                    outcome.column,
-                    title,
-                    message,
-                    file,
-                    line,
-                    fails,
-                    related.get(outcome.view, ()),
-                )
-            )
+        )
+        alike[key] += 1
     return sorted(found, key=lambda problem: not problem.fails)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is wrong with a feature, without its place."""
+
+    rule: str
+    feature: str
+    title: str
+    message: str
+    fails: bool
+
+
+def _told(report: model.Report) -> Iterator[tuple[str, str, _Told]]:
+    """Return what is wrong, with the view, or function, and the column that it is found in."""
+    for outcome in report.outcomes:
+        for one in outcome.findings:
+            told = _Told(one.kind, one.feature, one.headline, message_of(one), _fails(outcome, one))
+            yield outcome.view, outcome.column, told
+        for name in outcome.untested:
+            title = f"{outcome.view}.{name}: never tested"
+            yield (
+                outcome.view,
+                outcome.column,
+                _Told("untested", name, title, UNTESTED, outcome.gates),
+            )
+        for gone in outcome.stale:
+            title = f"{outcome.view}.{gone.feature}: no longer occurs"
+            yield (
+                outcome.view,
+                outcome.column,
+                _Told("stale", gone.feature, title, STALE, fails=True),
+            )
+    for compared in report.compared:
+        for finding in compared.findings:
+            told = _Told(
+                finding.kind,
+                ALL_FEATURES,
+                finding.headline,
+                message_of_versions(finding),
+                fails=True,
+            )
+            yield compared.function, compared.column, told
+
+
+def message_of_versions(finding: model.VersionFinding) -> str:
+    """Return what was found between two environments: the places, and what was raised."""
+    lines = [f"{place.path or 'result'}: {place.a} -> {place.b}" for place in finding.places[:5]]
+    lines += last_lines(finding.failures)
+    return "\n".join([*lines, f"cause: {finding.cause} ({finding.kind})"])
 
 
 def _implementations(report: model.Report, view: model.View) -> Iterator[model.Implementation]:
@@ -109,7 +148,7 @@ def message_of(finding: model.Finding) -> str:
         if answer.difference
     ]
     lines = [] if finding.failures else lines[:5]
-    lines += [text.strip().splitlines()[-1] for text in finding.failures if text.strip()]
+    lines += last_lines(finding.failures)
     lines.append(f"cause: {finding_cause(finding)}")
     if finding.known is not None:
         state = "expired on" if finding.known.expired else "known until"
@@ -121,3 +160,8 @@ def message_of(finding: model.Finding) -> str:
 
 def _fails(outcome: model.Outcome, finding: model.Finding) -> bool:
     return outcome.gates and (finding.known is None or finding.known.expired)
+
+
+def last_lines(failures: Iterable[str]) -> list[str]:
+    """Return the last line of each traceback: what was raised."""
+    return [text.strip().splitlines()[-1] for text in failures if text.strip()]

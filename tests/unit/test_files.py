@@ -14,7 +14,19 @@ def test_a_text_is_written_in_utf_8_and_bytes_as_they_are(tmp_path):
     write_whole(tmp_path / "b", b"\xff\n")
     assert (tmp_path / "a").read_bytes() == b"\xc3\xa4"
     assert (tmp_path / "b").read_bytes() == b"\xff\n"
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_new_file_has_the_mode_of_the_umask_and_an_old_one_keeps_its_own(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_whole(tmp_path / "new", "text")
+    finally:
+        os.umask(before)
+    (tmp_path / "old").write_text("")
+    (tmp_path / "old").chmod(0o640)
+    write_whole(tmp_path / "old", "text")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"new": 0o600, "old": 0o640}
 
 
 def test_what_cannot_be_written_leaves_the_file_as_it_was_and_nothing_beside_it(

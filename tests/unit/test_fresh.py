@@ -1,12 +1,16 @@
 """The fresh process: it answers with the code that this one has."""
 
+import copy
 import importlib
 import os
+import pickle
 import sys
 
 import pytest
 
+import skewtest as sk
 from skewtest.drive.fresh import answered_afresh
+from skewtest.drive.outcome import MISSING, NULL_OR_NAN
 from skewtest.run.draft import Ask, Draft, Slot, pack_drafts
 from skewtest.times import DAY_US
 
@@ -84,3 +88,44 @@ def test_another_project_with_modules_of_the_same_names_is_another(tmp_path, mon
         sys.modules.pop(name, None)
     monkeypatch.syspath_prepend(str(second))
     assert answers() == {"n": [4]}
+
+
+PANDAS = """
+import pandas as pd
+import skewtest as sk
+
+
+def batch(orders: pd.DataFrame, spine: pd.DataFrame) -> pd.DataFrame:
+    seen = spine.merge(orders, on="user_id")
+    seen = seen[seen.ts < seen.as_of]
+    largest = seen.groupby(["user_id", "as_of"], as_index=False).agg(n=("n", "max"))
+    return spine.merge(largest, on=["user_id", "as_of"], how="left")
+
+
+def remember(state, event):
+    return {**state, event["user_id"]: max(event["n"], state.get(event["user_id"], 0))}
+
+
+orders = sk.Source("orders", time="ts", columns={"user_id": sk.key(), "n": sk.ints(0, 9)})
+view = sk.FeatureView(
+    "v", sources=[orders], entity=["user_id"], batch=batch, features={"n": sk.exact()},
+    online=sk.fold(dict, remember, lambda state, request: {"n": state.get(request["user_id"])}),
+)
+"""
+
+
+def test_the_nan_of_pandas_is_the_same_answer_there(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    project(tmp_path, 3)
+    (tmp_path / "view_of_a_project.py").write_text(PANDAS)
+    sys.modules.pop("view_of_a_project", None)
+    view = importlib.import_module("view_of_a_project").view
+    result = sk.check(view, histories=300, seed=1)
+    assert "determinism of batch" in result.incidents
+    assert result.ok, str(result)
+
+
+@pytest.mark.parametrize("nothing", [MISSING, NULL_OR_NAN])
+def test_an_absence_is_the_same_one_after_a_journey(nothing):
+    assert pickle.loads(pickle.dumps(nothing)) is nothing  # noqa: S301 # our own
+    assert copy.deepcopy([nothing])[0] is nothing

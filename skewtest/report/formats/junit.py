@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 from skewtest.report import model
 from skewtest.report.grid import Cell, concerns, grid_of
 from skewtest.report.plain import visible
-from skewtest.report.problems import UNTESTED, message_of
+from skewtest.report.problems import UNTESTED, message_of, message_of_versions
 from skewtest.report.summary import not_checked, own_seconds
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,6 +27,8 @@ def junit(report: model.Report) -> str:
             for column, cell in row.cells.items():
                 _case(report, suite, row.feature, column, cell)
         _count(suite, seconds)
+    for compared in report.compared:
+        _compared(root, compared)
     # What was skipped is a case already.
     gaps = [gap for gap in report.incomplete if gap not in map(not_checked, report.outcomes)]
     if gaps:
@@ -37,6 +39,23 @@ def junit(report: model.Report) -> str:
         _count(suite, 0.0)
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _compared(root: ET.Element, compared: model.Compared) -> None:
+    suite = ET.SubElement(root, "testsuite", name=_xml(compared.function))
+    case = ET.SubElement(
+        suite,
+        "testcase",
+        classname=_xml(f"skewtest.{compared.function}"),
+        name=_xml(compared.column),
+        time=f"{compared.seconds:.3f}",
+    )
+    for finding in compared.findings:
+        failure = ET.SubElement(
+            case, "failure", type=_xml(finding.kind), message=_xml(finding.headline)
+        )
+        failure.text = _xml("\n".join([message_of_versions(finding), *finding.failures]))
+    _count(suite, compared.seconds)
 
 
 def _case(report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell) -> None:

@@ -145,7 +145,9 @@ def _finding(
         lines.append(_values(finding))
     facts = [f"cause: {_text(finding_cause(finding), LONGEST_LINE)}"]
     if finding.known is not None:
-        facts.append(f"was known until {finding.known.expires} ({_text(finding.known.owner)})")
+        facts.append(
+            f"was known until {_text(finding.known.expires)} ({_text(finding.known.owner)})"
+        )
     if finding.side is not None:
         facts.append(f"blame: {_text(finding.side)}")
     if others:
@@ -176,8 +178,9 @@ def _values(finding: model.Finding) -> str:
 
 def _known(report: model.Report) -> list[str]:
     lines = [
-        f"- {_text(finding.headline)}, {_text(outcome.column)}: until {finding.known.expires}, "
-        f"{_text(finding.known.owner)}: {_text(finding.known.reason)}"
+        f"- {_text(finding.headline)}, {_text(outcome.column)}: until "
+        f"{_text(finding.known.expires)}, {_text(finding.known.owner)}: "
+        f"{_text(finding.known.reason)}"
         for outcome in report.outcomes
         for finding in outcome.findings
         if finding.known is not None and not finding.known.expired

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from skewtest import __version__
 from skewtest.report import model
@@ -88,8 +89,14 @@ def _result(problem: Problem, rules: list[str]) -> dict[str, Any]:
 
 
 def _location(file: str | None, line: int | None) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": (file or "").replace(" ", "%20")}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(file or "")}}
     return {"physicalLocation": {**place, "region": {"startLine": max(1, line or 1)}}}
+
+
+def _uri(file: str) -> str:
+    """Return a file as a URI: relative to the repository, or absolute where it lies elsewhere."""
+    path = quote(file.encode("utf-8", "backslashreplace"), safe="/")
+    return f"file://{path}" if path.startswith("/") else path
 
 
 def _id(rule: str) -> str:
