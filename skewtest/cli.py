@@ -20,15 +20,16 @@ from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
-from skewtest.errors import ReportError, SkewtestError, listed, nearest
+from skewtest.errors import SkewtestError, listed, nearest
 from skewtest.findings import Outcome
 from skewtest.matrix.settings import project_file, tool_table
+from skewtest.outputs import Files, report_of
 from skewtest.report.closing import known_lines
 from skewtest.report.model import Report
 from skewtest.report.terminal import summary_line
 from skewtest.report.words import advice, import_traceback
 from skewtest.result import Result
-from skewtest.session import Settings, default_profile, part, record, report_of, run, write_report
+from skewtest.session import Settings, default_profile, part, run
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -69,7 +70,7 @@ def demo(
     typer.echo(skewed.shown_source())
     result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo", option="")
     _show(skewed.spend, result)
-    _write(report, _reported([result], "skewtest demo", "", began))
+    _write(_reported([result], "skewtest demo", "", began), report)
     raise typer.Exit(PARITY if result.findings else SKEW)
 
 
@@ -122,13 +123,10 @@ def check(
         if report is not None:
             gap = f"interrupted; not checked: {left}"
             found = _reported(results, command, settings.profile, began, incomplete=[gap])
-            _write(report, found, baseline)
+            _write(found, report, baseline)
         raise typer.Exit(INTERRUPTED) from None
     found = _reported(results, command, settings.profile, began)
-    if report is not None:
-        _write(report, found, baseline)
-    if history is not None:
-        _record(history, found)
+    _write(found, report, baseline, history)
     if any(result.broken for result in results):
         raise typer.Exit(BROKEN)
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
@@ -207,20 +205,24 @@ def _reported(
     )
 
 
-def _record(history: Path, report: Report) -> None:
-    try:
-        record(history, report)
-    except ReportError as error:
-        _refuse(str(error))
-
-
-def _write(folder: Path, report: Report, baseline: Path | None = None) -> None:
-    before = None if baseline is None else str(baseline)
-    try:
-        page = write_report(folder, report, "--report", before)
-    except ReportError as error:
-        _refuse(str(error))
-    typer.echo(f"report: {page}")
+def _write(
+    report: Report,
+    folder: Path | None,
+    baseline: Path | None = None,
+    history: Path | None = None,
+) -> None:
+    """Write the files that are asked for; one that cannot be had ends the command after them."""
+    files = Files(report)
+    if baseline is not None:
+        files.compare(baseline)
+    if folder is not None:
+        files.write(folder, "--report")
+    if history is not None:
+        files.record(history)
+    for line in files.told:
+        typer.echo(line)
+    if files.errors:
+        _refuse("\nskewtest: ".join(files.errors))
 
 
 def _views(target: str) -> list[tuple[str, FeatureView]]:

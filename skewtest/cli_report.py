@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 
 from skewtest.errors import ReportError
 from skewtest.files import write_whole
+from skewtest.outputs import record, write_step_summary
 from skewtest.provenance import file_digest, git_of, packages
 from skewtest.report import certificate, model
-from skewtest.report.changes import CHANGES, Comparison, compared_reports
+from skewtest.report.changes import Comparison, compared_reports
 from skewtest.report.closing import closing_lines, closing_table
 from skewtest.report.formats.github import annotations
 from skewtest.report.formats.gitlab import code_quality
@@ -26,9 +27,8 @@ from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
 from skewtest.report.merging import merged_shards
 from skewtest.report.plain import one_line
-from skewtest.report.summary import lead, moved_line
+from skewtest.report.summary import changes_text, lead, moved_line
 from skewtest.report.trend import read_history
-from skewtest.session import record, write_step_summary
 
 OK, FAILS, USAGE, INCOMPLETE = 0, 1, 2, 3
 RENDER = "render"
@@ -106,7 +106,7 @@ def render(
     if github:
         for line in annotations(found):
             typer.echo(line)
-        _told(lambda: write_step_summary(found, None if baseline is None else str(baseline)))
+        _told(lambda: write_step_summary(found, changes))
     elif not any(wanted for wanted, _, _ in formats):
         _show(found, changes)
 
@@ -127,20 +127,26 @@ def merge(
     Exits with 0 for parity, 1 for skew, 3 for an incomplete report.
     """
     held: dict[bytes, tuple[str, model.Report]] = {}
-    lost = []
+    gaps: list[str] = []
     for path in shards:
         try:
             found = model.read(path)
             held.setdefault(model.to_json(found), (str(path), found))  # one given twice is one
         except ReportError as error:
-            lost.append((str(path), str(error)))
-    distinct = len(held) + len(lost)
+            gaps.append(f"shard {path} is lost: {error}")
+    distinct = len(held) + len(gaps)
     if expect is not None and distinct < expect:
-        lost.append((f"number {distinct + 1} to {expect}", "it was never written"))
-    whole = merged_shards([*held.values()], lost)
+        gaps.append(_never_written(distinct + 1, expect))
+    whole = merged_shards([*held.values()], gaps)
     _write(out, model.to_json(whole))
     _show(whole, None)
     raise typer.Exit({"parity": OK, "skew": FAILS, "incomplete": INCOMPLETE}[whole.verdict])
+
+
+def _never_written(first: int, last: int) -> str:
+    if first == last:
+        return f"shard number {last} is lost: it was never written"
+    return f"shards number {first} to {last} are lost: they were never written"
 
 
 @report.command()
@@ -272,8 +278,7 @@ def _show(found: model.Report, changes: Comparison | None) -> None:
 
 
 def _change_lines(changes: Comparison) -> list[str]:
-    told = [f"{len(changes.of(kind))} {kind}" for kind in CHANGES if changes.of(kind)]
-    lines = [", ".join(told) or "no divergence, then or now"]
+    lines = [changes_text(changes)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("change", "what", "scenario", "kind", "differed", "differs"):
         table.add_column(heading, overflow="fold")

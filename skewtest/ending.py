@@ -47,12 +47,12 @@ class Ending:
         config: pytest.Config,
     ) -> None:
         """Tell what was found; write the parity report where `--skew-report` says."""
-        if hasattr(config, "workerinput"):
+        if hasattr(config, "workerinput") or config.option.collectonly:
             return
         for line in self._matrix_lines(config):
             terminalreporter.write_line(f"skewtest: {line}")
-        folder, history = config.getoption("skew_report"), config.getoption("skew_history")
-        if not self.parts and not folder and not history:
+        asked = ("skew_report", "skew_history", "skew_baseline")
+        if not self.parts and not any(map(config.getoption, asked)):
             return
         errors = importlib.import_module("skewtest.errors")
         try:
@@ -62,13 +62,13 @@ class Ending:
                 terminalreporter.write_line(line)
             _write(terminalreporter, config, report)
         except errors.ReportError as error:
-            terminalreporter.write_line(f"skewtest: {error}", red=True)
-            terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
+            _fail(terminalreporter, str(error))
 
     def _report(self, config: pytest.Config, terminalreporter: pytest.TerminalReporter) -> Any:
         session = importlib.import_module("skewtest.session")
+        outputs = importlib.import_module("skewtest.outputs")
         model = importlib.import_module("skewtest.report.model")
-        return session.report_of(
+        return outputs.report_of(
             [model.from_dict(part) for part in self.parts],
             command=f"pytest {shlex.join(config.invocation_params.args)}".strip(),
             profile=profile_of(config, session),
@@ -165,18 +165,23 @@ def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, repo
 
 
 def _write(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:
-    """Write the files that the options name, and the summary of a GitHub job.
-
-    Raises:
-        ReportError: one of them cannot be read or written.
-    """
-    session = importlib.import_module("skewtest.session")
-    baseline = config.getoption("skew_baseline")
+    """Write the files that the options name, and the summary of a GitHub job."""
+    files = importlib.import_module("skewtest.outputs").Files(report)
+    if baseline := config.getoption("skew_baseline"):
+        files.compare(Path(baseline))
     if folder := config.getoption("skew_report"):
-        page = session.write_report(Path(folder), report, "--skew-report", baseline)
-        terminalreporter.write_line(f"skewtest: parity report in {page}")
+        files.write(Path(folder), "--skew-report")
     if history := config.getoption("skew_history"):
-        session.record(Path(history), report)
-        terminalreporter.write_line(f"skewtest: recorded in {history}")
+        files.record(Path(history))
     if report.outcomes:
-        session.write_step_summary(report, baseline)
+        files.summarise()
+    for line in files.told:
+        terminalreporter.write_line(f"skewtest: {line}")
+    for line in files.errors:
+        _fail(terminalreporter, line)
+
+
+def _fail(terminalreporter: pytest.TerminalReporter, error: str) -> None:
+    """Tell what the user has to mend, and let the run fail for it."""
+    terminalreporter.write_line(f"skewtest: {error}", red=True)
+    terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now

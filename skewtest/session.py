@@ -1,38 +1,23 @@
 """A run as the pytest plugin and the command line share it: corpus, profile, report files."""
 
-import getpass
-import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-import msgspec
-from filelock import FileLock
 
 from skewtest.api import checked_scenarios, default_histories, default_seed
 from skewtest.corpus import load, save
 from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
-from skewtest.errors import CorpusError, DeclarationError, ReportError, listed, nearest
-from skewtest.files import write_whole
+from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.findings import ALL_FEATURES, Finding, Outcome
 from skewtest.matrix.build import Tell, quiet
 from skewtest.matrix.cells import Cell
 from skewtest.matrix.running import Placed
 from skewtest.matrix.running import run_cell as run_in_cell
 from skewtest.matrix.spread import spread
-from skewtest.provenance import run_info
-from skewtest.report import model
-from skewtest.report.changes import Comparison, compared_reports
-from skewtest.report.formats.html import html_page
-from skewtest.report.formats.markdown import markdown
-from skewtest.report.merging import merged, whole_or_nothing
-from skewtest.report.model import encodable
-from skewtest.report.trend import line_of, point_of
 from skewtest.result import Result
 from skewtest.run.budget import Budget
 from skewtest.run.search import Kept, Progress, nothing_shown, search
@@ -177,115 +162,6 @@ def _again(outcomes: Sequence[Outcome], again: Callable[[int | None], str]) -> s
     if not outcomes or (findings and all(finding.replayed for finding in findings)):
         return again(None)
     return again(outcomes[0].seed)
-
-
-def report_of(
-    parts: Iterable[model.Report],
-    *,
-    command: str,
-    profile: str,
-    began: float,
-    root: Path,
-    incomplete: Sequence[str] = (),
-    matrix: model.Matrix | None = None,
-) -> model.Report:
-    """Return the report of a run.
-
-    Args:
-        parts: what was found, view by view.
-        command: what was called.
-        profile: how much was run.
-        began: when it began, in seconds of the epoch.
-        root: the folder of the project.
-        incomplete: why something is missing.
-        matrix: the cells of the version matrix, and what became of them.
-    """
-    found = merged(list(parts), incomplete=incomplete, matrix=matrix)
-    run = run_info(found, command=command, profile=profile, began=began, root=root)
-    return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
-
-
-def write_report(
-    folder: Path, report: model.Report, option: str, baseline: str | None = None
-) -> Path:
-    """Write `report.json`, `report.html` and `report.md`; return the HTML file.
-
-    Args:
-        folder: where to; it is made if it is not there.
-        report: the report.
-        option: the option that names the folder, for the error.
-        baseline: the file of an earlier report to compare it with.
-
-    Raises:
-        ReportError: the folder cannot be written, or the baseline cannot be read.
-    """
-    changes = changes_since(baseline, report)
-    page = folder / "report.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "report.json", model.to_json(report))
-        write_whole(page, html_page(report, changes))
-        write_whole(folder / "report.md", markdown(report, changes))
-    except OSError as error:
-        raise ReportError(
-            f"cannot write the report to {folder}: {error.strerror or error}. "
-            f"Name a folder that can be written, with {option}=DIR."
-        ) from error
-    return page
-
-
-def changes_since(baseline: str | None, report: model.Report) -> Comparison | None:
-    """Return what has changed since the report of a file; None where none is named.
-
-    Raises:
-        ReportError: it cannot be read.
-    """
-    return compared_reports(model.read(Path(baseline)), report) if baseline else None
-
-
-def write_step_summary(report: model.Report, baseline: str | None = None) -> None:
-    """Append the Markdown to the summary of a GitHub job, where there is one.
-
-    Raises:
-        ReportError: it cannot be written, or the baseline cannot be read.
-    """
-    file = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not file:
-        return
-    text = markdown(report, changes_since(baseline, report))
-    try:
-        with Path(file).open("a", encoding="utf-8") as summary:
-            summary.write(text)
-    except OSError as error:
-        raise ReportError(f"cannot write {file}: {error.strerror or error}.") from error
-
-
-def record(history: Path, report: model.Report) -> None:
-    """Append a run to a history file.
-
-    Runs side by side on one machine do not mix their lines; half a line, of a run that was
-    killed, stays on a line of its own.
-
-    Raises:
-        ReportError: the file cannot be written.
-    """
-    line = line_of(point_of(report))
-    # A lock for each user: nobody may open another's file in a folder that all may write to.
-    key = f"{getpass.getuser()} {history.absolute()}"
-    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    try:
-        history.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FileLock(Path(tempfile.gettempdir()) / f"skewtest-{name}.lock"),
-            history.open("a+b") as file,
-        ):
-            file.seek(max(0, file.tell() - 1))
-            is_cut = file.read(1) not in (b"", b"\n")
-            file.write((b"\n" if is_cut else b"") + line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ReportError(f"cannot write {history}: {error.strerror or error}.") from error
 
 
 def shown(path: str | Path, root: Path | None) -> str:

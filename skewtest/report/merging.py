@@ -53,13 +53,14 @@ def merged(
     cells = _matrix([*(report.matrix for report in reports), matrix])
     # What follows from the parts is told anew, of the whole.
     stated = (g for r in reports for g in r.incomplete if g not in _lacking(r.outcomes, r.matrix))
-    gaps = list(dict.fromkeys([*stated, *incomplete, *_lacking(all_outcomes, cells)]))
+    gaps = list(dict.fromkeys([*stated, *incomplete]))
+    lacking = _lacking(all_outcomes, cells)
     judged = [one.ok for one in all_outcomes if one.gates and one.skipped is None]
     ok = all(judged) and all(one.ok for one in all_compared)
     return model.Report(
-        verdict="incomplete" if gaps else "parity" if ok else "skew",
-        ok=ok and not gaps,
-        incomplete=gaps,
+        verdict="incomplete" if gaps or (lacking and ok) else "parity" if ok else "skew",
+        ok=ok and not gaps and not lacking,
+        incomplete=[*gaps, *lacking],
         run=run,
         views=found,
         outcomes=all_outcomes,
@@ -80,17 +81,17 @@ def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> 
 
 
 def merged_shards(
-    shards: Sequence[tuple[str, model.Report]], lost: Iterable[tuple[str, str]] = ()
+    shards: Sequence[tuple[str, model.Report]], lost: Iterable[str] = ()
 ) -> model.Report:
     """Return the report of a run that was split up.
 
     Args:
         shards: by name, the reports of its parts.
-        lost: by name, why a part cannot be read: the whole is incomplete then.
+        lost: what is said of parts that cannot be read: the whole is incomplete then.
     """
     reports = [report for _, report in shards]
     runs = [(name, report.run) for name, report in shards if report.run is not None]
-    gaps = [f"shard {name} is lost: {why}" for name, why in lost]
+    gaps = [*lost]
     revisions = {run.git.revision for _, run in runs if run.git is not None}
     if len(revisions) > 1:
         gaps.append(f"the shards are of different revisions: {', '.join(sorted(revisions))}")

@@ -409,7 +409,8 @@ class Report(Part, frozen=True, kw_only=True):
     """A parity report.
 
     `verdict` is "incomplete" where something is missing, else "parity" where every outcome that
-    gates is ok, else "skew"; `ok` is true for parity alone.
+    gates is ok, else "skew"; `ok` is true for parity alone. Where the sides differ anyway, it is
+    "skew" in spite of scenarios that were skipped and cells that could not be run.
     """
 
     version: int = VERSION

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,9 +24,9 @@ class Problem:
         column: the scenario, and the cell where it is one.
         title: the claim, in a line.
         message: what was found, in a few lines.
+        fails: whether it fails a run; known divergences and advice do not.
         file: where the feature is declared, in the repository; None where that is not known.
         line: of that file.
-        fails: whether it fails a run; known divergences and advice do not.
         nth: which one it is of those that are alike in all that is said above.
         related: the view's implementations.
     """
@@ -37,9 +37,9 @@ class Problem:
     column: str
     title: str
     message: str
-    file: str | None
-    line: int | None
     fails: bool
+    file: str | None = None
+    line: int | None = None
     nth: int = 0
     related: tuple[model.Implementation, ...] = ()
 
@@ -55,76 +55,58 @@ def problems_of(report: model.Report) -> list[Problem]:
     where = places(report)
     related = {view.name: tuple(_implementations(report, view)) for view in report.views}
     found: list[Problem] = []
-    alike: Counter[tuple[str, ...]] = Counter()
-    for view, column, one in _told(report):
-        key = view, one.feature, column, one.rule
-        file, line = where.get((view, one.feature), (None, None))
-        found.append(
-            Problem(
-                rule=one.rule,
-                view=view,
-                feature=one.feature,
-                column=column,
-                title=one.title,
-                message=one.message,
-                file=file,
-                line=line,
-                fails=one.fails,
-                nth=alike[key],
-                related=related.get(view, ()),
-            )
-        )
-        alike[key] += 1
+    alike: Counter[str] = Counter()
+    for one in _problems(report):
+        file, line = where.get((one.view, one.feature), (None, None))
+        nth = alike[one.fingerprint]
+        alike[one.fingerprint] += 1
+        found.append(replace(one, file=file, line=line, nth=nth, related=related.get(one.view, ())))
     return sorted(found, key=lambda problem: not problem.fails)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What is wrong with a feature, without its place."""
-
-    rule: str
-    feature: str
-    title: str
-    message: str
-    fails: bool
-
-
-def _told(report: model.Report) -> Iterator[tuple[str, str, _Told]]:
-    """Return what is wrong, with the view, or function, and the column that it is found in."""
+def _problems(report: model.Report) -> Iterator[Problem]:
+    """Return what is wrong, without its place."""
     for outcome in report.outcomes:
+        view, column = outcome.view, outcome.column
         for one in outcome.findings:
-            told = _Told(one.kind, one.feature, one.headline, message_of(one), _fails(outcome, one))
-            yield outcome.view, outcome.column, told
+            title = one.headline if outcome.gates else f"explored: {one.headline}"
+            fails = _fails(outcome, one)
+            yield Problem(one.kind, view, one.feature, column, title, message_of(one), fails)
         for name in outcome.untested:
-            title = f"{outcome.view}.{name}: never tested"
-            yield (
-                outcome.view,
-                outcome.column,
-                _Told("untested", name, title, UNTESTED, outcome.gates),
-            )
+            title = f"{view}.{name}: never tested"
+            yield Problem("untested", view, name, column, title, UNTESTED, outcome.gates)
         for gone in outcome.stale:
-            title = f"{outcome.view}.{gone.feature}: no longer occurs"
-            yield (
-                outcome.view,
-                outcome.column,
-                _Told("stale", gone.feature, title, STALE, fails=True),
-            )
+            title = f"{view}.{gone.feature}: no longer occurs"
+            yield Problem("stale", view, gone.feature, column, title, STALE, fails=True)
     for compared in report.compared:
         for finding in compared.findings:
-            told = _Told(
-                finding.kind,
-                ALL_FEATURES,
-                finding.headline,
-                message_of_versions(finding),
+            yield Problem(
+                rule=finding.kind,
+                view=compared.function,
+                feature=ALL_FEATURES,
+                column=compared.column,
+                title=finding.headline,
+                message=message_of_versions(finding),
                 fails=True,
             )
-            yield compared.function, compared.column, told
+
+
+GAP = "incomplete"
+
+
+def gaps_of(report: model.Report) -> list[Problem]:
+    """Return what a report lacks, for formats that have no other way to say so."""
+    title = "the parity report is incomplete"
+    return [
+        Problem(GAP, "", "", "", title, gap, fails=False, nth=number)
+        for number, gap in enumerate(report.incomplete)
+    ]
 
 
 def message_of_versions(finding: model.VersionFinding) -> str:
     """Return what was found between two environments: the places, and what was raised."""
     lines = [f"{place.path or 'result'}: {place.a} -> {place.b}" for place in finding.places[:5]]
-    lines += last_lines(finding.failures)
+    lines += raised_lines(finding.failures)
     return "\n".join([*lines, f"cause: {finding.cause} ({finding.kind})"])
 
 
@@ -148,7 +130,7 @@ def message_of(finding: model.Finding) -> str:
         if answer.difference
     ]
     lines = [] if finding.failures else lines[:5]
-    lines += last_lines(finding.failures)
+    lines += raised_lines(finding.failures)
     lines.append(f"cause: {finding_cause(finding)}")
     if finding.known is not None:
         state = "expired on" if finding.known.expired else "known until"
@@ -162,6 +144,12 @@ def _fails(outcome: model.Outcome, finding: model.Finding) -> bool:
     return outcome.gates and (finding.known is None or finding.known.expired)
 
 
-def last_lines(failures: Iterable[str]) -> list[str]:
-    """Return the last line of each traceback: what was raised."""
-    return [text.strip().splitlines()[-1] for text in failures if text.strip()]
+def raised_lines(failures: Iterable[str]) -> list[str]:
+    """Return what was raised by each failure: the first line below the frames of its traceback."""
+    return [_raised(text.strip().splitlines()) for text in failures if text.strip()]
+
+
+def _raised(lines: list[str]) -> str:
+    frames = [number for number, line in enumerate(lines) if line.startswith("  File ")]
+    below = lines[frames[-1] + 1 :] if frames else lines
+    return next((line for line in below if line.strip() and line[0] != " "), lines[-1]).strip()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from skewtest.report import model
-from skewtest.report.changes import Moved
+from skewtest.report.changes import CHANGES, Comparison, Moved
 
 
 def lead(report: model.Report) -> str:
@@ -38,6 +38,12 @@ def histories(report: model.Report) -> dict[str, int]:
     for outcome in report.outcomes:
         found[outcome.view] = max(found.get(outcome.view, 0), outcome.histories)
     return found
+
+
+def changes_text(changes: Comparison) -> str:
+    """Return how many divergences have changed, and how."""
+    told = [f"{len(found)} {kind}" for kind in CHANGES if (found := changes.of(kind))]
+    return ", ".join(told) or "no divergence, then or now"
 
 
 def not_checked(outcome: model.Outcome) -> str:

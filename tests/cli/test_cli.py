@@ -245,7 +245,7 @@ def test_a_number_of_histories_below_1_exits_with_2(repo, number):
 def test_the_report_is_written(repo):
     done = skew("check", "my_repo.views:skewed", *FEW, "--report=out")
     assert done.returncode == SKEW
-    assert done.stdout.endswith("report: out/report.html\n")
+    assert done.stdout.endswith("parity report in out/report.html\n")
     assert json.loads((repo / "out" / "report.json").read_text())["ok"] is False
 
 

@@ -97,6 +97,13 @@ def test_a_report_that_does_not_say_where_it_comes_from_gets_none():
         certificate_of(report(run=None), CONTENT)
 
 
+def test_views_of_one_name_get_no_certificate():
+    """It could not say of which of them it tells."""
+    both = report(outcome("v"), views=[view("v"), view("v", file="other.py")])
+    with pytest.raises(ReportError, match="more than one view named 'v'"):
+        certificate_of(both, CONTENT)
+
+
 def test_known_divergences_and_uncommitted_changes_are_on_it():
     known = Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
     one = report(

@@ -79,8 +79,11 @@ def test_what_chance_explains_or_is_less_than_twice_is_unchanged():
 
 
 def test_a_known_divergence_counts_as_any_other():
-    told, _ = changed(outcome("v"), differing(40, known=None))
-    assert told == [("new", "f0", "in_order", "value")]
+    known = model.Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
+    told, ok = changed(outcome("v"), differing(40, known=known))
+    assert (told, ok) == ([("new", "f0", "in_order", "value")], False)
+    told, ok = changed(differing(40, known=known), outcome("v"))
+    assert (told, ok) == ([("fixed", "f0", "in_order", "value")], True)
 
 
 def test_advice_is_not_compared():

@@ -207,7 +207,14 @@ def test_less_shards_than_expected_are_incomplete(call, write):
     assert call("merge", "a.json", "b.json", "--expect=2").code == 0
     done = call("merge", "a.json", "b.json", "--expect=4")
     assert done.code == 3
-    assert "incomplete: shard number 3 to 4 is lost: it was never written" in done.out
+    assert "incomplete: shards number 3 to 4 are lost: they were never written" in done.out
+
+
+def test_a_shard_that_is_given_twice_is_one(call, write):
+    write("a.json", outcome("v"))
+    done = call("merge", "a.json", "a.json", "--expect=2")
+    assert done.code == 3
+    assert "incomplete: shard number 2 is lost: it was never written" in done.out
 
 
 def test_no_shard_that_can_be_read_is_incomplete(call):

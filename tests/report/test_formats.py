@@ -10,6 +10,7 @@ from hostile_texts import HOSTILE
 from junitparser import JUnitXml
 from made_reports import (
     answer,
+    environment,
     errors,
     example,
     finding,
@@ -19,6 +20,7 @@ from made_reports import (
     report,
     run,
     tally,
+    view,
 )
 from markdown_it import MarkdownIt
 
@@ -30,6 +32,7 @@ from skewtest.report.formats.html import html_page
 from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import MARKER, markdown
 from skewtest.report.formats.sarif import sarif
+from skewtest.report.merging import merged
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
 KNOWN = model.Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
@@ -156,7 +159,7 @@ def test_a_scatter_says_how_many_pairs_it_draws():
 def test_an_annotation_stands_on_the_line_of_the_feature():
     (line,) = annotations(failing(headline="spend.a: differs"))
     assert line == (
-        "::error file=features/declared.py,line=11,title=spend.a%3A differs::"
+        "::error file=features/declared.py,line=11,title=spend.a%3A differs (in_order)::"
         "a: batch 0.0, online 1.0%0Acause: unknown (value)"
     )
 
@@ -164,6 +167,37 @@ def test_an_annotation_stands_on_the_line_of_the_feature():
 def test_known_divergences_are_notices():
     (line,) = annotations(failing(known=KNOWN))
     assert line.startswith("::notice ")
+
+
+def test_what_was_only_explored_is_a_notice_that_says_so():
+    (line,) = annotations(report(outcome("spend", gates=False, findings=[finding("f0")])))[:1]
+    assert line.startswith("::notice file=features/declared.py,line=11,title=explored%3A ")
+
+
+def test_what_is_cut_is_no_error_where_nothing_of_it_fails():
+    known = [finding(f"f{n}", known=KNOWN) for n in range(12)]
+    names = tuple(f"f{n}" for n in range(12))
+    lines = annotations(report(outcome("spend", features=names, findings=known, ok=True)))
+    assert lines[-1] == "::notice title=skewtest::3 further problems; see the parity report"
+
+
+@pytest.mark.parametrize("shown", [annotations, code_quality])
+def test_a_report_that_is_incomplete_is_no_list_of_nothing(shown):
+    text = "".join(shown(report(incomplete=["a shard is lost"])))
+    assert "the parity report is incomplete" in text
+    assert "a shard is lost" in text
+
+
+def test_an_exception_of_several_lines_is_told_by_its_first_one():
+    traceback = (
+        'at operation 1 of 2\n  File "a.py", line 3, in query\n    check(x)\n    ~~~~~^^^\n'
+        "ValidationError: 1 validation error for Row\nx\n  Input should be a number\n"
+        "    For further information visit https://errors.example.invalid/number"
+    )
+    (line,) = annotations(failing(kind="error", failures=[traceback]))
+    assert "::ValidationError: 1 validation error for Row%0Acause" in line
+    (plain,) = annotations(failing(kind="error", failures=["int has no update(); it has"]))
+    assert "::int has no update(); it has%0Acause" in plain
 
 
 def test_no_more_annotations_than_github_shows():
@@ -175,7 +209,7 @@ def test_no_more_annotations_than_github_shows():
 @pytest.mark.parametrize("name", ["workflow command", "newlines", "escape codes"])
 def test_an_annotation_is_one_line_whatever_it_holds(name):
     for line in annotations(hostile(HOSTILE[name])):
-        assert re.match(r"::(error|notice) [^:]*::", line)
+        assert re.match(r"::(error|warning|notice) [^:]*::", line)
         assert "\n" not in line
         assert "\r" not in line
 
@@ -197,6 +231,8 @@ def test_a_fingerprint_survives_another_line_and_value():
     moved = failing(values={"a": answer(3.0, 4.0)}, headline="other words")
     moved.views[0].features.clear()
     assert fingerprint(moved) == fingerprint(failing())
+    twice = report(outcome("spend", findings=[finding("a", kind="error")] * 2))
+    assert len({one["fingerprint"] for one in json.loads(code_quality(twice))}) == 2
     assert fingerprint(failing(kind="null")) != fingerprint(failing())
 
 
@@ -232,6 +268,65 @@ def test_files_are_named_from_the_root_of_the_repository():
     (result,) = json.loads(sarif(one))["runs"][0]["results"]
     related = result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]
     assert related == {"uri": "ml/shop/features/code.py"}
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("a b/é#1.py", "a%20b/%C3%A9%231.py"),
+        ("100%?x.py", "100%25%3Fx.py"),
+        ("c:x.py", "c%3Ax.py"),
+        ("/elsewhere/a.py", "file:///elsewhere/a.py"),
+    ],
+)
+def test_a_file_is_a_uri_in_sarif(file, uri):
+    views = [view("v0", file=file)]
+    log = json.loads(sarif(report(outcome(findings=[finding("f0")]), views=views)))
+    (place, *_) = log["runs"][0]["results"][0]["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+def compared(*findings):
+    """A report of nothing but a function under two environments."""
+    one = model.Compared(
+        function="features.spend",
+        ok=not findings,
+        inconclusive=False,
+        environments=[environment("train"), environment("serve")],
+        rows=3,
+        culprits=[],
+        seconds=1.0,
+        findings=list(findings),
+    )
+    return merged([], compared=[one], run=run())
+
+
+def test_what_differs_between_environments_is_in_every_format():
+    place = model.Place(path="['n'][0]", a="1", b="1.0", ulps=None, drift=None)
+    shown = compared(
+        model.VersionFinding(
+            kind="dtype",
+            cause="library.version",
+            side=None,
+            headline="spend differs",
+            failures=[],
+            rows=[],
+            places=[place],
+        )
+    )
+    told = "['n'][0]: 1 -> 1.0"
+    (line,) = annotations(shown)
+    assert line.startswith("::error title=spend differs (train~serve)::")
+    assert told in line
+    (problem,) = json.loads(code_quality(shown))
+    assert told in problem["description"]
+    (result,) = json.loads(sarif(shown))["runs"][0]["results"]
+    assert told in result["message"]["text"]
+    case = ET.fromstring(junit(shown)).find("testsuite/testcase")  # noqa: S314 # our own
+    assert (case.get("classname"), case.get("name")) == ("skewtest.features.spend", "train~serve")
+    assert told in case.find("failure").text
+    same = ET.fromstring(junit(compared())).find("testsuite/testcase")  # noqa: S314 # our own
+    assert same.find("failure") is None
 
 
 def test_sarif_says_that_a_run_was_incomplete():

@@ -69,9 +69,9 @@ def test_the_order_of_shards_changes_nothing():
 
 
 def test_a_lost_shard_is_named_and_the_others_are_merged():
-    found = merged_shards([("a.json", report(outcome("a")))], [("b.json", "it is cut off")])
+    found = merged_shards([("a.json", report(outcome("a")))], ["shard b.json is lost"])
     assert (found.verdict, found.ok) == ("incomplete", False)
-    assert found.incomplete == ["shard b.json is lost: it is cut off"]
+    assert found.incomplete == ["shard b.json is lost"]
     assert [one.view for one in found.outcomes] == ["a"]
 
 
@@ -124,6 +124,8 @@ def test_a_declared_scenario_that_was_skipped_is_a_gap_and_no_skew():
     )
     again = merged_shards([("a", found), ("b", found)])
     assert again.incomplete == found.incomplete
+    bad = report(outcome("v", findings=[finding()]), skipped)
+    assert (bad.verdict, bad.incomplete) == ("skew", found.incomplete)
 
 
 def test_a_cell_that_could_not_be_run_is_a_gap_until_a_shard_has_run_it():

@@ -2,7 +2,7 @@
 
 from skewtest.report import model
 from skewtest.report.plain import visible
-from skewtest.report.problems import Problem, problems_of
+from skewtest.report.problems import GAP, Problem, gaps_of, problems_of
 
 MOST = 10
 """GitHub shows so many errors and warnings of a step, and drops the others."""
@@ -10,20 +10,27 @@ MOST = 10
 
 def annotations(report: model.Report) -> list[str]:
     """Return a line for each problem; the last one counts those that GitHub would drop."""
-    found = problems_of(report)
+    found = [*problems_of(report), *gaps_of(report)]
     shown = found if len(found) <= MOST else found[: MOST - 1]
     lines = [_line(problem) for problem in shown]
     if len(shown) < len(found):
-        told = f"{len(found) - len(shown)} further problems; see the parity report"
-        lines.append(f"::error title=skewtest::{_message(told)}")
+        cut = found[len(shown) :]
+        told = f"{len(cut)} further problems; see the parity report"
+        lines.append(f"::{_level(cut[0])} title=skewtest::{_message(told)}")
     return lines
 
 
 def _line(problem: Problem) -> str:
-    level = "error" if problem.fails else "notice"
-    given = {"file": problem.file, "line": problem.line, "title": problem.title}
+    title = f"{problem.title} ({problem.column})" if problem.column else problem.title
+    given = {"file": problem.file, "line": problem.line, "title": title}
     told = ",".join(f"{name}={_property(str(v))}" for name, v in given.items() if v is not None)
-    return f"::{level} {told}::{_message(problem.message)}"
+    return f"::{_level(problem)} {told}::{_message(problem.message)}"
+
+
+def _level(problem: Problem) -> str:
+    if problem.fails:
+        return "error"
+    return "warning" if problem.rule == GAP else "notice"
 
 
 def _message(text: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 from skewtest.report import model
 from skewtest.report.plain import one_line
-from skewtest.report.problems import problems_of
+from skewtest.report.problems import Problem, gaps_of, problems_of
 
 
 def code_quality(report: model.Report) -> str:
@@ -12,14 +12,19 @@ def code_quality(report: model.Report) -> str:
     return json.dumps(
         [
             {
-                "description": one_line(f"{problem.title} ({problem.column}): {problem.message}"),
+                "description": one_line(_description(problem)),
                 "check_name": f"skewtest/{problem.rule.replace(' ', '-')}",
                 "fingerprint": problem.fingerprint,
                 "severity": "major" if problem.fails else "info",
                 "location": {"path": problem.file or ".", "lines": {"begin": problem.line or 1}},
             }
-            for problem in problems_of(report)
+            for problem in (*problems_of(report), *gaps_of(report))
         ],
         indent=1,
         ensure_ascii=False,
     )
+
+
+def _description(problem: Problem) -> str:
+    where = f" ({problem.column})" if problem.column else ""
+    return f"{problem.title}{where}: {problem.message}"

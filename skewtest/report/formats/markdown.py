@@ -7,7 +7,7 @@ from skewtest.report import model
 from skewtest.report.changes import Comparison
 from skewtest.report.grid import Grid, Row, grid_of
 from skewtest.report.plain import one_line, shortened, visible
-from skewtest.report.summary import alike, count, finding_cause, lead, moved_line
+from skewtest.report.summary import alike, changes_text, count, finding_cause, lead, moved_line
 
 MARKER = "<!-- skewtest parity report -->"
 """The first line, by which a bot finds the comment that it is to update."""
@@ -45,14 +45,15 @@ def markdown(
     known = _known(report)
     size = sum(map(len, blocks)) + sum(map(len, known)) + 2 * (len(blocks) + len(known)) + 200
     shown = 0
-    for block in found[:MOST_FINDINGS]:
+    for block, findings in found[:MOST_FINDINGS]:
         if size + len(block) + 2 > most:
             break
         blocks.append(block)
         size += len(block) + 2
-        shown += 1
-    if shown < len(found):
-        blocks.append(f"*{count(len(found) - shown, 'further finding')} in the HTML report.*")
+        shown += findings
+    left = sum(findings for _, findings in found) - shown
+    if left:
+        blocks.append(f"*{count(left, 'further finding')} in the HTML report.*")
     text = "\n\n".join([*blocks, *known]) + "\n"
     return text if len(text) <= most else f"{text[: most - 20].rsplit(chr(10), 1)[0]}\n\n…\n"
 
@@ -63,12 +64,7 @@ def _title(report: model.Report) -> str:
 
 
 def _changes(changes: Comparison) -> list[str]:
-    told = [
-        f"{len(changes.of(change))} {change}"
-        for change in ("new", "worse", "not checked", "fixed", "better", "unchanged")
-        if changes.of(change)
-    ]
-    blocks = [f"**Since the baseline:** {', '.join(told) or 'no divergence then or now'}."]
+    blocks = [f"**Since the baseline:** {changes_text(changes)}."]
     news = [
         f"- {one.change}: {_text(f'{one.view}.{one.feature}')}, {_text(one.column)}"
         + (f" ({_text(one.kind)})" if one.kind else "")
@@ -105,33 +101,34 @@ def _row(cells: list[str], *, escape: bool = True) -> str:
     return f"| {' | '.join(map(_text, cells) if escape else cells)} |"
 
 
-def _findings(report: model.Report) -> list[str]:
+def _findings(report: model.Report) -> list[tuple[str, int]]:
+    """Return the blocks of what fails, and how many findings each tells of."""
     blocks = [
-        _finding(outcome, finding, others)
+        (_finding(outcome, finding, others), 1 + len(others))
         for outcome in report.outcomes
         if outcome.gates
         for finding, *others in alike(outcome.findings)
         if finding.known is None or finding.known.expired
     ]
-    blocks += [
+    lines = [
         f"**{_text(outcome.view)}**, {_text(outcome.column)}: never tested: "
         f"{', '.join(map(_text, outcome.untested))}. No side ever had a value."
         for outcome in report.outcomes
         if outcome.untested
     ]
-    blocks += [
+    lines += [
         f"**{_text(outcome.view)}**, {_text(outcome.column)}: the known divergence of "
         f"{_text(stale.feature)} ({_text(stale.owner)}) no longer occurs; take it out of "
         "pyproject.toml."
         for outcome in report.outcomes
         for stale in outcome.stale
     ]
-    blocks += [
+    lines += [
         _folded(_html(finding.headline), "\n\n".join(map(_code, finding.failures)))
         for compared in report.compared
         for finding in compared.findings
     ]
-    return blocks
+    return [*blocks, *((line, 1) for line in lines)]
 
 
 def _finding(
