@@ -32,6 +32,8 @@ from skewtest.report.trend import read_history
 
 OK, FAILS, USAGE, INCOMPLETE = 0, 1, 2, 3
 RENDER = "render"
+MOST_BROKEN = 5
+"""So many lines of a history that cannot be read are named."""
 
 T = TypeVar("T")
 
@@ -190,11 +192,13 @@ def trend(
 ) -> None:
     """Write a page that shows each feature over time."""
     found = _told(lambda: read_history(history))
-    for line in found.broken:
+    for line in found.broken[:MOST_BROKEN]:
         typer.echo(f"skewtest: {line}; it is left out", err=True)
+    if len(found.broken) > MOST_BROKEN:
+        typer.echo(f"skewtest: and {len(found.broken) - MOST_BROKEN:,} more lines", err=True)
     if not found.points:
         _refuse(f"{history} holds no run; record one with: skewtest report record report.json")
-    _write(out, trend_page(found.points[-last:], found.broken).encode())
+    _write(out, trend_page(found.points[-last:], found.broken[:MOST_BROKEN]).encode())
 
 
 @report.command()
@@ -260,13 +264,14 @@ def verify(
         )
         typer.echo(one_line(told))
     moves = [moved for moved in found if moved.what != "revision"]
-    told = "nothing has moved" if not moves else f"{len(moves)} moved"
+    told = f"{len(found)} moved" if moves else "only the revision has moved"
+    told = told if found else "nothing has moved"
     typer.echo(one_line(f"{certified}: {one.verdict} on {one.time}; {told}"))
     raise typer.Exit(OK if one.verdict == "parity" and not moves else FAILS)
 
 
 def _show(found: model.Report, changes: Comparison | None) -> None:
-    colour = sys.stdout.isatty()
+    colour = sys.stdout is not None and sys.stdout.isatty()
     typer.echo(one_line(f"{found.verdict}: {lead(found)}"))
     for gap in found.incomplete:
         typer.echo(f"incomplete: {one_line(gap)}")

@@ -100,29 +100,42 @@ def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
 def _checked(session: Any, item: pytest.Item, view: Any, scenarios: list[str]) -> Any:
     progress = Progress(item.config, item.name)
     try:
-        return session.run(
-            view,
-            scenarios,
-            _settings(session, item.config),
-            lambda seed: _again(item, seed),
-            progress.show,
-        )
+        with _refusals():
+            return session.run(
+                view,
+                scenarios,
+                _settings(session, item.config),
+                lambda seed: _again(item, seed),
+                progress.show,
+            )
     finally:
         progress.clear()
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell what pyproject.toml says wrong of a view without a traceback: it is not the test's."""
+    __tracebackhide__ = True
+    errors = importlib.import_module("skewtest.errors")
+    try:
+        yield
+    except errors.DeclarationError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 def _checked_in_cell(session: Any, item: pytest.Item, view: Any, scenario: str) -> Any:
     prepare_cell(item, view, scenario)  # a test may check more views than its names told
     progress = Progress(item.config, item.name)
     try:
-        return session.run_cell(
-            view,
-            item.stash[PLACED],
-            _settings(session, item.config),
-            lambda seed: _again(item, seed),
-            progress.show,
-            progress.tell,
-        )
+        with _refusals():
+            return session.run_cell(
+                view,
+                item.stash[PLACED],
+                _settings(session, item.config),
+                lambda seed: _again(item, seed),
+                progress.show,
+                progress.tell,
+            )
     finally:
         progress.clear()
 

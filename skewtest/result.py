@@ -129,6 +129,7 @@ class Result:
             for outcome in self.outcomes
             if isinstance(outcome, Outcome)
             for name, found in outcome.distances.items()
+            if found.compared
         }
         errors = errors_of(held.get((scenario, feature), Distances()))
         if errors is None:

@@ -150,7 +150,7 @@ def read_certificate(path: Path) -> Certificate:
         return msgspec.convert(values, Certificate)
     except OSError as error:
         raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{path} is no parity certificate: {error}.") from error
 
 

@@ -48,8 +48,10 @@ def closing_table(
         return []
     lines = table_lines(shown, colour=colour, width=width)
     if not verbose:
-        left = len(grid.rows) - len(shown.rows)
-        lines += [f"and {count(left, 'feature')} without fault"] if left else []
+        states = [row.state for row in grid.rows if row not in shown.rows]
+        known, fine = states.count("known"), len(states) - states.count("known")
+        lines += [f"and {count(known, 'feature')} with known divergences"] if known else []
+        lines += [f"and {count(fine, 'feature')} without fault"] if fine else []
     untested = [f"{one.view}.{name}" for one in report.outcomes for name in one.untested]
     if untested:
         lines.append(f"never tested: {', '.join(dict.fromkeys(map(one_line, untested)))}")

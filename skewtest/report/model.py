@@ -481,7 +481,7 @@ def read(path: Path) -> Report:
         raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
     try:
         values = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(
             f"{path} is no whole JSON document ({error}). Was the run that wrote it stopped?"
         ) from error

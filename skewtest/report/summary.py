@@ -121,10 +121,21 @@ def in_repository(report: model.Report, file: str) -> str:
 
 
 def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:
-    """Return the views that took longest, in seconds of their own."""
+    """Return the views that took longest, in seconds.
+
+    Scenarios that run together have their time in common: the longest of them counts, and each
+    cell of the version matrix.
+    """
     found: dict[str, float] = {}
+    together: dict[str, float] = {}
     for outcome in report.outcomes:
-        found[outcome.view] = found.get(outcome.view, 0.0) + own_seconds(outcome)
+        took = outcome.seconds.total
+        if outcome.cell is None:
+            together[outcome.view] = max(together.get(outcome.view, 0.0), took)
+        else:
+            found[outcome.view] = found.get(outcome.view, 0.0) + took
+    for view, took in together.items():
+        found[view] = found.get(view, 0.0) + took
     return sorted(found.items(), key=lambda one: -one[1])[:most]
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.known import Known
 from skewtest.findings import Compared, Finding, Outcome, VersionSpread
-from skewtest.report.plain import one_line
+from skewtest.report.plain import one_line, visible
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
 from skewtest.report.versions import (
     attribution_table,
@@ -29,6 +29,7 @@ from skewtest.report.words import (
     headline,
     late_share,
     nothings_text,
+    setting_of,
     value_text,
 )
 
@@ -131,7 +132,7 @@ def _finding(
         if drawing := drawing_of(finding.counterexample):
             blocks += [Padding(Text("\n".join(drawing)), (0, 0, 0, 2)), Text("")]
     for failure in finding.failures:
-        blocks += [Padding(Text(failure_text(failure)), (0, 0, 0, 2)), Text("")]
+        blocks += [Padding(Text(visible(failure_text(failure))), (0, 0, 0, 2)), Text("")]
     if finding.kind == "extra row":
         blocks += [Padding(Text(_extra_text(finding)), (0, 0, 0, 2)), Text("")]
     elif finding.kind == "nondeterministic":
@@ -243,7 +244,8 @@ def _facts(
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     if finding.scenario in CAUSES:
-        facts.add_row("under", finding.scenario)
+        setting = setting_of(finding)
+        facts.add_row("under", f"{finding.scenario}: {setting}" if setting else finding.scenario)
     facts.add_row("cause", _cause(finding))
     if outcome.cell is not None:
         for versions, compared in (outcome.cell, outcome.cell[::-1]):

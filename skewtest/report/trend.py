@@ -92,7 +92,7 @@ def read_history(path: Path) -> History:
             continue
         try:
             points.append(msgspec.json.decode(line, type=Point))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             broken.append(f"line {number} of {path} is no run: {error}")
     return History(tuple(sorted(points, key=lambda point: point.time)), tuple(broken))
 

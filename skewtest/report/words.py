@@ -137,11 +137,23 @@ def evidence(outcome: Outcome, finding: Finding) -> list[str]:
     tally = outcome.tallies.get(finding.divergence.feature)
     if finding.scenario == "late" and tally and tally.compared:
         told.append(f"the sides differ in {late_share(tally)}")
+    if setting := setting_of(finding):
+        told.append(f"{finding.scenario}: {setting}")
     if not finding.alone:
         told.append(MIXES)
     if finding.attribution is not None and finding.attribution.version:
         told.append(culprits_text(finding.attribution.culprits, finding.attribution.tried or 1))
     return told
+
+
+def setting_of(finding: Finding) -> str:
+    """Return what a scenario was tried with: a zone, a format, a store; "" of the others."""
+    if finding.counterexample is None:
+        return ""
+    delivery = finding.counterexample.history.scenario.delivery
+    setting = {"zoned": delivery.zone, "re-encoded": delivery.wire, "stored": delivery.store}
+    found = setting.get(finding.scenario, "")
+    return found if isinstance(found, str) else getattr(found, "__qualname__", str(found))
 
 
 def nothings_text(finding: Finding) -> str:

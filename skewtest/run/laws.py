@@ -104,7 +104,7 @@ class Laws:
             scenario=RELATIONS,
             seed=self.budget.seed,
             histories=self.histories,
-            planned=self.stop_at,
+            planned=self.budget.histories,
             findings=findings,
             untested=(),
             tallies=dict.fromkeys(self.view.features, Tally()),

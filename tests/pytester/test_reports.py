@@ -155,6 +155,56 @@ def test_a_run_that_ends_early_is_incomplete(skewed):
     assert (read(skewed, "out").verdict, read(skewed, "out").incomplete) == ("skew", [])
 
 
+def test_a_view_that_kills_its_worker_is_missing_and_the_report_says_so(project):
+    project.view(more="\n\ndef test_spend(skew):\n    skew.check(spend)\n")
+    project.file(
+        "test_dies.py",
+        """
+        import os
+        from test_skew import spend
+
+        def test_dies(skew):
+            assert spend is not None
+            os._exit(3)
+        """,
+    )
+    project.run_apart("-n", "2", "--skew-report=out")
+    found = read(project, "out")
+    assert found.verdict == "incomplete"
+    assert any(
+        gap.startswith("a worker crashed: test_dies.py::test_dies") for gap in found.incomplete
+    )
+
+
+def test_looking_at_what_there_is_to_run_writes_nothing(project):
+    project.run("--skew-report=out", "--skew-history=h.jsonl")
+    before = (project.path / "out" / "report.json").read_bytes()
+    project.run("--skew-report=out", "--skew-history=h.jsonl", "--collect-only")
+    assert (project.path / "out" / "report.json").read_bytes() == before
+    assert len((project.path / "h.jsonl").read_text().splitlines()) == 1
+
+
+def test_any_command_line_fits_into_a_report(project):
+    """Also bytes that are no UTF-8, which Python hands on as halves of surrogate pairs."""
+    project.run("--skew-report=out", "--ignore=gone_\udcff")
+    found = read(project, "out")
+    assert found.verdict == "parity"
+    assert r"gone_\udcff" in found.run.command
+
+
+def test_the_command_of_a_finding_runs_its_test_again(skewed):
+    """Whatever the test is called."""
+    file = skewed.path / "test_skew.py"
+    file.write_text(file.read_text() + "\n\ndef test_alpha(skew):\n    skew.check(spend)\n")
+    skewed.run("--skew-report=out")
+    commands = [outcome.again for outcome in read(skewed, "out").outcomes if outcome.findings]
+    assert commands == [
+        'pytest test_skew.py -k "test_spend and in_order" --skew-seed=1',
+        'pytest test_skew.py -k "test_alpha and in_order"',
+    ]
+    assert "test_alpha and in_order" in (skewed.path / "out" / "report.html").read_text()
+
+
 # -- GitHub ----------------------------------------------------------------------------------------
 
 
@@ -190,10 +240,20 @@ def test_a_baseline_says_what_is_new(project):
     assert "- code of spend batch: " in page
 
 
-def test_a_baseline_that_cannot_be_read_is_an_error(project):
-    result = project.run("--skew-report=out", "--skew-baseline=none.json")
+def test_a_baseline_that_cannot_be_read_is_an_error_and_the_run_is_kept(project):
+    given = ("--skew-report=out", "--skew-baseline=none.json", "--skew-history=h.jsonl")
+    result = project.run(*given)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["skewtest: cannot read none.json: No such file or directory."])
+    assert read(project, "out").verdict == "parity"
+    assert len((project.path / "h.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_baseline_alone_is_told_on_the_terminal(project):
+    project.run("--skew-report=before")
+    project.features(skewed=True)
+    result = project.run_apart("--skew-baseline=before/report.json")
+    result.stdout.fnmatch_lines(["skewtest: since the baseline: 2 new"])
 
 
 def test_each_run_is_a_line_of_the_history(project):
@@ -280,9 +340,18 @@ def test_one_of_another_kind_is_no_excuse(skewed):
     skewed.run().assert_outcomes(failed=1)
 
 
+def test_one_that_no_check_has_met_is_told(project):
+    know(project, "spend_7d", more='cell = "no~such"\n')
+    told = "skewtest: known divergence of spend.spend_7d, in_order-no~such: nothing of that name *"
+    project.run().stdout.fnmatch_lines([told])
+    project.run("-k", "spend").stdout.fnmatch_lines([told])
+    project.run("test_skew.py").stdout.no_fnmatch_line("*nothing of that name*")
+
+
 def test_one_of_an_unknown_feature_is_refused_with_the_nearest(skewed):
     know(skewed, "spend_7")
     result = skewed.run()
+    result.stdout.no_fnmatch_line("*session.py*")
     result.stdout.fnmatch_lines(["*'spend' has no feature 'spend_7'*Did you mean 'spend_7d'?*"])
 
 

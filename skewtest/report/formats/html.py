@@ -19,7 +19,7 @@ from skewtest.report.drawing import histogram, scatter, timeline_drawing
 from skewtest.report.grid import MARKS, STATES, WORDS, Row, State, concerns, grid_of
 from skewtest.report.installed import installed
 from skewtest.report.plain import visible
-from skewtest.report.summary import finding_cause, lead, moved_line, slowest
+from skewtest.report.summary import finding_cause, lead, moved_line, own_seconds, slowest
 
 LONGEST = 20_000
 """Of a user's text, such as a traceback; the JSON has it all."""
@@ -156,6 +156,7 @@ def _environment() -> Environment:
         "histogram": histogram,
         "scatter": scatter,
         "moved_line": moved_line,
+        "own_seconds": own_seconds,
     }
     environment.filters |= {"cut": _cut, "number": _number}
     return environment
