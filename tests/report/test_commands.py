@@ -140,6 +140,7 @@ def test_hostile_texts_are_shown_on_a_terminal_as_text(tmp_path):
         (b'{"version": 999}', "report.json is no parity report of version 2: its version is 999"),
         (b'{"version": 2}', "missing required field"),
         (b"\xff\xfe", "report.json is no whole JSON"),
+        (b"[" * 100_000, "report.json is no whole JSON"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_its_name(call, tmp_path, content, told):

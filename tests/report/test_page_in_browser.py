@@ -147,6 +147,15 @@ def test_a_deep_link_to_a_strange_name_opens_it_too(opened):
     assert page.locator("details.feature summary b").inner_text() == name
 
 
+def test_features_that_are_called_alike_have_links_of_their_own(opened):
+    both = report(outcome("a", features=("b.c",)), outcome("a.b", features=("c",)))
+    page = opened(html_page(both)).page
+    for place in (0, 1):
+        page.locator("#grid tbody th a").nth(place).click()
+        assert page.locator("details.feature").nth(place).get_attribute("open") is not None
+        assert page.locator("details.feature[open]").count() == place + 1
+
+
 def test_everything_can_be_reached_by_keyboard(opened):
     page = opened(html_page(small())).page
     page.keyboard.press("Tab")

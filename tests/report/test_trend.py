@@ -4,7 +4,7 @@ import json
 import multiprocessing
 
 import pytest
-from made_reports import errors, finding, outcome, report, run, tally
+from made_reports import errors, finding, outcome, report, run, tally, view
 
 from skewtest.errors import ReportError
 from skewtest.outputs import record
@@ -114,3 +114,31 @@ def test_the_page_has_a_row_a_feature_and_a_row_a_run():
 
 def test_heights_tell_rounding_from_another_number():
     assert heights([None, 0.0, 1.0, 255.0, 256.0, 2.0**63]) == [None, 0, 1, 1, 2, 8]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [(b'"line":1', b'"line":7'), (b'"state":"parity"', b'"state":"flaky"'), (b"{", b"[" * 10**5)],
+    ids=["another version", "an unknown state", "too deep"],
+)
+def test_a_line_that_is_nearly_a_run_is_named_and_left_out(tmp_path, was, now):
+    good = line_of(point_of(report(outcome("v"))))
+    file = tmp_path / "h.jsonl"
+    assert was in good
+    file.write_bytes(good + good.replace(was, now, 1))
+    found = read_history(file)
+    assert len(found.points) == 1
+    assert [line.split(" is no run")[0] for line in found.broken] == [f"line 2 of {file}"]
+
+
+def test_of_two_features_that_are_called_alike_the_one_that_fails_is_told():
+    both = report(
+        outcome("a", features=("b.c",), findings=[finding("b.c")]),
+        outcome("a.b", features=("c",)),
+    )
+    assert point_of(both).features["a.b.c"].state == "fails"
+
+
+def test_what_was_not_checked_is_not_in_a_point():
+    found = point_of(report(outcome("v"), views=[view("v", ("f0",)), view("w", ("n",))]))
+    assert [*found.features] == ["v.f0"]

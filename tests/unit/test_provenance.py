@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import math
 import subprocess
 import sys
 from datetime import timedelta
@@ -176,6 +177,24 @@ def test_the_hash_of_a_table_is_of_its_rows_in_their_order():
     expected = hashlib.sha256(b'{"a":1}\n{"a":2}\n').hexdigest()
     assert tables_digest({"t": frame}) == {"t": expected}
     assert tables_digest({"t": frame.reverse()})["t"] != expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([1.0, math.nan], [1.0, None]),
+        ([0.0], [-0.0]),
+        ([[1.0, math.nan]], [[1.0, None]]),
+        ([{"x": [math.nan]}], [{"x": [None]}]),
+        ([b"a\xff"], [b"a\xfe"]),
+        ([b""], [None]),
+    ],
+)
+def test_tables_that_differ_have_different_hashes(one, other):
+    kind = pl.Series(one).dtype
+    first, second = (pl.DataFrame({"a": pl.Series(v, dtype=kind)}) for v in (one, other))
+    assert tables_digest({"t": first}) != tables_digest({"t": second})
+    assert tables_digest({"t": first}) == tables_digest({"t": first.clone()})
 
 
 def test_packages_are_named_as_an_index_does():
