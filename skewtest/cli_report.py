@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from typer.core import TyperGroup
 
 from skewtest.errors import ReportError
@@ -17,7 +15,7 @@ from skewtest.outputs import record, write_step_summary
 from skewtest.provenance import file_digest, git_of, packages
 from skewtest.report import certificate, model
 from skewtest.report.changes import Comparison, compared_reports
-from skewtest.report.closing import closing_lines, closing_table
+from skewtest.report.closing import change_lines, closing_lines, closing_table
 from skewtest.report.formats.github import annotations
 from skewtest.report.formats.gitlab import code_quality
 from skewtest.report.formats.html import html_page
@@ -27,7 +25,7 @@ from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
 from skewtest.report.merging import merged_shards
 from skewtest.report.plain import one_line
-from skewtest.report.summary import changes_text, lead, moved_line
+from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
 
 OK, FAILS, USAGE, INCOMPLETE = 0, 1, 2, 3
@@ -166,7 +164,7 @@ def compare(
     if as_json:
         typer.echo(json.dumps(_as_dict(changes), indent=1))
     else:
-        for line in _change_lines(changes):
+        for line in change_lines(changes):
             typer.echo(line)
     raise typer.Exit(OK if changes.ok else FAILS)
 
@@ -278,28 +276,8 @@ def _show(found: model.Report, changes: Comparison | None) -> None:
     for line in (*closing_table(found, verbose=True, colour=colour), *closing_lines(found)):
         typer.echo(line)
     if changes is not None:
-        for line in _change_lines(changes):
+        for line in change_lines(changes):
             typer.echo(line)
-
-
-def _change_lines(changes: Comparison) -> list[str]:
-    lines = [changes_text(changes)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("change", "what", "scenario", "kind", "differed", "differs"):
-        table.add_column(heading, overflow="fold")
-    for one in changes.divergences:
-        what = one_line(f"{one.view}.{one.feature}")
-        shares = ("" if share is None else f"{share:.2%}" for share in (one.before, one.after))
-        table.add_row(one.change, what, one_line(one.column), one.kind, *shares)
-    if changes.divergences:
-        console = Console(width=80, force_terminal=False, color_system=None)
-        with console.capture() as capture:
-            console.print(table, markup=False)
-        lines += [line.rstrip() for line in capture.get().splitlines()]
-    lines += [one_line(moved_line(moved)) for moved in changes.moved]
-    if changes.incomplete:
-        lines.append("the later report is incomplete")
-    return lines
 
 
 def _as_dict(changes: Comparison) -> dict[str, Any]:

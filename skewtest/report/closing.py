@@ -10,9 +10,10 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.errors import nearest
 from skewtest.report import model
+from skewtest.report.changes import Comparison
 from skewtest.report.grid import Cell, Grid, State, grid_of
 from skewtest.report.plain import one_line, visible
-from skewtest.report.summary import count, slowest
+from skewtest.report.summary import changes_text, count, moved_line, slowest
 from skewtest.report.terminal import WIDTH, rendered
 from skewtest.report.versions import spread_lines
 from skewtest.report.words import advice
@@ -165,3 +166,21 @@ def properties(parts: Sequence[model.Report]) -> list[tuple[str, str]]:
         for finding in outcome.findings:
             found.append((f"{place}.finding", one_line(f"{finding.headline} ({finding.kind})")))
     return found
+
+
+def change_lines(changes: Comparison) -> list[str]:
+    """Return what has changed from one report to another, a line each."""
+    lines = [changes_text(changes)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("change", "what", "scenario", "kind", "differed", "differs"):
+        table.add_column(heading, overflow="fold")
+    for one in changes.divergences:
+        what = one_line(f"{one.view}.{one.feature}")
+        shares = ("" if share is None else f"{share:.2%}" for share in (one.before, one.after))
+        table.add_row(one.change, what, one_line(one.column), one.kind, *shares)
+    if changes.divergences:
+        lines += rendered([table]).splitlines()
+    lines += [one_line(moved_line(moved)) for moved in changes.moved]
+    if changes.incomplete:
+        lines.append("the later report is incomplete")
+    return lines
