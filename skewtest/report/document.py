@@ -24,7 +24,14 @@ from skewtest.report.merging import merged
 from skewtest.report.model import encodable
 from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.report.versions import compared_of, environment_of, spread_of
-from skewtest.report.words import difference_text, evidence, failure_text, headline, value_text
+from skewtest.report.words import (
+    difference_text,
+    evidence,
+    failure_text,
+    headline,
+    shown_values,
+    value_text,
+)
 
 
 def part_of(
@@ -152,8 +159,9 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
                 online_text=value_text(online),
                 difference=difference_text(batch, online),
             )
-            for name, (batch, online) in finding.values.items()
+            for name, (batch, online) in shown_values(finding).items()
         },
+        unshown=len(finding.values) - len(shown_values(finding)),
         failures=[failure_text(failure) for failure in finding.failures],
         corpus=finding.corpus,
         known=_known(finding),

@@ -227,7 +227,11 @@ class Attribution(Part, frozen=True, kw_only=True):
 
 
 class Finding(Part, frozen=True, kw_only=True):
-    """One way in which the sides differ, with the history that shows it."""
+    """One way in which the sides differ, with the history that shows it.
+
+    `values` holds the answers of its own feature, of those that differ too and of others, up to
+    12; `unshown` is how many more features there are.
+    """
 
     feature: str
     scenario: str
@@ -242,6 +246,7 @@ class Finding(Part, frozen=True, kw_only=True):
     found_at: int
     headline: str
     values: dict[str, Answer]
+    unshown: int
     failures: list[str]
     corpus: str | None
     known: Known | None

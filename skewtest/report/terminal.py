@@ -23,6 +23,7 @@ from skewtest.report.versions import (
 )
 from skewtest.report.words import (
     MIXES,
+    MOST_ALIKE,
     difference_text,
     early_text,
     failure_text,
@@ -30,6 +31,7 @@ from skewtest.report.words import (
     late_share,
     nothings_text,
     setting_of,
+    shown_values,
     value_text,
 )
 
@@ -211,10 +213,13 @@ def _values(finding: Finding, marked: set[str]) -> RenderableType:
     sides = ("as it is", finding.what) if finding.relation else ("batch", "online")
     for name in ("", *sides, "difference"):
         table.add_column(name, overflow="fold")
-    for name, (batch, online) in finding.values.items():
+    shown = shown_values(finding, marked)
+    for name, (batch, online) in shown.items():
         told = difference_text(batch, online)
         style = "red" if name in marked else ""
         table.add_row(name, value_text(batch), value_text(online), told, style=style)
+    if len(shown) < len(finding.values):
+        table.add_row(f"and {len(finding.values) - len(shown)} more")
     return Padding(table, (0, 0, 0, 2))
 
 
@@ -257,16 +262,21 @@ def _facts(
         facts.add_row("blame", finding.side)
     if not finding.alone:
         facts.add_row("note", MIXES)
-    for other in alike:
-        facts.add_row("also", f"{other.feature} ({other.kind})")
+    for told in _first([f"{other.feature} ({other.kind})" for other in alike]):
+        facts.add_row("also", told)
     for known in filter(None, (one.known for one in (finding, *alike))):
         told = f"expired on {known.expires}, {known.owner}: {known.reason}"
         facts.add_row("known", one_line(told))
-    for kept in (finding, *alike):
-        if kept.corpus:
-            facts.add_row("kept", kept.corpus)
+    for file in _first([kept.corpus for kept in (finding, *alike) if kept.corpus]):
+        facts.add_row("kept", file)
     facts.add_row("again", _foldable(again))
     return Padding(facts, (0, 0, 0, 2))
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    """Return the first few texts, and how many more there are."""
+    left = len(texts) - MOST_ALIKE
+    return [*texts[:MOST_ALIKE], *([f"and {left} more"] if left > 0 else [])]
 
 
 def _foldable(command: str) -> str:

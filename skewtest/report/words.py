@@ -1,7 +1,7 @@
 """Words for values, failures and findings, shared by every kind of report."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,10 @@ from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]
 LONGEST_TEXT = 60
+MOST_VALUES = 12
+"""So many features of a finding are shown with what the sides answered."""
+MOST_ALIKE = 8
+"""So many findings that one history shows are named; of more, how many."""
 MIXES = "it shows only where entities share a batch call: they mix"
 SIDES = ("batch", "online")
 UNITS = (
@@ -84,6 +88,26 @@ def length_text(length: int) -> str:
 def shortened(text: str, most: int = LONGEST_TEXT) -> str:
     """Return a text cut to `most` characters, with its true length."""
     return text if len(text) <= most else f"{text[: most - 20]}... ({len(text):,} chars)"
+
+
+def shown_values(finding: Finding, alike: Iterable[str] = ()) -> Mapping[str, tuple[Any, Any]]:
+    """Return the answers of the features that matter most to a finding, in their order.
+
+    Its own comes first, those that the same history shows, and those that differ.
+
+    Args:
+        finding: the finding.
+        alike: features of other findings that are told together with it.
+    """
+    if len(finding.values) <= MOST_VALUES:
+        return finding.values
+    own = {finding.feature, *alike}
+
+    def rank(name: str) -> int:
+        return 0 if name in own else 1 if difference_text(*finding.values[name]) else 2
+
+    chosen = set(sorted(finding.values, key=rank)[:MOST_VALUES])
+    return {name: pair for name, pair in finding.values.items() if name in chosen}
 
 
 def difference_text(batch: Any, online: Any) -> str:

@@ -85,6 +85,7 @@ def finding(feature="f0", scenario="in_order", kind="value", **given):
         "found_at": 7,
         "headline": f"v0.{feature}: batch and online disagree",
         "values": {feature: answer()},
+        "unshown": 0,
         "failures": [],
         "corpus": None,
         "known": None,

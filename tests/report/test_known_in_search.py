@@ -59,6 +59,18 @@ def test_every_feature_that_differs_is_found_however_many_do():
     assert sizes == [0] * 40
 
 
+def test_a_finding_of_a_wide_view_shows_its_own_feature_and_counts_the_others():
+    names = [f"f{number}" for number in range(40)]
+    result = checked(view_of(names, online=lambda name: int(name in ("f7", "f39"))))
+    _, last = result.document().outcomes[0].findings
+    assert [*last.values] == [*(f"f{number}" for number in range(11)), "f39"]
+    assert last.unshown == 28
+    assert "and 28 more" in result.report()
+    everything = checked(view_of(names)).report().splitlines()
+    assert "  also   and 31 more" in everything
+    assert len(everything) < 50
+
+
 def test_what_is_news_is_found_beside_any_number_of_known_ones():
     result = checked(view_of(NINE), *map(known, NINE[:8]), histories=600)
     assert not result.ok

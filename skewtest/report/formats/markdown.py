@@ -8,6 +8,7 @@ from skewtest.report.changes import Comparison
 from skewtest.report.grid import Grid, Row, grid_of
 from skewtest.report.plain import one_line, shortened, visible
 from skewtest.report.summary import alike, changes_text, count, finding_cause, lead, moved_line
+from skewtest.report.words import MOST_ALIKE
 
 MARKER = "<!-- skewtest parity report -->"
 """The first line, by which a bot finds the comment that it is to update."""
@@ -148,11 +149,20 @@ def _finding(
     if finding.side is not None:
         facts.append(f"blame: {_text(finding.side)}")
     if others:
-        facts.append(f"also {', '.join(_text(f'{one.feature} ({one.kind})') for one in others)}")
-    facts += [f"kept in {_inline(one.corpus)}" for one in (finding, *others) if one.corpus]
+        facts.append(
+            f"also {_some([_text(f'{one.feature} ({one.kind})') for one in others], ', ')}"
+        )
+    files = [f"kept in {_inline(one.corpus)}" for one in (finding, *others) if one.corpus]
+    facts += [_some(files, "; ")] if files else []
     lines.append("; ".join(facts))
     title = f"<b>{_html(finding.headline)}</b>, {_html(outcome.column)}"
     return _folded(title, "\n\n".join(lines))
+
+
+def _some(texts: Sequence[str], between: str) -> str:
+    """Return the first few texts, and how many more there are."""
+    left = len(texts) - MOST_ALIKE
+    return between.join([*texts[:MOST_ALIKE], *([f"and {left} more"] if left > 0 else [])])
 
 
 def _timeline(timeline: model.Timeline) -> str:
@@ -168,8 +178,10 @@ def _timeline(timeline: model.Timeline) -> str:
 def _values(finding: model.Finding) -> str:
     sides = ("as it is", "changed") if finding.relation else ("batch", "online")
     lines = [_row(["", *sides, "difference"]), _row(["---", *([":--"] * 3)], escape=False)]
-    for name, answer in list(finding.values.items())[:MOST_LINES]:
+    for name, answer in finding.values.items():
         lines.append(_row([name, answer.batch_text, answer.online_text, answer.difference]))
+    if finding.unshown:
+        lines.append(_row([f"and {finding.unshown} more", "", "", ""]))
     return "\n".join(lines)
 
 
