@@ -106,7 +106,8 @@ class Ending:
         """Return the known divergences that no check of a whole run has met."""
         known = config.stash.get(KNOWN, ())
         named = config.args_source is pytest.Config.ArgsSource.ARGS
-        if not known or named or terminalreporter.stats.get("deselected") or report.incomplete:
+        chosen = named or terminalreporter.stats.get("deselected")
+        if not known or chosen or self._gaps(terminalreporter):
             return []
         closing = importlib.import_module("skewtest.report.closing")
         lines: list[str] = closing.unmet_lines(report, known)

@@ -11,6 +11,8 @@ def lead(report: model.Report) -> str:
     """Return what was checked, in a sentence."""
     views = {outcome.view for outcome in report.outcomes}
     features = {(one.view, name) for one in report.outcomes for name in one.features}
+    declared = ((view.name, one.name) for view in report.views for one in view.features)
+    features |= {one for one in declared if one[0] in views}
     told = [
         count(len(views), "feature view"),
         count(len(features), "feature"),

@@ -375,6 +375,20 @@ def test_junit_counts_no_second_twice():
     assert [case.get("time") for case in suite.findall("testcase")] == ["0.300"] * 4
 
 
+def test_junit_counts_no_rows_of_relations():
+    text = junit(report(outcome("v"), outcome("v", "relations")))
+    cases = ET.fromstring(text).findall("testsuite/testcase")  # noqa: S314 # our own
+    told = {case.get("name"): 'skewtest.match"' in ET.tostring(case, "unicode") for case in cases}
+    assert told == {"in_order": True, "relations": False}
+
+
+def test_the_lead_counts_features_that_were_declared_and_never_compared():
+    one = outcome("v", findings=[finding("*", kind="error")])
+    one.features.clear()
+    found = report(one, views=[view("v", ("a", "b"))])
+    assert "1 feature view, 2 features, 6,400 histories; 1 of 1 checks fail" in markdown(found)
+
+
 def test_a_gap_is_an_error_in_junit():
     root = ET.fromstring(junit(report(incomplete=["a shard is lost"])))  # noqa: S314 # our own
     assert root.find("testsuite[@name='incomplete']/testcase/error").get("message") == (
