@@ -1,5 +1,6 @@
 """When two plain values agree, and the kind of divergence when they do not."""
 
+import contextlib
 import math
 import struct
 from collections.abc import Mapping
@@ -272,17 +273,18 @@ def _ordinal(value: float) -> int:
 
 def _gap(batch: Any, online: Any) -> Any:
     """Return how far two numbers are apart: as a float if it fits, else as an int."""
-    try:
-        if not isinstance(batch, Decimal) and not isinstance(online, Decimal):
+    if not isinstance(batch, Decimal) and not isinstance(online, Decimal):
+        with contextlib.suppress(OverflowError):  # an int beyond the floats
             gap = abs(batch - online)
             return None if gap != gap else gap
-        return float(abs(Fraction(batch) - Fraction(online)))
-    except OverflowError:
-        pass
     try:
-        return int(abs(Fraction(batch) - Fraction(online)))
+        exact = abs(Fraction(batch) - Fraction(online))
     except (OverflowError, ValueError):
         return None  # an infinity, or NaN
+    try:
+        return float(exact)
+    except OverflowError:
+        return int(exact)
 
 
 def magnitude(batch: Any, online: Any) -> Any:
