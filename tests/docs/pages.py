@@ -188,10 +188,16 @@ def _check_output(block, line, printed, expected):
 
 
 def matches(expected, printed):
-    """Return whether an output is the expected one, where `...` stands for any text."""
-    wanted, got = (_stripped(text) for text in (expected, printed))
-    parts = (re.escape(part) for part in wanted.split("..."))
-    return re.fullmatch(".*?".join(parts), got, flags=re.DOTALL) is not None
+    """Return whether an output is the expected one.
+
+    `...` stands for any text, and on a line of its own for any lines or none.
+    """
+    wanted, got = (_stripped(text) + "\n" for text in (expected, printed))
+    pattern = "".join(
+        "(?:.*?\n)?" if line == "...\n" else ".*?".join(map(re.escape, line.split("...")))
+        for line in wanted.splitlines(keepends=True)
+    )
+    return re.fullmatch(pattern, got, flags=re.DOTALL) is not None
 
 
 def _stripped(text):
