@@ -212,6 +212,24 @@ def test_what_is_printed_is_open(opened):
     assert not page.locator("#tools").is_visible()
 
 
+LAID_OUT_LATE = """() => [...document.querySelectorAll("details.feature")].filter(
+    feature => getComputedStyle(feature).contentVisibility === "auto").length"""
+
+
+@pytest.mark.parametrize(("views", "late"), [(5, 0), (50, 200)])
+def test_only_a_long_page_is_laid_out_late_and_never_on_paper(opened, views, late):
+    page = opened(html_page(large(views, scenarios=1))).page
+    assert page.evaluate(LAID_OUT_LATE) == late
+    page.emulate_media(media="print")
+    assert page.evaluate(LAID_OUT_LATE) == 0
+
+
+def test_one_of_a_thing_is_no_plural(opened):
+    page = opened(html_page(report(outcome()))).page
+    assert page.get_by_text("1 run: histories").count() == 1
+    assert page.get_by_text("1 runs").count() == 0
+
+
 def test_a_late_event_is_drawn_where_it_happens_and_where_it_arrives(opened):
     late = example()
     late.delivery[0] = step("event", "2024-03-01 00:00:00", "2024-03-09 00:00:00")

@@ -19,12 +19,14 @@ from skewtest.report.drawing import histogram, scatter, timeline_drawing
 from skewtest.report.grid import MARKS, STATES, WORDS, Row, State, concerns, grid_of
 from skewtest.report.installed import installed
 from skewtest.report.plain import visible
-from skewtest.report.summary import finding_cause, lead, moved_line, own_seconds, slowest
+from skewtest.report.summary import count, finding_cause, lead, moved_line, own_seconds, slowest
 
 LONGEST = 20_000
 """Of a user's text, such as a traceback; the JSON has it all."""
 COLUMNS = 24
 """Of more columns, the cells of the version matrix are folded into their scenarios."""
+LONG = 60
+"""A page of more features is a long one."""
 COUNTED = 6
 """So many columns of a feature have counters of their own."""
 TALLIED = ("match", "mismatch", "batch_only", "online_only", "both_null")
@@ -50,6 +52,8 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "report": report,
             "grid": grid.folded(COLUMNS),
             "by_view": by_view,
+            "is_long": len(grid.rows) > LONG,
+            "count": count,
             "views": {view.name: view for view in report.views},
             "changes": changes,
             "change_kinds": CHANGES,
