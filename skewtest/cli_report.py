@@ -271,8 +271,6 @@ def verify(
 def _show(found: model.Report, changes: Comparison | None) -> None:
     colour = sys.stdout is not None and sys.stdout.isatty()
     typer.echo(one_line(f"{found.verdict}: {lead(found)}"))
-    for gap in found.incomplete:
-        typer.echo(f"incomplete: {one_line(gap)}")
     for line in (*closing_table(found, verbose=True, colour=colour), *closing_lines(found)):
         typer.echo(line)
     if changes is not None:

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections import Counter
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -28,9 +29,13 @@ class Ending:
         self.reached = 0
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
-        """Remember Ctrl-C: the exit code does not tell of it where another plugin fails on it."""
-        self.interrupted = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember Ctrl-C: the exit code does not tell of it where another plugin fails on it.
+
+        pytest also comes here where it ends a run itself, for errors in the collection.
+        """
+        self.interrupted = type(excinfo.value).__name__ != "Interrupted"
+        _drop_entries_without_lines(excinfo.tb)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one item found, and what became of its cell."""
@@ -85,8 +90,9 @@ class Ending:
         gaps += [
             f"failed without a result: {report.nodeid}"
             for report in stats.get("failed", ())
-            if "skew" in report.keywords and not hasattr(report, "skewtest_parts")
+            if _lacks_result(report)
         ]
+        gaps += _unchecked(terminalreporter)
         gaps += [
             f"a worker crashed: {report.nodeid}"
             for report in stats.get("failed", ())
@@ -147,6 +153,59 @@ class Ending:
             pairs=sorted(cells.pairs),
             valid_pairs=cells.valid_pairs,
         )
+
+
+def _lacks_result(report: Any) -> bool:
+    """Return whether a test was to check a view, and did not."""
+    return hasattr(report, "skewtest_asked") and not hasattr(report, "skewtest_parts")
+
+
+def _unchecked(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """Return what failed nothing because it was skipped, or looked at no view."""
+    stats = terminalreporter.stats
+    gaps = [
+        f"skipped: {report.nodeid}: {_reason(report)}"
+        for report in stats.get("skipped", ())
+        # The matrix itself tells which of its cells could not be had.
+        if (_lacks_result(report) and not hasattr(report, "skewtest_cell"))
+        or _may_hold_views(report, terminalreporter.config.rootpath)
+    ]
+    gaps += [
+        f"checked nothing: {report.nodeid}"
+        for became in ("passed", "xfailed", "xpassed")
+        for report in stats.get(became, ())
+        if _lacks_result(report)
+    ]
+    return list(dict.fromkeys(gaps))  # each worker of xdist tells of the same module
+
+
+def _reason(report: Any) -> str:
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    return str(told).removeprefix("Skipped: ")
+
+
+def _may_hold_views(report: Any, root: Path) -> bool:
+    """Return whether a report is of a module, skipped as a whole, that speaks of skewtest."""
+    if not isinstance(report, pytest.CollectReport):
+        return False
+    try:
+        return b"skewtest" in (root / report.nodeid).read_bytes()
+    except OSError:
+        return False
+
+
+def _drop_entries_without_lines(place: TracebackType | None) -> None:
+    """Leave out of a traceback what has no line: pytest cannot show it, and dies of it.
+
+    A signal may come at an instruction that the compiler has put in, which belongs to none.
+    """
+    while place is not None:
+        below = place.tb_next
+        while below is not None and below.tb_lineno is None:
+            below = below.tb_next
+        if below is not place.tb_next:
+            place.tb_next = below
+        place = below
 
 
 def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:

@@ -2,6 +2,9 @@
 
 import contextlib
 import importlib
+import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -20,6 +23,8 @@ SHARED = pytest.StashKey[dict[Any, Any]]()
 IN_ORDER = "in_order"
 EXPLORE = "explore"
 """The item that tries the scenarios that a view does not declare."""
+STAR = "star"
+"""The cells of the matrix that are run by default."""
 VERSIONS = "versions"
 """The item that tells what changes from version to version, same code."""
 CELLS = pytest.StashKey[Any]()
@@ -65,6 +70,12 @@ class BrokenViews(pytest.Item):
     def runtest(self) -> None:
         """Fail with the reason."""
         pytest.fail(self.message, pytrace=False)
+
+
+def asks_for_a_check(item: pytest.Item) -> bool:
+    """Return whether an item is there to check feature views."""
+    ours = isinstance(item, ViewItem | BrokenViews)
+    return ours or "skew" in getattr(item, "fixturenames", ())
 
 
 def run_view(item: pytest.Item, view: Any, scenario: str | None) -> Any:
@@ -414,12 +425,44 @@ def profile_of(config: pytest.Config, session: Any) -> str:
 
 
 def _again(item: pytest.Item, seed: int | None) -> str:
-    """Return the command that runs an item again."""
-    path = item.nodeid.split("::")[0]
-    inner = item.name.partition("[")[2].rstrip("]").replace("~", "-")
-    words = [item.name.split("[")[0], *inner.split("-")]
-    chosen = " and ".join(word for word in words if word)
-    where = f"{path} " if path.endswith(".py") else ""
-    option = "" if seed is None else f" --skew-seed={seed}"
-    option += " --skew-explore" if EXPLORE in words else ""
-    return f'pytest {where}-k "{chosen}"{option}'
+    """Return the command that runs an item again, from where this run was called.
+
+    Args:
+        item: the item.
+        seed: of the histories; None where those that are kept show it.
+    """
+    path, _, name = item.nodeid.partition("::")
+    if path.endswith(".py"):
+        place = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
+        chosen = quoted(f"{Path(place).as_posix()}::{name}")
+    else:  # a registered view, which lies in no file that pytest collects
+        words = re.split(r"[^\w.]+", name)
+        chosen = f'-k "{" and ".join(filter(None, words))}"'
+    return " ".join(["pytest", chosen, *_options(item, seed)])
+
+
+def _options(item: pytest.Item, seed: int | None) -> Iterator[str]:
+    """Return the options without which an item would run on other histories, or not at all."""
+    config = item.config
+    if seed is not None:
+        yield f"--skew-seed={seed}"
+        if histories := config.getoption("skew_histories"):
+            yield f"--skew-histories={histories}"
+        elif (profile := _profile_to_name(config)) is not None:
+            yield f"--skew-profile={profile}"
+    scenario = scenario_of(item)
+    if scenario == EXPLORE:
+        yield "--skew-explore"
+    if (is_cell(scenario) or scenario == VERSIONS) and config.getoption("skew_matrix") != STAR:
+        yield f"--skew-matrix={config.getoption('skew_matrix')}"
+
+
+def _profile_to_name(config: pytest.Config) -> str | None:
+    """Return the profile, unless a developer's run has it that names none."""
+    profile = profile_of(config, importlib.import_module("skewtest.session"))
+    return None if profile == (config.getini("skew_profile") or "dev") else profile
+
+
+def quoted(word: str) -> str:
+    """Return a word as a shell takes it: in double quotes, which all know, where they do."""
+    return shlex.quote(word) if any(mark in word for mark in '"$`\\!') else f'"{word}"'

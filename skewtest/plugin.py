@@ -19,8 +19,10 @@ from skewtest.items import (
     KNOWN,
     REGISTERED,
     RESULTS,
+    STAR,
     SkewText,
     ViewItem,
+    asks_for_a_check,
     is_cell,
     is_view,
     named_by_a_test,
@@ -64,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--skew-matrix",
         choices=("none", "declared", "star", "pairwise", "full"),
-        default="star",
+        default=STAR,
         help="which cells of the version matrix of pyproject.toml to run: pairs that are declared, "
         "and of its axes one at a time (star, the default), each pair of versions, or all",
     )
@@ -159,7 +161,7 @@ def _values(values: Any) -> list[Any]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests that use the fixture `skew`, so that `-m skew` picks them."""
-    if "skew" in getattr(item, "fixturenames", ()):
+    if asks_for_a_check(item):
         item.add_marker(pytest.mark.skew)
 
 
@@ -191,15 +193,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show skew in the user's words, not as a traceback; carry results to the report."""
     report = yield
+    if asks_for_a_check(item):
+        report.skewtest_asked = True  # type: ignore[attr-defined] # reports carry what they are given
     if CELL in item.stash and (call.when == "call" or report.outcome != "passed"):
-        report.skewtest_cell = item.stash[CELL]  # type: ignore[attr-defined] # as below
+        report.skewtest_cell = item.stash[CELL]  # type: ignore[attr-defined] # as above
     results = item.stash.get(RESULTS, [])
     if call.when != "call" or not results:
         return report
     parts = [result.part(item.config.rootpath) for result in results]
     model = importlib.import_module("skewtest.report.model")
     closing = importlib.import_module("skewtest.report.closing")
-    report.skewtest_parts = [model.to_dict(part) for part in parts]  # type: ignore[attr-defined] # reports carry what they are given
+    report.skewtest_parts = [model.to_dict(part) for part in parts]  # type: ignore[attr-defined] # as above
     item.user_properties.extend(closing.properties(parts))  # JUnit XML has those of the teardown
     error = call.excinfo.value if call.excinfo is not None else None
     if type(error).__name__ == "SkewError":

@@ -19,6 +19,7 @@ from skewtest.report.versions import spread_lines
 from skewtest.report.words import advice
 
 MOST_ROWS = 30
+MOST_GAPS = 8
 STYLES: dict[State, str] = {
     "fails": "bold red",
     "untested": "yellow",
@@ -64,8 +65,9 @@ def closing_table(
 
 
 def closing_lines(report: model.Report) -> list[str]:
-    """Return what else is to be known: known divergences, unused files, what was only explored."""
-    lines = [f"skewtest: {line}" for line in (*known_lines(report), *_unused(report))]
+    """Return what else is to be known: gaps, known divergences, unused files, advice."""
+    told = (*gap_lines(report), *known_lines(report), *_unused(report))
+    lines = [f"skewtest: {line}" for line in told]
     if any(not one.gates for one in report.outcomes) or report.versions:
         lines += advice(report.outcomes)
         lines += chain.from_iterable(map(spread_lines, report.versions))
@@ -111,6 +113,13 @@ def _that_fit(grid: Grid, width: int) -> list[list[str]]:
         groups[-1].append(name)
         used += needed
     return groups
+
+
+def gap_lines(report: model.Report) -> list[str]:
+    """Return a line for each of the first things that a report lacks."""
+    lines = [one_line(f"incomplete: {gap}") for gap in report.incomplete[:MOST_GAPS]]
+    left = len(report.incomplete) - len(lines)
+    return [*lines, f"incomplete: and {left} more"] if left else lines
 
 
 def known_lines(report: model.Report) -> list[str]:

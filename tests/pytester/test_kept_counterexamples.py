@@ -63,7 +63,7 @@ def test_a_kept_counterexample_is_replayed_first(kept):
 def test_no_seed_is_needed_to_see_a_kept_counterexample_again(kept):
     result = kept.run("--skew-histories=1", "--skew-seed=2")
     (again,) = {line for line in result.outlines if line.strip().startswith("again")}
-    assert again.split("again  ")[1] == 'pytest test_skew.py -k "test_spend and in_order"'
+    assert again.split("again  ")[1] == 'pytest "test_skew.py::test_spend[in_order]"'
 
 
 def test_a_second_run_adds_no_file(kept):
@@ -202,7 +202,7 @@ def long_run(project):
 def test_ctrl_c_in_a_long_check_is_pytest_s_usual_interrupt(long_run):
     long_run.send_signal(signal.SIGINT)
     output, _ = long_run.communicate(timeout=30)
-    assert long_run.returncode == pytest.ExitCode.INTERRUPTED
+    assert long_run.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "KeyboardInterrupt" in output
     assert "INTERNALERROR" not in output
 

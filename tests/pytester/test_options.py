@@ -157,16 +157,69 @@ def test_only_the_profile_ci_fixes_the_seed(skewed, monkeypatch, profile, fixed)
     assert f"--skew-seed={0 if fixed else 4711}" in result.stdout.str()
 
 
-def test_the_reproduce_line_reproduces(skewed):
-    result = skewed.pytester.runpytest_inprocess("--skew-histories=128", "--skew-seed=7")
-    (line,) = {found.strip() for found in re.findall(r"again +(pytest .*)", result.stdout.str())}
-    assert line == 'pytest test_skew.py -k "test_spend and in_order" --skew-seed=7'
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--skew-histories=128", " --skew-histories=128"),
+        ("--skew-profile=dev", ""),
+        ("--skew-profile=nightly", " --skew-profile=nightly"),
+    ],
+)
+def test_the_reproduce_line_reproduces(skewed, option, told):
+    result = skewed.pytester.runpytest_inprocess(option, "--skew-seed=7")
+    line = _again(result)
+    assert line == f'pytest "test_skew.py::test_spend[in_order]" --skew-seed=7{told}'
     for path in skewed.kept:
         path.unlink()
-    again = skewed.pytester.run("sh", "-c", f"{line} --skew-histories=128 -p no:cacheprovider")
+    again = skewed.pytester.run("sh", "-c", f"{line} -p no:cacheprovider")
     again.assert_outcomes(failed=1)
     one, other = (_report(r.stdout.str()) for r in (result, again))
     assert one == other
+
+
+def _again(result):
+    text = result.stdout.str().replace("\\\n", "")
+    (line,) = {re.sub(" +", " ", found) for found in re.findall(r"again +(pytest .*)", text)}
+    return line
+
+
+STRANGE = r"""
+import pytest
+
+@pytest.mark.parametrize("name", ["a or b", 'q"q', "it's $HOME", "back`tick", "\\"])
+def test_names(skew, name):
+    skew.check(spend)
+
+class TestSpend:
+    def test_in_a_class(self, skew):
+        skew.check(spend)
+"""
+
+
+def test_the_reproduce_line_is_what_a_shell_takes_wherever_it_stands(skewed):
+    """Also from a folder below, with ids that mean something to a shell or to -k."""
+    folder = skewed.path / "tests" / "a"
+    folder.mkdir(parents=True)
+    text = (skewed.path / "test_skew.py").read_text().replace("def test_spend", "def spend_")
+    (folder / "test_names.py").write_text(text + STRANGE)
+    run = "python -m pytest -p no:cacheprovider --skew-histories=8 --skew-seed=7"
+    result = skewed.pytester.run("sh", "-c", f"cd tests && {run} a")
+    result.assert_outcomes(failed=6)
+    lines = re.findall(r"again +(pytest .*)", result.stdout.str().replace("\\\n", ""))
+    assert len(lines) == 6
+    for line in lines:
+        again = skewed.pytester.run("sh", "-c", f"cd tests && {line} -p no:cacheprovider")
+        again.assert_outcomes(failed=1)
+
+
+def test_a_profile_that_the_machine_chose_is_named(skewed, monkeypatch):
+    monkeypatch.setenv("CI", "1")
+    result = skewed.pytester.runpytest_inprocess()
+    assert _again(result).endswith(" --skew-seed=0 --skew-profile=ci")
+    skewed.pytester.makeini("[pytest]\nskew_profile = ci\n")
+    for path in skewed.kept:
+        path.unlink()
+    assert _again(skewed.pytester.runpytest_inprocess()).endswith(" --skew-seed=0")
 
 
 def _report(text):

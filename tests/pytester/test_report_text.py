@@ -341,6 +341,7 @@ def test_what_pytest_prints_of_a_failure(skewed):
           also   orders_7d (value)
           kept   tests/skew-corpus/spend/spend_7d.value-<digest>.json
           kept   tests/skew-corpus/spend/orders_7d.value-<digest>.json
-          again  pytest test_skew.py -k "test_spend and in_order" --skew-seed=1
+          again  pytest "test_skew.py::test_spend[in_order]" --skew-seed=1 \\
+                   --skew-histories=128
         """,
     )

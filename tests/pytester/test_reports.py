@@ -155,6 +155,57 @@ def test_a_run_that_ends_early_is_incomplete(skewed):
     assert (read(skewed, "out").verdict, read(skewed, "out").incomplete) == ("skew", [])
 
 
+UNCHECKED = """
+import pytest
+from test_skew import spend
+
+@pytest.mark.skip(reason="no time")
+def test_marked(skew):
+    skew.check(spend)
+
+def test_skips(skew):
+    pytest.skip("not today")
+
+@pytest.mark.xfail(run=False, reason="hopeless")
+def test_not_run(skew):
+    skew.check(spend)
+
+def test_looks_at_nothing(skew):
+    assert spend
+
+def test_of_something_else():
+    pytest.skip("no matter")
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+def test_what_is_skipped_or_looks_at_nothing_is_no_parity(project, workers):
+    project.file("test_unchecked.py", UNCHECKED)
+    project.file("test_gone.py", "import pytest\npytest.importorskip('skewtest_gone')\n")
+    project.file("test_other.py", "import pytest\npytest.skip('x', allow_module_level=True)\n")
+    result = project.run_apart("--skew-report=out", *workers)
+    assert result.ret == 0
+    found = read(project, "out")
+    assert found.verdict == "incomplete"
+    place = "test_unchecked.py::test_"
+    told = [
+        "checked nothing: " + place + "looks_at_nothing[in_order]",
+        "checked nothing: " + place + "not_run[in_order]",
+        "skipped: " + place + "marked[in_order]: no time",
+        "skipped: " + place + "skips[all]: not today",
+        "skipped: test_gone.py: could not import 'skewtest_gone': No module named 'skewtest_gone'",
+    ]
+    assert sorted(found.incomplete) == told
+    result.stdout.fnmatch_lines(["skewtest: incomplete: skipped: *marked[[]in_order]: no time"])
+
+
+def test_a_module_that_cannot_be_collected_is_one_gap(project):
+    """pytest ends the run for it, which is no interrupt."""
+    project.file("test_broken.py", "import nothing_of_this_name\n")
+    project.run_apart("--skew-report=out")
+    assert read(project, "out").incomplete == ["error: test_broken.py"]
+
+
 def test_a_view_that_kills_its_worker_is_missing_and_the_report_says_so(project):
     project.view(more="\n\ndef test_spend(skew):\n    skew.check(spend)\n")
     project.file(
@@ -199,10 +250,10 @@ def test_the_command_of_a_finding_runs_its_test_again(skewed):
     skewed.run("--skew-report=out")
     commands = [outcome.again for outcome in read(skewed, "out").outcomes if outcome.findings]
     assert commands == [
-        'pytest test_skew.py -k "test_spend and in_order" --skew-seed=1',
-        'pytest test_skew.py -k "test_alpha and in_order"',
+        'pytest "test_skew.py::test_spend[in_order]" --skew-seed=1 --skew-histories=128',
+        'pytest "test_skew.py::test_alpha[in_order]"',
     ]
-    assert "test_alpha and in_order" in (skewed.path / "out" / "report.html").read_text()
+    assert "test_alpha[in_order]" in (skewed.path / "out" / "report.html").read_text()
 
 
 # -- GitHub ----------------------------------------------------------------------------------------

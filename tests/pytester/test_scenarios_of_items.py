@@ -33,7 +33,7 @@ def test_each_scenario_has_its_own_verdict(delivered):
             "spend.spend_7d: batch and online disagree*",
             "  under  duplicated",
             "  cause  duplicate (value)",
-            '  again  pytest test_skew.py -k "test_spend and duplicated" --skew-seed=1',
+            '  again  pytest "test_skew.py::test_spend[[]duplicated]" --skew-seed=1*',
             "SKIPPED*test_skew.py:*: needs snapshot()",
         ]
     )
