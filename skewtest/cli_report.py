@@ -9,10 +9,11 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from skewtest.code import file_digest
 from skewtest.errors import ReportError
 from skewtest.files import write_whole
 from skewtest.outputs import record, write_step_summary
-from skewtest.provenance import file_digest, git_of, packages
+from skewtest.provenance import git_of, packages
 from skewtest.report import certificate, model
 from skewtest.report.changes import Comparison, compared_reports
 from skewtest.report.closing import change_lines, closing_lines, closing_table
@@ -25,7 +26,7 @@ from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
 from skewtest.report.merging import merged_shards
 from skewtest.report.plain import one_line
-from skewtest.report.summary import lead
+from skewtest.report.summary import count, lead
 from skewtest.report.trend import read_history
 
 OK, FAILS, USAGE, INCOMPLETE = 0, 1, 2, 3
@@ -224,6 +225,9 @@ def certify(
         raise typer.Exit(FAILS)
     one = _told(lambda: certificate.certificate_of(found, result.read_bytes()))
     _write(out, certificate.to_json(one))
+    views = count(len(one.views), "feature view")
+    typer.echo(f"{one.verdict}: {views}, each on {one.fewest:,} histories or more")
+    _tell_uncovered(one)
     if one.dirty:
         typer.echo(
             "skewtest: the working tree had changes that were not committed; the hashes of the "
@@ -261,11 +265,18 @@ def verify(
             f"{moved.found or 'gone'}"
         )
         typer.echo(one_line(told))
+    _tell_uncovered(one)
     moves = [moved for moved in found if moved.what != "revision"]
     told = f"{len(found)} moved" if moves else "only the revision has moved"
     told = told if found else "nothing has moved"
     typer.echo(one_line(f"{certified}: {one.verdict} on {one.time}; {told}"))
     raise typer.Exit(OK if one.verdict == "parity" and not moves else FAILS)
+
+
+def _tell_uncovered(one: certificate.Certificate) -> None:
+    for name in one.uncovered:
+        told = f"skewtest: not covered: {name}: a query whose text lies in no file of the project"
+        typer.echo(one_line(told), err=True)
 
 
 def _show(found: model.Report, changes: Comparison | None) -> None:

@@ -1,31 +1,41 @@
 """Where results come from: code by file, line and hash; revision, machine and libraries."""
 
 import ast
-import hashlib
 import importlib.metadata
-import inspect
 import os
 import platform
 import re
 import subprocess
-import sys
+import sysconfig
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
+from skewtest.code import (
+    digest_of,
+    files_of,
+    functions_of,
+    name_of,
+    place_of,
+    query_file,
+    shown_from,
+    source_of,
+    uncovered_of,
+)
 from skewtest.declare.view import FeatureView
-from skewtest.drive.adapters import Fold, MicroBatch, PerAsOf, PerEvent, Sql
 from skewtest.report import model
 from skewtest.report.words import tolerance_text
 from skewtest.times import micros
 
 GIT_SECONDS = 5
+OUR_CODE = Path(__file__).parent
+STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+"""Where Python's own library lies."""
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 DECLARED = (
     *("name", "sources", "entity", "features", "windows", "as_of", "request", "scope", "zone"),
@@ -122,9 +132,10 @@ def view_info(view: FeatureView, root: Path) -> model.View:
     """
     file, line = view.place
     lines = _feature_lines(file, line)
+    files = files_of(view, root)
     return model.View(
         name=view.name,
-        file=_shown(file, root) if Path(file).is_file() else None,
+        file=shown_from(file, root) if Path(file).is_file() else None,
         line=line if Path(file).is_file() else None,
         entity=list(view.entity),
         times={name: source.time for name, source in view.sources.items()},
@@ -138,7 +149,8 @@ def view_info(view: FeatureView, root: Path) -> model.View:
             for name, tolerance in view.features.items()
         ],
         implementations=list(_implementations(view, root)),
-        files=_files(view, root),
+        files=files,
+        uncovered=uncovered_of(view, files, root),
         declaration=_declaration(view),
     )
 
@@ -148,7 +160,7 @@ def tables_digest(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
 
     Floats are texts in it, because JSON has one null for null and NaN; bytes are in hexadecimal.
     """
-    return {name: _digest(_told(frame).write_ndjson().encode()) for name, frame in tables.items()}
+    return {name: digest_of(_told(frame).write_ndjson().encode()) for name, frame in tables.items()}
 
 
 def _told(frame: pl.DataFrame) -> pl.DataFrame:
@@ -176,18 +188,6 @@ def _instance(kind: Any) -> pl.DataType:
     return found
 
 
-def file_digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file, None where it cannot be read."""
-    try:
-        return _digest(path.read_bytes())
-    except OSError:
-        return None
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _feature_lines(file: str, line: int) -> dict[str, int]:
     """Return the line of each feature in the call of FeatureView(...) that begins at a line."""
     try:
@@ -211,127 +211,20 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
         given = getattr(view, side)
         if given is None:
             continue
-        parts = list(_functions(given))
-        file, line = _place(parts[0])
+        parts = list(functions_of(given))
+        file, line = place_of(parts[0])
+        if isinstance(parts[0], str) and (found := query_file(parts[0], root)) is not None:
+            file, line = str(found), 1
         yield model.Implementation(
             side=side,
-            name=_name(parts[0]),
-            file=None if file is None else _shown(file, root),
+            name=name_of(parts[0]),
+            file=None if file is None else shown_from(file, root),
             line=line,
-            digest=_digest("\n".join(map(_source, parts)).encode()),
+            digest=digest_of("\n".join(map(source_of, parts)).encode()),
         )
-
-
-def _functions(given: Any) -> Iterator[Any]:
-    """Return the functions and classes, or the query, that an implementation consists of."""
-    if isinstance(given, PerAsOf | PerEvent | MicroBatch):
-        yield from _functions(given.function)
-    elif isinstance(given, Fold):
-        for part in (given.update, given.init, given.value):
-            yield from _functions(part)
-    elif isinstance(given, Sql):
-        yield given.query
-    elif isinstance(given, partial):
-        yield from _functions(given.func)
-    else:
-        found = inspect.unwrap(given)
-        found = getattr(found, "__func__", found)
-        is_code = inspect.isroutine(found) or isinstance(found, type)
-        yield found if is_code else type(found)
-
-
-def _source(part: Any) -> str:
-    """Return the source text of a function or class; of one without, such as `dict`, its name."""
-    if isinstance(part, str):
-        return part
-    try:
-        return inspect.getsource(part)
-    except (OSError, TypeError):
-        return _name(part)
-
-
-def _place(part: Any) -> tuple[str | None, int | None]:
-    try:
-        file = inspect.getsourcefile(part)
-        return file, inspect.getsourcelines(part)[1] if file else None
-    except (OSError, TypeError):
-        return None, None
-
-
-def _name(part: Any) -> str:
-    if isinstance(part, str):
-        return "sql"
-    return f"{part.__module__}.{part.__qualname__}"
-
-
-def _files(view: FeatureView, root: Path) -> dict[str, str]:
-    """Return the hashes of the files that a view's code lies in, by what reports call them.
-
-    Beside the files of the declaration and of the implementations: those of the project that
-    their import statements reach, over any number of files.
-    """
-    parts = [part for side in (view.batch, view.online) if side for part in _functions(side)]
-    waiting = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
-    waiting.append(_module_of(view.place[0]))
-    seen: dict[str, str] = {}
-    own = True
-    while waiting:
-        reached: dict[int, ModuleType] = {}
-        for module in waiting:
-            file = getattr(module, "__file__", None)
-            if module is None or file is None or _shown(file, root) in seen:
-                continue
-            if own or _is_of_project(Path(file), root):
-                digest = file_digest(Path(file))
-                if digest is not None:
-                    seen[_shown(file, root)] = digest
-                reached |= {id(found): found for found in _imported_by(module)}
-        waiting, own = list(reached.values()), False
-    return dict(sorted(seen.items()))
-
-
-def _module_of(file: str) -> ModuleType | None:
-    modules = (one for one in [*sys.modules.values()] if getattr(one, "__file__", None) == file)
-    return next(modules, None)
-
-
-def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
-    """Return the modules that the import statements of a module name, as far as they are loaded."""
-    try:
-        tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = (module.__package__ or "").split(".")
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            home = ".".join([*base, *filter(None, [node.module])])
-            names = [home, *(f"{home}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        # What is imported from a package has run the package's own file too.
-        parents = {name.rpartition(".")[0] for name in names}
-        yield from (sys.modules[name] for name in (*names, *parents) if name in sys.modules)
-
-
-def _is_of_project(file: Path, root: Path) -> bool:
-    """Return whether a file is the project's own, rather than installed in a folder of its."""
-    if file.suffix != ".py" or not file.is_relative_to(root):
-        return False
-    installed = ("site-packages", "dist-packages")
-    return not any(
-        part in installed or part.startswith(".") for part in file.relative_to(root).parts
-    )
 
 
 def _declaration(view: FeatureView) -> str:
     told = [f"{name}={getattr(view, name)!r}" for name in DECLARED]
     told.append(f"equal={sorted(view.equal)}")
-    return _digest(ADDRESS.sub("", "\n".join(told)).encode())
-
-
-def _shown(file: str, root: Path) -> str:
-    path = Path(file)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return digest_of(ADDRESS.sub("", "\n".join(told)).encode())

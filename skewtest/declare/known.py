@@ -14,6 +14,8 @@ KINDS = (
     *("value", "null", "missing row", "extra row", "dtype", "error", "timeout"),
     "nondeterministic",
 )
+BROKEN = ("error", "timeout", "nondeterministic")
+"""Kinds of code that breaks, rather than differs: they are known only by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Known:
         reason: why it is left.
         expires: the last day on which it is accepted.
         scenario: under which it occurs; "relations" for a broken relation.
-        kind: its kind of divergence; "" for any.
+        kind: its kind of divergence; "" for any but those of code that breaks.
         cell: the cell of the version matrix, as `train~serve`; "" outside of the matrix.
     """
 
@@ -42,7 +44,10 @@ class Known:
 
     def covers(self, feature: str, kind: str) -> bool:
         """Return whether a finding of its view and scenario is the one that is known."""
-        return self.feature == feature and self.kind in ("", kind)
+        return self.feature == feature and (self.kind == kind or self._covers_any(kind))
+
+    def _covers_any(self, kind: str) -> bool:
+        return not self.kind and kind not in BROKEN
 
     @classmethod
     def from_table(cls, table: object, place: str) -> "Known":

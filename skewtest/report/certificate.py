@@ -17,7 +17,11 @@ FORMAT = 1
 
 
 class CertifiedView(model.Part, frozen=True, kw_only=True):
-    """A view: hashes of its declaration, of its implementations and of the files they lie in."""
+    """A view: hashes of its declaration, of its implementations and of the files they lie in.
+
+    `uncovered` are the sides whose code lies in none of them. `data` are the hashes of the logs
+    that were replayed; they tell which they were, and are not looked for again.
+    """
 
     declaration: str
     batch: str | None
@@ -28,6 +32,7 @@ class CertifiedView(model.Part, frozen=True, kw_only=True):
     seeds: list[int]
     histories: int
     data: dict[str, str]
+    uncovered: list[str] = msgspec.field(default_factory=list)
 
 
 class Certificate(model.Part, frozen=True, kw_only=True):
@@ -48,6 +53,16 @@ class Certificate(model.Part, frozen=True, kw_only=True):
     known: list[str]
     report: str
     seal: str = ""
+
+    @property
+    def uncovered(self) -> list[str]:
+        """The implementations whose code lies in no file, so that no change of it is seen."""
+        return [f"{name} {side}" for name, view in self.views.items() for side in view.uncovered]
+
+    @property
+    def fewest(self) -> int:
+        """How many histories the view was run on that was run on the fewest."""
+        return min((view.histories for view in self.views.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,7 @@ def _certified(report: model.Report, view: model.View) -> CertifiedView:
         seeds=sorted({one.seed for one in outcomes}),
         histories=max((one.histories for one in outcomes), default=0),
         data={name: digest for one in outcomes for name, digest in one.data.items()},
+        uncovered=view.uncovered,
     )
 
 

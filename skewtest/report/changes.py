@@ -1,6 +1,6 @@
 """Two reports compared: what is new, fixed, worse, better or unchanged since the first one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Literal
@@ -85,16 +85,22 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
     A divergence is the same one if its view, feature, scenario (and cell) and kind are. What a
     report calls known counts as any other: it was there. What was found of environments that were
     compared counts too, under the function's name.
+
+    One that is not met again is fixed only if as many histories were run as had met it.
     """
     then, now = _divergences(before), _divergences(after)
     was, ran = _checked(before), _checked(after)
+    met_at, had = _met_at(before), _histories(after)
     found = []
     for key in dict.fromkeys((*now, *then)):
         old, new = then.get(key), now.get(key)
         if old is None:
             change: Change = "new"
         elif new is None:
-            change = "fixed" if key[:3] in ran else "not checked"
+            view, feature, column, _ = key
+            enough = had.get((view, column), 0) >= met_at.get(key, 0)
+            is_fixed = enough and (view, feature, column) in ran
+            change = "fixed" if is_fixed else "not checked"
         else:
             change = _change(old, new)
         found.append(Divergent(*key, change, _share(old), _share(new)))
@@ -114,6 +120,20 @@ def _checked(report: model.Report) -> set[Check]:
         if one.gates and one.skipped is None:
             found |= {(one.view, name, one.column) for name in (ALL_FEATURES, *one.features)}
     return found
+
+
+def _met_at(report: model.Report) -> dict[Key, int]:
+    """Return the history in which each divergence was met; 0 of those that were kept."""
+    return {
+        (one.view, finding.feature, one.column, finding.kind): finding.found_at
+        for one in report.outcomes
+        for finding in one.findings
+    }
+
+
+def _histories(report: model.Report) -> dict[tuple[str, str], int]:
+    """Return how many histories each view was run on, by view and column."""
+    return {(one.view, one.column): one.histories for one in report.outcomes}
 
 
 def _gone(gone: set[Check], told: Sequence[Divergent], after: model.Report) -> list[Check]:
@@ -189,9 +209,10 @@ def _moved(before: model.Report, after: model.Report) -> list[Moved]:
     then, now = ({view.name: view for view in one.views} for one in (before, after))
     found = [Moved("view", name, "", "added") for name in now if name not in then]
     found += [Moved("view", name, "", "gone") for name in then if name not in now]
-    for name in now:
-        if name in then:
-            found += _moved_code(then[name], now[name])
+    both = [(then[name], now[name]) for name in now if name in then]
+    for pair in both:
+        found += _moved_code(*pair)
+    found += dict.fromkeys(moved for pair in both for moved in _moved_files(*pair))
     if before.run is not None and after.run is not None:
         old, new = before.run.packages, after.run.packages
         old, new = old | {"python": before.run.host.python}, new | {"python": after.run.host.python}
@@ -201,6 +222,14 @@ def _moved(before: model.Report, after: model.Report) -> list[Moved]:
             if old.get(name) != new.get(name)
         ]
     return found
+
+
+def _moved_files(old: model.View, new: model.View) -> Iterator[Moved]:
+    """Return the files that a view's code lies in which are not the same."""
+    for file in sorted({*old.files, *new.files}):
+        before, after = old.files.get(file, "none"), new.files.get(file, "none")
+        if before != after:
+            yield Moved("file", file, before[:8], after[:8])
 
 
 def _moved_code(old: model.View, new: model.View) -> list[Moved]:

@@ -86,7 +86,8 @@ class View(Part, frozen=True, kw_only=True):
     """A feature view: its declaration, its implementations, and the files that its code lies in.
 
     `files` are the SHA-256 of the implementations' files and of the project's files that they
-    reach through imports. `declaration` is the SHA-256 of what is declared. Windows are in
+    reach through imports. `uncovered` are the sides that are queries whose text lies in none of
+    them. `declaration` is the SHA-256 of what is declared. Windows are in
     microseconds; `times` is the time column by source.
     """
 
@@ -102,6 +103,7 @@ class View(Part, frozen=True, kw_only=True):
     implementations: list[Implementation]
     files: dict[str, str]
     declaration: str
+    uncovered: list[str] = []
 
 
 class Quantiles(Part, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What all formats say of a report in a line or two."""
 
+import posixpath
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -93,10 +94,13 @@ def moved_line(moved: Moved) -> str:
     """Return what has moved since a baseline, in a line."""
     if moved.what == "view":
         return f"view {moved.name}: {moved.after}"
+    change = f"{moved.before} -> {moved.after}"
+    if moved.what == "package":
+        return f"{moved.name} {change}"
     return (
-        f"{moved.what} of {moved.name}: {moved.before} -> {moved.after}"
-        if (moved.what != "package")
-        else f"{moved.name} {moved.before} -> {moved.after}"
+        f"file {moved.name}: {change}"
+        if moved.what == "file"
+        else (f"{moved.what} of {moved.name}: {change}")
     )
 
 
@@ -119,7 +123,9 @@ def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
 def in_repository(report: model.Report, file: str) -> str:
     """Return a file of the project as its repository names it."""
     git = None if report.run is None else report.run.git
-    return file if git is None or PurePath(file).is_absolute() else f"{git.folder}{file}"
+    if git is None or PurePath(file).is_absolute():
+        return file
+    return posixpath.normpath(f"{git.folder}{file}")
 
 
 def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:

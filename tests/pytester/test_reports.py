@@ -191,9 +191,9 @@ def test_what_is_skipped_or_looks_at_nothing_is_no_parity(project, workers):
     told = [
         "checked nothing: " + place + "looks_at_nothing[in_order]",
         "checked nothing: " + place + "not_run[in_order]",
+        "skipped: test_gone.py: could not import 'skewtest_gone': No module named 'skewtest_gone'",
         "skipped: " + place + "marked[in_order]: no time",
         "skipped: " + place + "skips[all]: not today",
-        "skipped: test_gone.py: could not import 'skewtest_gone': No module named 'skewtest_gone'",
     ]
     assert sorted(found.incomplete) == told
     result.stdout.fnmatch_lines(["skewtest: incomplete: skipped: *marked[[]in_order]: no time"])

@@ -29,6 +29,15 @@ def test_one_that_is_gone_is_fixed():
     assert (told, ok) == ([("fixed", "f0", "in_order", "value")], True)
 
 
+def test_one_is_not_fixed_before_as_many_histories_were_run_as_had_met_it():
+    """The findings of these reports were met in history 7."""
+    assert changed(differing(40), outcome("v", histories=6)) == (
+        [("not checked", "f0", "in_order", "value")],
+        False,
+    )
+    assert changed(differing(40), outcome("v", histories=7))[0][0][0] == "fixed"
+
+
 def test_one_whose_check_did_not_run_is_not_fixed():
     told, ok = changed(differing(40, scenario="late"), outcome("v"))
     assert (told, ok) == ([("not checked", "f0", "late", "value")], False)
@@ -152,7 +161,10 @@ def test_code_declarations_views_and_packages_that_moved_are_told():
     old = view("v")
     code = msgspec.structs.replace(old.implementations[0], digest="0" * 64)
     new = msgspec.structs.replace(
-        old, implementations=[code, old.implementations[1]], declaration="1" * 64
+        old,
+        implementations=[code, old.implementations[1]],
+        declaration="1" * 64,
+        files={**old.files, "helper.py": "2" * 64},
     )
     before = report(outcome("v"), outcome("gone"), views=[old, view("gone", line=30)])
     after = report(
@@ -165,5 +177,6 @@ def test_code_declarations_views_and_packages_that_moved_are_told():
         ("view", "gone", "", "gone"),
         ("declaration", "v", "f" * 8, "1" * 8),
         ("code", "v batch", "d" * 8, "0" * 8),
+        ("file", "helper.py", "none", "2" * 8),
         ("package", "numpy", "2.4.0", "3.0.0"),
     ]

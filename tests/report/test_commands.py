@@ -303,7 +303,11 @@ def certified(call, write, tmp_path):
         views=[view("v", files={"code.py": digest})],
         run=run(packages=packages(), host=host, git=None),
     )
-    assert call("certify", "report.json").out == "wrote parity-certificate.json\n"
+    done = call("certify", "report.json")
+    assert done.out.splitlines() == [
+        "wrote parity-certificate.json",
+        "parity: 1 feature view, each on 6,400 histories or more",
+    ]
     return "parity-certificate.json"
 
 
@@ -343,6 +347,13 @@ def test_an_edited_certificate_is_told(call, certified, tmp_path):
     done = call("verify", certified)
     assert done.code == 1
     assert "seal: the certificate: " in done.out
+
+
+def test_code_that_lies_in_no_file_is_told(call, write):
+    write("report.json", outcome("v"), views=[view("v", uncovered=["batch"])])
+    told = "not covered: v batch: a query whose text lies in no file of the project"
+    assert told in call("certify", "report.json").err
+    assert told in call("verify", "parity-certificate.json").err
 
 
 def test_without_parity_there_is_no_certificate_unless_asked_for(call, write, tmp_path):

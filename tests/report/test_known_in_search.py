@@ -78,6 +78,29 @@ def test_what_is_news_is_found_beside_any_number_of_known_ones():
     assert len(result.findings) == 9
 
 
+class Breaks:
+    """An online side that differs, and breaks from the second request on."""
+
+    asked = 0
+
+    def update(self, event):
+        self.asked += 1
+
+    def query(self, request):
+        if self.asked > 1:
+            raise RuntimeError
+        return {"a": 1}
+
+
+@pytest.mark.parametrize(("kind", "news"), [("", ["error"]), ("error", ["value"])])
+def test_code_that_breaks_is_known_only_by_name(kind, news):
+    """That values may differ is no excuse for it."""
+    result = checked(view_of(["a"], made=Breaks), known("a", kind=kind))
+    assert not result.ok
+    assert {one.kind for one in result.findings} == {"value", "error"}
+    assert [one.kind for one in result.findings if one.known is None] == news
+
+
 def test_a_feature_that_is_never_tested_is_told_beside_a_known_divergence():
     nothing = view_of(["f0", "f1"], batch=lambda name: None if name == "f1" else 0)
     never = view_of(

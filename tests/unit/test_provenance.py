@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import skewtest as sk
-from skewtest.provenance import file_digest, git_of, packages, tables_digest, view_info
+from skewtest.code import file_digest
+from skewtest.provenance import git_of, packages, tables_digest, view_info
 
 FEATURES = """\
 from functools import partial
@@ -115,6 +116,51 @@ def test_every_way_to_import_is_followed(package, line):
 def test_files_of_other_projects_are_left_out(package):
     (package / "rules.py").write_text("import json, polars\nLIMIT = 3\n")
     assert len(told(package).files) == 4
+
+
+def test_a_neighbour_of_the_project_is_followed_too(package):
+    """In a repository of several projects, a library beside them is nobody's package."""
+    root = package.parent / "project"
+    root.mkdir()
+    (package.parent / ".git").mkdir()
+    declared = importlib.import_module("repo_of_limits.declared")
+    assert sorted(view_info(declared.view, root).files) == [
+        f"../repo_of_limits/{name}.py" for name in ("__init__", "declared", "features", "rules")
+    ]
+
+
+def test_files_outside_of_the_repository_have_their_whole_path(package, tmp_path_factory):
+    declared = importlib.import_module("repo_of_limits.declared")
+    found = view_info(declared.view, tmp_path_factory.mktemp("elsewhere")).files
+    assert (package / "rules.py").as_posix() in found
+
+
+QUERY = "select user_id, as_of, 1 as n from spine -- a query that lies in no module\n"
+
+
+def queried(text, root):
+    return view_info(view(sk.sql(text), None), root)
+
+
+def test_a_query_that_is_read_from_a_file_is_placed_and_hashed(tmp_path):
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "sql").mkdir()
+    for name in ("node_modules/n.sql", "sql/n.sql"):
+        (tmp_path / name).write_text(QUERY)
+    found = queried(QUERY + " ", tmp_path)
+    assert (found.implementations[0].file, found.implementations[0].line) == ("sql/n.sql", 1)
+    assert found.files["sql/n.sql"] == file_digest(tmp_path / "sql/n.sql")
+    assert found.uncovered == []
+
+
+def test_a_query_that_stands_in_a_module_is_covered_by_it(tmp_path):
+    assert queried('select 1 as n, "a" from spine', tmp_path).uncovered == []
+
+
+def test_a_query_that_is_made_is_told(tmp_path):
+    made = " ".join(["select", str(len(str(tmp_path))), "as n from spine"])
+    assert queried(made, tmp_path).uncovered == ["batch"]
+    assert view_info(view(sk.per_event(one), None), tmp_path).uncovered == []
 
 
 def view(batch, online, **given):
