@@ -55,7 +55,8 @@ def check(
         raise DeclarationError(f"check(seed=...) must be an int of at least 0; got {seed!r}")
     budget = Budget(_checked_histories(view, histories), seed)
     outcomes = search(view, wanted, budget)
-    return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed})")
+    given = "" if histories is None else f", histories={histories}"
+    return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed}{given})")
 
 
 def replay(

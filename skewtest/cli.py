@@ -4,7 +4,8 @@ import importlib
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, NoReturn
@@ -21,9 +22,10 @@ from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.errors import SkewtestError, listed, nearest
+from skewtest.files import remove_report
 from skewtest.findings import Outcome
 from skewtest.matrix.settings import project_file, tool_table
-from skewtest.outputs import Files, report_of
+from skewtest.outputs import Baseline, Files, report_of
 from skewtest.report.closing import known_lines
 from skewtest.report.model import Report
 from skewtest.report.terminal import summary_line
@@ -68,7 +70,7 @@ def demo(
     began = time.time()
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
     typer.echo(skewed.shown_source())
-    result = _checked(skewed.spend, Settings(seed=1), "demo", "skewtest demo", option="")
+    result = _checked(skewed.spend, Settings(seed=1), "demo", lambda _seed: "skewtest demo")
     _show(skewed.spend, result)
     _write(_reported([result], "skewtest demo", "", began), report)
     raise typer.Exit(PARITY if result.findings else SKEW)
@@ -108,12 +110,16 @@ def check(
         known=_known(),
     )
     began = time.time()
-    command = f"skewtest {shlex.join(sys.argv[1:])}"
+    earlier = None if baseline is None else Baseline.of(baseline)
+    if report is not None:
+        remove_report(report)
+    called = f"skewtest {shlex.join(sys.argv[1:])}"
     results: list[Result] = []
     views = _views(target)
     try:
         for name, view in views:
-            again = f"skewtest check {target.partition(':')[0]}:{name}"
+            command = f"skewtest check {target.partition(':')[0]}:{name}"
+            again = partial(_again, command, settings, explore=explore)
             scenarios = (*SCENARIOS, RELATIONS) if explore else None
             results.append(_checked(view, settings, view.name, again, scenarios=scenarios))
             _show(view, results[-1])
@@ -122,11 +128,11 @@ def check(
         typer.echo(f"skewtest: interrupted; not checked: {left}", err=True)
         if report is not None:
             gap = f"interrupted; not checked: {left}"
-            found = _reported(results, command, settings.profile, began, incomplete=[gap])
-            _write(found, report, baseline)
+            found = _reported(results, called, settings.profile, began, incomplete=[gap])
+            _write(found, report, earlier)
         raise typer.Exit(INTERRUPTED) from None
-    found = _reported(results, command, settings.profile, began)
-    _write(found, report, baseline, history)
+    found = _reported(results, called, settings.profile, began)
+    _write(found, report, earlier, history)
     if any(result.broken for result in results):
         raise typer.Exit(BROKEN)
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
@@ -136,9 +142,8 @@ def _checked(
     view: FeatureView,
     settings: Settings,
     title: str,
-    again: str,
+    again: Callable[[int | None], str],
     *,
-    option: str = " --seed={}",
     scenarios: Sequence[str] | None = None,
 ) -> Result:
     bar = Progress(
@@ -156,11 +161,23 @@ def _checked(
                 view,
                 scenarios,
                 settings,
-                lambda seed: again if seed is None else again + option.format(seed),
+                again,
                 lambda done, planned: bar.update(task, completed=done, total=planned),
             )
         except SkewtestError as error:
             _refuse(str(error))
+
+
+def _again(command: str, settings: Settings, seed: int | None, *, explore: bool) -> str:
+    """Return the command that checks a view again on the same histories; on kept ones, of None."""
+    options = ["--explore"] if explore else []
+    if seed is not None:
+        options.append(f"--seed={seed}")
+        if settings.histories is not None:
+            options.append(f"--histories={settings.histories}")
+        elif settings.profile != "dev":
+            options.append(f"--profile={settings.profile}")
+    return " ".join([command, *options])
 
 
 def _show(view: FeatureView, result: Result) -> None:
@@ -208,7 +225,7 @@ def _reported(
 def _write(
     report: Report,
     folder: Path | None,
-    baseline: Path | None = None,
+    baseline: Baseline | None = None,
     history: Path | None = None,
 ) -> None:
     """Write the files that are asked for; one that cannot be had ends the command after them."""

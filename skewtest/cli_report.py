@@ -127,6 +127,8 @@ def merge(
     A shard that cannot be read is named, and the others are merged.
     Exits with 0 for parity, 1 for skew, 3 for an incomplete report.
     """
+    if out.resolve() in {path.resolve() for path in shards}:
+        _refuse(f"{out} is one of the shards, and would be lost. Name another file with --out.")
     held: dict[bytes, tuple[str, model.Report]] = {}
     gaps: list[str] = []
     for path in shards:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from skewtest.files import remove_report
 from skewtest.items import CELLS, KNOWN, profile_of
 
 ENDING = "skewtest-ending"
@@ -27,6 +28,18 @@ class Ending:
         self.cells: list[tuple[str, str]] = []
         self.interrupted = False
         self.reached = 0
+        self.baseline: Any = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Read the baseline, and remove the report that the run is to replace."""
+        config = session.config
+        if hasattr(config, "workerinput") or config.option.collectonly:
+            return
+        if baseline := config.getoption("skew_baseline"):
+            outputs = importlib.import_module("skewtest.outputs")
+            self.baseline = outputs.Baseline.of(Path(baseline))
+        if folder := config.getoption("skew_report"):
+            remove_report(Path(folder))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -65,7 +78,7 @@ class Ending:
             _tell(terminalreporter, config, report)
             for line in self._unmet(terminalreporter, config, report):
                 terminalreporter.write_line(line)
-            _write(terminalreporter, config, report)
+            self._write(terminalreporter, config, report)
         except errors.ReportError as error:
             _fail(terminalreporter, str(error))
 
@@ -118,6 +131,24 @@ class Ending:
         closing = importlib.import_module("skewtest.report.closing")
         lines: list[str] = closing.unmet_lines(report, known)
         return lines
+
+    def _write(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any
+    ) -> None:
+        """Write the files that the options name, and the summary of a GitHub job."""
+        files = importlib.import_module("skewtest.outputs").Files(report)
+        if self.baseline is not None:
+            files.compare(self.baseline)
+        if folder := config.getoption("skew_report"):
+            files.write(Path(folder), "--skew-report")
+        if history := config.getoption("skew_history"):
+            files.record(Path(history))
+        if report.outcomes:
+            files.summarise()
+        for line in files.told:
+            terminalreporter.write_line(f"skewtest: {line}")
+        for line in files.errors:
+            _fail(terminalreporter, line)
 
     def _became(self) -> dict[str, str]:
         """Return what became of each cell: one that ran for some view ran."""
@@ -222,23 +253,6 @@ def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, repo
         github = importlib.import_module("skewtest.report.formats.github")
         for line in github.annotations(report):
             terminalreporter.write_line(line)
-
-
-def _write(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:
-    """Write the files that the options name, and the summary of a GitHub job."""
-    files = importlib.import_module("skewtest.outputs").Files(report)
-    if baseline := config.getoption("skew_baseline"):
-        files.compare(Path(baseline))
-    if folder := config.getoption("skew_report"):
-        files.write(Path(folder), "--skew-report")
-    if history := config.getoption("skew_history"):
-        files.record(Path(history))
-    if report.outcomes:
-        files.summarise()
-    for line in files.told:
-        terminalreporter.write_line(f"skewtest: {line}")
-    for line in files.errors:
-        _fail(terminalreporter, line)
 
 
 def _fail(terminalreporter: pytest.TerminalReporter, error: str) -> None:

@@ -1,8 +1,18 @@
 """Files that are whole, or not there."""
 
+import contextlib
 import secrets
 import shutil
 from pathlib import Path
+
+REPORT_JSON, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
+
+
+def remove_report(folder: Path) -> None:
+    """Remove the report of an earlier run: the one that begins may die before it writes its own."""
+    for name in (REPORT_JSON, REPORT_HTML, REPORT_MD):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
 
 
 def write_whole(path: Path, text: str | bytes) -> None:

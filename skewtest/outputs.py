@@ -13,7 +13,7 @@ import msgspec
 from filelock import FileLock
 
 from skewtest.errors import ReportError
-from skewtest.files import write_whole
+from skewtest.files import REPORT_HTML, REPORT_JSON, REPORT_MD, write_whole
 from skewtest.provenance import run_info
 from skewtest.report import model
 from skewtest.report.changes import Comparison, compared_reports
@@ -65,12 +65,12 @@ def write_report(
     Raises:
         ReportError: the folder cannot be written.
     """
-    page = folder / "report.html"
+    page = folder / REPORT_HTML
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "report.json", model.to_json(report))
+        write_whole(folder / REPORT_JSON, model.to_json(report))
         write_whole(page, html_page(report, changes))
-        write_whole(folder / "report.md", markdown(report, changes))
+        write_whole(folder / REPORT_MD, markdown(report, changes))
     except OSError as error:
         raise ReportError(
             f"cannot write the report to {folder}: {error.strerror or error}. "
@@ -79,13 +79,25 @@ def write_report(
     return page
 
 
-def changes_since(baseline: Path, report: model.Report) -> Comparison:
-    """Return what has changed since the report of a file.
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier report, as it was before a run that may write over it.
 
-    Raises:
-        ReportError: it cannot be read.
+    Attributes:
+        report: the report; None where it cannot be read.
+        error: why it cannot.
     """
-    return compared_reports(model.read(baseline), report)
+
+    report: model.Report | None
+    error: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> "Baseline":
+        """Return the baseline that a file holds."""
+        try:
+            return cls(model.read(path))
+        except ReportError as error:
+            return cls(None, str(error))
 
 
 def write_step_summary(report: model.Report, changes: Comparison | None = None) -> None:
@@ -121,11 +133,13 @@ class Files:
     errors: list[str] = field(default_factory=list)
     changes: Comparison | None = None
 
-    def compare(self, baseline: Path) -> None:
+    def compare(self, baseline: Baseline) -> None:
         """Compare the report with an earlier one."""
-        with self._noted():
-            self.changes = changes_since(baseline, self.report)
-            self.told.append(f"since the baseline: {changes_text(self.changes)}")
+        if baseline.report is None:
+            self.errors.append(baseline.error)
+            return
+        self.changes = compared_reports(baseline.report, self.report)
+        self.told.append(f"since the baseline: {changes_text(self.changes)}")
 
     def write(self, folder: Path, option: str) -> None:
         """Write the report files to a folder that an option names."""

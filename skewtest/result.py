@@ -134,9 +134,10 @@ class Result:
         errors = errors_of(held.get((scenario, feature), Distances()))
         if errors is None:
             known = dict.fromkeys(name for _, name in held)
+            under = listed(dict.fromkeys(name for name, _ in held))
+            others = f"there are those of {listed(known)} under {under}" if held else "nor others"
             raise DeclarationError(
-                f"there are no numbers of {feature!r} under {scenario!r}; there are features "
-                f"{listed(known)} under {listed(dict.fromkeys(name for name, _ in held))}."
+                f"there are no numbers of {feature!r} under {scenario!r}; {others}."
                 + nearest(feature, known)
             )
         return plot(errors, f"{self.view.name}.{feature}, {scenario}", library)

@@ -33,6 +33,22 @@ MARKS: Mapping[State, str] = {
     "unchecked": "·",
     "parity": "✓",
 }
+MEANINGS: Mapping[str, str] = {
+    "in_order": "each event arrives once, on time and in order",
+    "ties": "events of one time change places",
+    "reordered": "events arrive in any order before the next request",
+    "late": "events arrive after requests that should count them",
+    "duplicated": "events are delivered again",
+    "restarted": "the online object is replaced by one that restores its snapshot",
+    "split": "two workers share the work",
+    "bootstrapped": "the online object starts from rows of batch",
+    "re-encoded": "payloads pass through a message format",
+    "stored": "answers pass through a store",
+    "zoned": "datetimes come in another zone",
+    "idle": "gaps are longer than every window",
+    "relations": "each side by itself keeps the laws that the view declares",
+}
+"""What each scenario is, and what stands beside them."""
 GATING = ("fails", "untested", "stale")
 
 

@@ -134,7 +134,8 @@ def message_of(finding: model.Finding) -> str:
     lines.append(f"cause: {finding_cause(finding)}")
     if finding.known is not None:
         state = "expired on" if finding.known.expired else "known until"
-        lines.append(f"{state} {finding.known.expires}, {finding.known.owner}")
+        known = finding.known
+        lines.append(f"{state} {known.expires}, {known.owner}: {known.reason}")
     if finding.corpus:
         lines.append(f"kept in {finding.corpus}")
     return "\n".join(lines)

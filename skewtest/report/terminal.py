@@ -36,6 +36,8 @@ from skewtest.report.words import (
 )
 
 WIDTH = 80
+MOST_SHOWN = 8
+"""So many counterexamples of an outcome are shown; the report has them all."""
 GAP = 2
 
 
@@ -82,8 +84,11 @@ def rendered(blocks: Sequence[RenderableType], *, colour: bool = False, width: i
 def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
     """Return one block for each finding that is not known, untested features and remarks too."""
     blocks: list[RenderableType] = []
-    for first, *alike in _alike([finding for finding in outcome.findings if finding.is_news]):
+    groups = _alike([finding for finding in outcome.findings if finding.is_news])
+    for first, *alike in groups[:MOST_SHOWN]:
         blocks += [*_finding(outcome, first, alike, again), Text("")]
+    if left := groups[MOST_SHOWN:]:
+        blocks += [_further(outcome, [finding for group in left for finding in group]), Text("")]
     if outcome.skipped is not None:
         told = f"{outcome.view.name}[{outcome.scenario}]: skipped: {outcome.skipped}"
         blocks += [Text(told, style="yellow"), Text("")]
@@ -93,6 +98,15 @@ def outcome_blocks(outcome: Outcome, again: str) -> list[RenderableType]:
         blocks += [_stale(outcome, known), Text("")]
     blocks += _remarks(outcome)
     return blocks
+
+
+def _further(outcome: Outcome, findings: Sequence[Finding]) -> RenderableType:
+    """Return which findings are not shown here."""
+    names = _first([f"{one.feature} ({one.kind})" for one in findings])
+    return Text(
+        f"{outcome.view.name}: {len(findings)} further: {', '.join(names)}; "
+        "--skew-report=DIR writes all of them"
+    )
 
 
 def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:

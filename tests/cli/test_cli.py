@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -128,10 +129,50 @@ def test_skew_exits_with_1_and_shows_the_report(repo):
 
 def test_the_reproduce_line_reproduces(repo):
     first = skew("check", "my_repo.views:skewed", *FEW, "--corpus=one")
-    line = re.search(r"again +skewtest (.*)", first.stdout)[1]
-    again = skew(*line.split(), "--histories=200", "--corpus=two")
+    line = re.search(r"again +skewtest (.*)", first.stdout.replace("\\\n", ""))[1]
+    assert line.split()[-2:] == ["--seed=1", "--histories=200"]
+    again = skew(*line.split(), "--corpus=two")
     one, other = (re.sub(r"\d+\.\d+ s|one|two", "", done.stdout) for done in (first, again))
     assert one == other
+
+
+def test_the_reproduce_line_names_a_profile_that_is_not_the_usual_one(repo, monkeypatch):
+    def again(*options):
+        done = skew("check", "my_repo.views:skewed", "--seed=1", "--corpus=none", *options)
+        shutil.rmtree(repo / "none")
+        text = done.stdout.replace("\\\n", "")
+        return " ".join(re.search(r"again +(.*)", text)[1].split())
+
+    assert again().endswith("skewed --seed=1")
+    assert again("--profile=nightly").endswith("--seed=1 --profile=nightly")
+    monkeypatch.setenv("CI", "1")
+    assert again("--explore").endswith("--explore --seed=1 --profile=ci")
+
+
+DIES = """
+import os
+import skewtest as sk
+from my_repo.views import Online, count, right
+
+
+class Dies(Online):
+    def query(self, request):
+        os._exit(7)
+
+
+dies = sk.FeatureView(
+    "dies", sources=[*right.sources.values()], entity=["user_id"], batch=count, online=Dies,
+    features=dict(right.features),
+)
+"""
+
+
+def test_a_run_that_dies_leaves_no_report_of_another(repo):
+    (repo / "my_repo" / "dies.py").write_text(DIES)
+    skew("check", "my_repo.views:right", *FEW, "--report=out")
+    assert {path.suffix for path in (repo / "out").iterdir()} == {".html", ".json", ".md"}
+    assert skew_apart("check", "my_repo.dies:dies", *FEW, "--report=out").returncode == 7
+    assert [*(repo / "out").iterdir()] == []
 
 
 def test_a_kept_counterexample_is_replayed(repo):

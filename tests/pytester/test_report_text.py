@@ -86,7 +86,7 @@ def test_a_value_skew():
 
           cause  unknown (value)
           also   n (value)
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -106,7 +106,7 @@ def test_a_null_skew():
           n       0       0
 
           cause  unknown; one side has null and the other a value
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -126,7 +126,7 @@ def test_a_missing_row():
           n       no row   0        not both have a value
 
           cause  unknown (missing row)
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -146,7 +146,7 @@ def test_a_dtype_skew():
           n       '0'     0        str against int
 
           cause  unknown (dtype)
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -175,7 +175,7 @@ def test_batch_raises():
 
           cause  unknown (error)
           blame  batch
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -208,7 +208,7 @@ def test_online_raises_on_the_third_event():
 
           cause  unknown (error)
           blame  online
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -226,7 +226,7 @@ def test_a_hang():
 
           cause  unknown (timeout)
           blame  batch
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -252,7 +252,7 @@ def test_a_nondeterministic_batch():
 
           cause  unknown (nondeterministic)
           blame  batch
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 
@@ -271,7 +271,7 @@ def test_an_untested_feature():
           proves nothing: widen the ranges of the source, or declare windows= so that
           events fall into them.
 
-          again  skewtest.check(spend, seed=1)
+          again  skewtest.check(spend, seed=1, histories=300)
         """,
     )
 

@@ -307,6 +307,23 @@ def test_a_baseline_alone_is_told_on_the_terminal(project):
     result.stdout.fnmatch_lines(["skewtest: since the baseline: 2 new"])
 
 
+def test_the_baseline_may_be_the_report_that_is_written_over(project):
+    project.run("--skew-report=out")
+    project.features(skewed=True)
+    result = project.run_apart("--skew-report=out", "--skew-baseline=out/report.json")
+    result.stdout.fnmatch_lines(["skewtest: since the baseline: 2 new"])
+    assert read(project, "out").verdict == "skew"
+
+
+def test_a_run_that_dies_leaves_no_report_of_another(project):
+    project.run("--skew-report=out")
+    project.file("test_dies.py", "import os\n\ndef test_dies():\n    os._exit(0)\n")
+    project.run("--skew-report=out", "--collect-only")
+    assert read(project, "out").verdict == "parity"
+    project.run_apart("--skew-report=out")
+    assert [*(project.path / "out").iterdir()] == []
+
+
 def test_each_run_is_a_line_of_the_history(project):
     project.run("--skew-history=h.jsonl")
     project.run("--skew-history=h.jsonl")

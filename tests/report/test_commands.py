@@ -191,6 +191,15 @@ def test_merged_skew_exits_with_1(call, write):
     assert call("merge", "a.json", "b.json").code == 1
 
 
+def test_no_shard_is_written_over(call, write, tmp_path):
+    held = write("a.json", outcome("v")).read_bytes()
+    write("b.json", outcome("w"))
+    done = call("merge", "a.json", "b.json", f"--out={tmp_path / 'sub' / '..' / 'a.json'}")
+    assert done.code == 2
+    assert "a.json is one of the shards, and would be lost" in done.err
+    assert Path("a.json").read_bytes() == held
+
+
 def test_a_shard_that_is_cut_or_missing_is_named_and_exits_with_3(call, write):
     write("a.json", outcome("v"))
     cut = write("b.json", outcome("w"))

@@ -167,6 +167,7 @@ def test_an_annotation_stands_on_the_line_of_the_feature():
 def test_known_divergences_are_notices():
     (line,) = annotations(failing(known=KNOWN))
     assert line.startswith("::notice ")
+    assert KNOWN.reason in line
 
 
 def test_what_was_only_explored_is_a_notice_that_says_so():
@@ -185,6 +186,7 @@ def test_what_is_cut_is_no_error_where_nothing_of_it_fails():
 def test_a_report_that_is_incomplete_is_no_list_of_nothing(shown):
     text = "".join(shown(report(incomplete=["a shard is lost"])))
     assert "the parity report is incomplete" in text
+    assert text.startswith("::warning ") or '"severity": "major"' in text
     assert "a shard is lost" in text
 
 

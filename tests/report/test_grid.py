@@ -3,8 +3,9 @@
 import pytest
 from made_reports import environment, finding, outcome, report, view
 
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
-from skewtest.report.grid import grid_of
+from skewtest.report.grid import MEANINGS, grid_of
 
 KNOWN = model.Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
 STALE = model.Stale(feature="a", kind="value", owner="ann", reason="later")
@@ -94,3 +95,7 @@ def test_too_many_columns_are_folded_into_their_scenarios_with_how_many_are_so()
 def test_only_rows_and_columns_that_fail_a_run_are_failing():
     grid = grid_of(report(both(findings=[finding("a")]), both(scenario="late"))).failing()
     assert ([row.name for row in grid.rows], grid.columns) == (["v.a"], ("in_order",))
+
+
+def test_every_column_has_a_meaning():
+    assert [*MEANINGS] == [*SCENARIOS, RELATIONS]

@@ -1,5 +1,6 @@
 """Known divergences hide nothing else: what is news, untested or unlawful beside them is told."""
 
+import re
 from datetime import date
 
 import polars as pl
@@ -57,6 +58,29 @@ def test_every_feature_that_differs_is_found_however_many_do():
     assert [finding.feature for finding in result.findings] == [f"f{n}" for n in range(40)]
     sizes = [finding.counterexample.events.height for finding in result.findings]
     assert sizes == [0] * 40
+
+
+def test_the_terminal_shows_the_first_counterexamples_and_names_the_others():
+    """Feature f1 differs where there is one event, f2 where there are two, and so on."""
+    names = [f"f{number}" for number in range(1, 15)]
+
+    class Counts:
+        def __init__(self):
+            self.events = 0
+
+        def update(self, event):
+            self.events += 1
+
+        def query(self, request):
+            return {name: int(name == f"f{self.events}") for name in names}
+
+    result = checked(view_of(names, made=Counts))
+    text = result.report()
+    shown = len(re.findall("batch and online disagree", text))
+    assert (len(result.findings), shown) == (14, 8)
+    assert "v: 6 further: f" in text
+    assert text.endswith("; --skew-report=DIR writes all of them")
+    assert all(name in text for name in names)
 
 
 def test_a_finding_of_a_wide_view_shows_its_own_feature_and_counts_the_others():

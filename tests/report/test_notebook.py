@@ -109,7 +109,12 @@ def test_matplotlib_draws_a_figure_without_a_window(result):
         "online",
     )
     counts = [bar.get_height() for bar in left.patches]
-    assert sum(counts) == sum(result.document().outcomes[0].features["spend_7d"].errors.histogram)
+    held = result.document().outcomes[0].features["spend_7d"].errors
+    assert sum(counts) == sum(held.histogram)
+    bottom, top = left.get_ylim()
+    assert (bottom, left.get_yscale()) == (0, "symlog")
+    assert top > max(counts)
+    assert right.get_title() == f"{len(held.points)} of {held.compared} pairs"
     figure.canvas.draw()
 
 

@@ -16,6 +16,7 @@ from made_reports import (
     run,
     step,
     tally,
+    view,
 )
 
 from skewtest.report.changes import compared_reports
@@ -222,6 +223,30 @@ def test_only_a_long_page_is_laid_out_late_and_never_on_paper(opened, views, lat
     assert page.evaluate(LAID_OUT_LATE) == late
     page.emulate_media(media="print")
     assert page.evaluate(LAID_OUT_LATE) == 0
+
+
+def test_each_column_is_explained_and_no_other(opened):
+    page = opened(html_page(report(outcome(), outcome(scenario="late")))).page
+    page.get_by_text("What the columns are").click()
+    names = page.locator("details.soft dt").all_inner_texts()
+    assert names == ["in_order", "late"]
+
+
+def test_a_feature_without_rows_has_no_empty_table(opened):
+    skipped = outcome(skipped="needs snapshot()")
+    skipped.features.clear()
+    page = opened(html_page(report(skipped, views=[view("v0")]))).page
+    assert page.locator("details.feature").count() == 1
+    assert page.locator("table.counts").count() == 0
+
+
+def test_a_page_that_is_dark_on_the_screen_is_light_on_paper(opened):
+    page = opened(html_page(small())).page
+    page.get_by_role("button", name="Theme").click()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert page.evaluate(BACKGROUND) != "rgb(255, 255, 255)"
+    page.emulate_media(media="print")
+    assert page.evaluate(BACKGROUND) == "rgb(255, 255, 255)"
 
 
 def test_one_of_a_thing_is_no_plural(opened):

@@ -4,7 +4,7 @@ import json
 
 from skewtest.report import model
 from skewtest.report.plain import one_line
-from skewtest.report.problems import Problem, gaps_of, problems_of
+from skewtest.report.problems import GAP, Problem, gaps_of, problems_of
 
 
 def code_quality(report: model.Report) -> str:
@@ -15,7 +15,7 @@ def code_quality(report: model.Report) -> str:
                 "description": one_line(_description(problem)),
                 "check_name": f"skewtest/{problem.rule.replace(' ', '-')}",
                 "fingerprint": problem.fingerprint,
-                "severity": "major" if problem.fails else "info",
+                "severity": "major" if problem.fails or problem.rule == GAP else "info",
                 "location": {"path": problem.file or ".", "lines": {"begin": problem.line or 1}},
             }
             for problem in (*problems_of(report), *gaps_of(report))

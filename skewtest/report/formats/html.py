@@ -16,7 +16,7 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
-from skewtest.report.grid import MARKS, STATES, WORDS, Row, State, concerns, grid_of
+from skewtest.report.grid import MARKS, MEANINGS, STATES, WORDS, Row, State, concerns, grid_of
 from skewtest.report.installed import installed
 from skewtest.report.plain import visible
 from skewtest.report.summary import count, finding_cause, lead, moved_line, own_seconds, slowest
@@ -52,6 +52,11 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "report": report,
             "grid": grid.folded(COLUMNS),
             "by_view": by_view,
+            "meanings": {
+                name: meaning
+                for name, meaning in MEANINGS.items()
+                if any(one.scenario == name for one in report.outcomes)
+            },
             "is_long": len(grid.rows) > LONG,
             "count": count,
             "views": {view.name: view for view in report.views},

@@ -67,13 +67,19 @@ def _matplotlib(errors: model.Errors, title: str) -> Any:
     left, right = figure.subplots(1, 2)
     labels, counts = zip(*bars(errors), strict=True)
     left.bar(labels, counts)
-    left.set(yscale="log", xlabel="ulps apart", ylabel="pairs of numbers", title=title)
+    # From 0 to 1 the scale is linear, so that a bar of one pair is seen and one of none is not.
+    left.set_yscale("symlog", linthresh=1)
+    left.set(ylim=(0, None), xlabel="ulps apart", ylabel="pairs of numbers", title=title)
     batch, online = zip(*errors.points, strict=True) if errors.points else ((), ())
     right.scatter(batch, online, s=12)
     if errors.points:
         right.axline((min(batch), min(batch)), slope=1, linewidth=0.8)
-    right.set(xlabel="batch", ylabel="online", title=f"{len(errors.points)} of {errors.compared:,}")
+    right.set(xlabel="batch", ylabel="online", title=_sample(errors))
     return figure
+
+
+def _sample(errors: model.Errors) -> str:
+    return f"{len(errors.points):,} of {errors.compared:,} pairs"
 
 
 def _altair(errors: model.Errors, title: str) -> Any:
@@ -90,7 +96,7 @@ def _altair(errors: model.Errors, title: str) -> Any:
     )
     points = [{"batch": batch, "online": online} for batch, online in errors.points]
     right = (
-        altair.Chart(altair.Data(values=points))
+        altair.Chart(altair.Data(values=points), title=_sample(errors))
         .mark_point()
         .encode(x=altair.X("batch:Q"), y=altair.Y("online:Q"))
     )
