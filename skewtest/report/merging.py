@@ -19,6 +19,7 @@ def merged(
     reports: Sequence[model.Report],
     *,
     incomplete: Iterable[str] = (),
+    lost: Iterable[str] = (),
     run: model.Run | None = None,
     matrix: model.Matrix | None = None,
     views: Iterable[model.View] = (),
@@ -33,6 +34,7 @@ def merged(
     Args:
         reports: the reports.
         incomplete: why something is missing, beyond what they say.
+        lost: the same of whole reports: what was found is then no verdict on the whole.
         run: where the whole comes from.
         matrix: the cells of the version matrix, beyond those of the reports.
         views: further views.
@@ -53,14 +55,16 @@ def merged(
     cells = _matrix([*(report.matrix for report in reports), matrix])
     # What follows from the parts is told anew, of the whole.
     stated = (g for r in reports for g in r.incomplete if g not in _lacking(r.outcomes, r.matrix))
-    gaps = list(dict.fromkeys([*stated, *incomplete]))
-    lacking = _lacking(all_outcomes, cells)
-    judged = [one.ok for one in all_outcomes if one.gates and one.skipped is None]
-    ok = all(judged) and all(one.ok for one in all_compared)
+    lost = [*lost]
+    gaps = [*stated, *incomplete, *lost, *_lacking(all_outcomes, cells)]
+    ok = not _fail(all_outcomes, all_compared)
+    is_lost = lost or any(
+        one.verdict == "incomplete" and _fail(one.outcomes, one.compared) for one in reports
+    )
     return model.Report(
-        verdict="incomplete" if gaps or (lacking and ok) else "parity" if ok else "skew",
-        ok=ok and not gaps and not lacking,
-        incomplete=[*gaps, *lacking],
+        verdict="incomplete" if is_lost or (gaps and ok) else "parity" if ok else "skew",
+        ok=ok and not gaps,
+        incomplete=list(dict.fromkeys(gaps)),
         run=run,
         views=found,
         outcomes=all_outcomes,
@@ -71,6 +75,12 @@ def merged(
         ),
         matrix=cells,
     )
+
+
+def _fail(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared]) -> bool:
+    """Return whether something was checked that fails the run."""
+    judged = (one for one in outcomes if one.gates and one.skipped is None)
+    return not all(one.ok for one in judged) or not all(one.ok for one in compared)
 
 
 def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
@@ -108,7 +118,7 @@ def merged_shards(
         msgspec.structs.replace(report, incomplete=[g for g in report.incomplete if g != NOTHING])
         for report in reports
     ]
-    return whole_or_nothing(merged(held, incomplete=gaps, run=_run(runs)))
+    return whole_or_nothing(merged(held, lost=gaps, run=_run(runs)))
 
 
 def _code_of(view: model.View) -> str:

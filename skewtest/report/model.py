@@ -415,9 +415,9 @@ class Matrix(Part, frozen=True, kw_only=True):
 class Report(Part, frozen=True, kw_only=True):
     """A parity report.
 
-    `verdict` is "incomplete" where something is missing, else "parity" where every outcome that
-    gates is ok, else "skew"; `ok` is true for parity alone. Where the sides differ anyway, it is
-    "skew" in spite of scenarios that were skipped and cells that could not be run.
+    `verdict` is "parity" where every outcome that gates is ok and nothing is missing, "skew" where
+    one is not, else "incomplete"; `ok` is true for parity alone. Where a whole shard is lost it is
+    "incomplete" whatever the others found.
     """
 
     version: int = VERSION

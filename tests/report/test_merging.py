@@ -93,6 +93,23 @@ def test_a_gap_of_one_shard_is_a_gap_of_the_whole():
     assert found.incomplete == ["error: test_b.py"]
 
 
+def test_skew_is_told_whatever_else_a_run_has_not_checked():
+    found = merged([report(outcome("v", findings=[finding()]))], incomplete=["skipped: test_b"])
+    assert (found.verdict, found.ok, found.incomplete) == ("skew", False, ["skipped: test_b"])
+    assert merged([report(outcome())], incomplete=["skipped: test_b"]).verdict == "incomplete"
+    whole = merged_shards([("a", found), ("b", report(outcome("w")))])
+    assert (whole.verdict, whole.incomplete) == ("skew", ["skipped: test_b"])
+
+
+def test_what_is_lost_stays_lost_however_often_shards_are_merged():
+    some = merged_shards(
+        [("a", report(outcome("v", findings=[finding()])))], lost=["shard b is lost"]
+    )
+    assert some.verdict == "incomplete"
+    whole = merged_shards([("some", some), ("c", report(outcome("w")))])
+    assert (whole.verdict, whole.incomplete) == ("incomplete", ["shard b is lost"])
+
+
 def test_an_outcome_of_two_shards_that_say_otherwise_is_kept_twice():
     good, bad = outcome("a"), outcome("a", findings=[finding()])
     found = merged_shards([("1", report(good)), ("2", report(bad))])
