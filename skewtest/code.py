@@ -172,6 +172,8 @@ def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
 
 def _is_of_project(file: Path, root: Path) -> bool:
     """Return whether a file is the project's own, or a neighbour's, rather than installed."""
+    # An entry of sys.path may have `..` in it, and so has the file then.
+    file = Path(os.path.normpath(file))
     if file.suffix != ".py" or file.is_relative_to(OUR_CODE):
         return False
     if NOT_OURS & {*file.parts}:
@@ -196,7 +198,7 @@ def digest_of(content: bytes) -> str:
 
 def shown_from(file: str, root: Path) -> str:
     """Return a path from the root, if it lies in the same repository."""
-    path = Path(file)
+    path = Path(os.path.normpath(file))
     if path.is_relative_to(_repository(root)):
         return Path(os.path.relpath(path, root)).as_posix()
     return path.as_posix()

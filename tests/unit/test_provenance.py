@@ -118,10 +118,12 @@ def test_files_of_other_projects_are_left_out(package):
     assert len(told(package).files) == 4
 
 
-def test_a_neighbour_of_the_project_is_followed_too(package):
+@pytest.mark.parametrize("way", ["", "project/.."])
+def test_a_neighbour_of_the_project_is_followed_too(package, monkeypatch, way):
     """In a repository of several projects, a library beside them is nobody's package."""
     root = package.parent / "project"
     root.mkdir()
+    monkeypatch.syspath_prepend(str(package.parent / way))
     (package.parent / ".git").mkdir()
     declared = importlib.import_module("repo_of_limits.declared")
     assert sorted(view_info(declared.view, root).files) == [
