@@ -110,13 +110,14 @@ def uncovered_of(view: FeatureView, files: Iterable[str], root: Path) -> list[st
         files: those that its code lies in, as `files_of` calls them.
         root: the folder of the project.
     """
-    texts = [text for file in files for text in _texts(root / file)]
-    return [
-        side
+    queries = [
+        (side, part.strip())
         for side, given in (("batch", view.batch), ("online", view.online))
         for part in functions_of(given)
-        if isinstance(part, str) and not any(part.strip() in text for text in texts)
+        if isinstance(part, str)
     ]
+    texts = [text for file in files for text in _texts(root / file)] if queries else []
+    return [side for side, query in queries if not any(query in text for text in texts)]
 
 
 def _texts(file: Path) -> list[str]:
