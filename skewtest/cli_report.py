@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from skewtest.code import file_digest
 from skewtest.errors import ReportError
-from skewtest.files import write_whole
+from skewtest.files import REPORT_HTML, REPORT_JSON, REPORT_MD, write_whole
 from skewtest.outputs import record, write_step_summary
 from skewtest.provenance import git_of, packages
 from skewtest.report import certificate, model
@@ -95,8 +95,8 @@ def render(
     changes = None if baseline is None else compared_reports(_read(baseline), found)
     folder = out or result.parent
     formats: list[tuple[bool, str, Callable[[], str]]] = [
-        (html, "report.html", lambda: html_page(found, changes)),
-        (md, "report.md", lambda: markdown(found, changes)),
+        (html, REPORT_HTML, lambda: html_page(found, changes)),
+        (md, REPORT_MD, lambda: markdown(found, changes)),
         (junit_xml, "junit.xml", lambda: junit(found)),
         (sarif_log, "report.sarif", lambda: sarif(found)),
         (gitlab, "gl-code-quality-report.json", lambda: code_quality(found)),
@@ -116,7 +116,7 @@ def render(
 def merge(
     shards: Annotated[list[Path], typer.Argument(help="The report.json of each part of a run.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The report.json to write.")] = Path(
-        "report.json"
+        REPORT_JSON
     ),
     expect: Annotated[
         int | None, typer.Option(min=1, help="How many there must be; one missing is a gap.")

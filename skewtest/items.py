@@ -437,7 +437,7 @@ def _again(item: pytest.Item, seed: int | None) -> str:
     path, _, name = item.nodeid.partition("::")
     if path.endswith(".py"):
         place = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
-        chosen = quoted(f"{Path(place).as_posix()}::{name}")
+        chosen = _quoted(f"{Path(place).as_posix()}::{name}")
     else:  # a registered view, which lies in no file that pytest collects
         words = re.split(r"[^\w.]+", name)
         chosen = f'-k "{" and ".join(filter(None, words))}"'
@@ -466,6 +466,6 @@ def _profile_to_name(config: pytest.Config) -> str | None:
     return None if profile == (config.getini("skew_profile") or "dev") else profile
 
 
-def quoted(word: str) -> str:
+def _quoted(word: str) -> str:
     """Return a word as a shell takes it: in double quotes, which all know, where they do."""
     return shlex.quote(word) if any(mark in word for mark in '"$`\\!') else f'"{word}"'

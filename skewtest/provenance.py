@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import sysconfig
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -33,9 +32,6 @@ from skewtest.report.words import tolerance_text
 from skewtest.times import micros
 
 GIT_SECONDS = 5
-OUR_CODE = Path(__file__).parent
-STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
-"""Where Python's own library lies."""
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 DECLARED = (
     *("name", "sources", "entity", "features", "windows", "as_of", "request", "scope", "zone"),

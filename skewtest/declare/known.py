@@ -44,10 +44,8 @@ class Known:
 
     def covers(self, feature: str, kind: str) -> bool:
         """Return whether a finding of its view and scenario is the one that is known."""
-        return self.feature == feature and (self.kind == kind or self._covers_any(kind))
-
-    def _covers_any(self, kind: str) -> bool:
-        return not self.kind and kind not in BROKEN
+        kinds = (self.kind,) if self.kind else (one for one in KINDS if one not in BROKEN)
+        return self.feature == feature and kind in kinds
 
     @classmethod
     def from_table(cls, table: object, place: str) -> "Known":
