@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 import skewtest as sk
 from skewtest.declare import kinds
-from skewtest.drive.batch import call_by_name
 from skewtest.drive.frames import columns_of
-from skewtest.drive.outcome import NULL_OR_NAN
 from skewtest.drive.values import plain
+from skewtest.sides.answers import NULL_OR_NAN
+from skewtest.sides.functions import call_by_name
 
 EXAMPLES = 100
 MOST_EVENTS = 20

@@ -18,12 +18,12 @@ from typing import Any
 import pandas as pd
 
 import skewtest as sk
-from skewtest.drive.process import end_workers
-from skewtest.matrix.build import built
-from skewtest.matrix.cells import Cell
-from skewtest.matrix.running import prepared, run_cell
+from skewtest.checks.cell import prepared, run_cell
+from skewtest.checks.parity import search
+from skewtest.environments.build import built
+from skewtest.environments.cells import Cell
 from skewtest.run.budget import Budget
-from skewtest.run.search import search
+from skewtest.sides.process import end_workers
 
 RATIO, START, BUILD, COMPARISONS = 1.5, 2.0, 10.0, 180.0
 OLD = ["pandas==1.5.3", "numpy==1.26.4"]

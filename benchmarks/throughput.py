@@ -25,11 +25,11 @@ import polars as pl
 import skewtest as sk
 from skewtest.deliver.operations import Delivered, deliver
 from skewtest.demo.skewed import SpendOnline, orders
-from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
 from skewtest.run.trial import run_trial
+from skewtest.sides.functions import call_by_name, named_frames
 
 WEEK = timedelta(days=7)
 EVENTS = 20

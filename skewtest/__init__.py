@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from skewtest.declare.source import Source
     from skewtest.declare.tolerance import close, exact, vector
     from skewtest.declare.view import FeatureView
-    from skewtest.drive.adapters import fold, micro_batch, per_as_of, per_event, sql
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
-    from skewtest.findings import Counterexample, Finding
-    from skewtest.matrix.comparing import compare_environments
-    from skewtest.result import Result
+    from skewtest.report.result import Result
+    from skewtest.results.findings import Counterexample, Finding
+    from skewtest.sides.adapters import fold, micro_batch, per_as_of, per_event, sql
+    from skewtest.versions import compare_environments
 
 __all__ = [
     "Counterexample",
@@ -79,11 +79,11 @@ _HOMES = {
     "skewtest.declare.source": ("Source",),
     "skewtest.declare.tolerance": ("close", "exact", "vector"),
     "skewtest.declare.view": ("FeatureView",),
-    "skewtest.drive.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
+    "skewtest.sides.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
-    "skewtest.findings": ("Counterexample", "Finding"),
-    "skewtest.matrix.comparing": ("compare_environments",),
-    "skewtest.result": ("Result",),
+    "skewtest.results.findings": ("Counterexample", "Finding"),
+    "skewtest.versions": ("compare_environments",),
+    "skewtest.report.result": ("Result",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

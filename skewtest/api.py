@@ -8,16 +8,16 @@ from dataclasses import replace
 import polars as pl
 from hypothesis import settings
 
+from skewtest.checks.parity import search
+from skewtest.checks.replay import replay_outcome
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
-from skewtest.provenance import tables_digest
-from skewtest.result import Result
+from skewtest.report.provenance import tables_digest
+from skewtest.report.result import Result
 from skewtest.run.budget import Budget
-from skewtest.run.replay import replay_outcome
-from skewtest.run.search import search
+from skewtest.sides.functions import call_by_name, named_frames
 
 HISTORIES_AN_EXAMPLE = 64
 ALONE_SHARE = 32

@@ -1,4 +1,4 @@
-"""Error types. User code that misbehaves is a result, not an error: see `skewtest.result`."""
+"""Error types. User code that misbehaves is a finding and not an error: see `skewtest.results`."""
 
 import difflib
 from collections.abc import Iterable

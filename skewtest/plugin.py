@@ -1,6 +1,6 @@
 """The pytest plugin. It imports pytest alone until a feature view is met.
 
-What is heavy (polars, Hypothesis) is loaded by `skewtest.session`, on the first check.
+What is heavy (polars, Hypothesis) is loaded by `skewtest.harness.session`, on the first check.
 """
 
 import argparse
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from skewtest.ending import ENDING, Ending
-from skewtest.items import (
+from skewtest.harness.ending import ENDING, Ending
+from skewtest.harness.items import (
     CELL,
     CELLS,
     KNOWN,
@@ -272,7 +272,7 @@ def _known(project: Path, table: dict[str, Any]) -> tuple[Any, ...]:
 
 def _read_matrix(config: pytest.Config, project: Path) -> None:
     """Read the cells of the version matrix, where pyproject.toml has one."""
-    cells = importlib.import_module("skewtest.matrix.cells")
+    cells = importlib.import_module("skewtest.environments.cells")
     errors = importlib.import_module("skewtest.errors")
     try:
         config.stash[CELLS] = cells.cells_of(project, config.getoption("skew_matrix"))

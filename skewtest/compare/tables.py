@@ -8,7 +8,7 @@ from typing import Any
 from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
 from skewtest.declare.tolerance import Tolerance
 from skewtest.declare.view import FeatureView
-from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
+from skewtest.sides.answers import MISSING, Answers, Extra, Failure
 
 
 @dataclass(frozen=True, slots=True, eq=False)

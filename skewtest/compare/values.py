@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN
+from skewtest.sides.answers import MISSING, NULL_OR_NAN
 from skewtest.times import MICROSECOND
 
 Kind = Literal[

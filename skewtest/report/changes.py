@@ -6,8 +6,8 @@ from math import sqrt
 from typing import Literal
 
 from skewtest.declare.delivery import IN_ORDER, RELATIONS
-from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
+from skewtest.results.findings import ALL_FEATURES
 
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
 CHANGES: tuple[Change, ...] = ("new", "worse", "not checked", "fixed", "better", "unchanged")

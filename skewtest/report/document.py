@@ -9,16 +9,6 @@ from skewtest.compare.tables import Tally
 from skewtest.declare.view import AS_OF
 from skewtest.deliver.operations import event_dicts
 from skewtest.deliver.steps import Step, steps_of
-from skewtest.drive.outcome import Failure, Nothing
-from skewtest.findings import (
-    Attribution,
-    Compared,
-    Counterexample,
-    Finding,
-    Outcome,
-    Seconds,
-    VersionSpread,
-)
 from skewtest.report import model
 from skewtest.report.merging import merged
 from skewtest.report.model import encodable
@@ -32,6 +22,16 @@ from skewtest.report.words import (
     shown_values,
     value_text,
 )
+from skewtest.results.findings import (
+    Attribution,
+    Compared,
+    Counterexample,
+    Finding,
+    Outcome,
+    Seconds,
+    VersionSpread,
+)
+from skewtest.sides.answers import Failure, Nothing
 
 
 def part_of(

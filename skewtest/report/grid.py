@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
-from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
+from skewtest.results.findings import ALL_FEATURES
 
 State = Literal["fails", "untested", "stale", "known", "advice", "parity", "skipped", "unchecked"]
 STATES: tuple[State, ...] = (

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from skewtest.findings import ALL_FEATURES
 from skewtest.report import model
 from skewtest.report.summary import finding_cause, in_repository, places
+from skewtest.results.findings import ALL_FEATURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.known import Known
-from skewtest.findings import Compared, Finding, Outcome, VersionSpread
 from skewtest.report.plain import one_line, visible
 from skewtest.report.timeline import Timeline, drawing_of, timeline_of
 from skewtest.report.versions import (
@@ -34,6 +33,7 @@ from skewtest.report.words import (
     shown_values,
     value_text,
 )
+from skewtest.results.findings import Compared, Finding, Outcome, VersionSpread
 
 WIDTH = 80
 MOST_SHOWN = 8

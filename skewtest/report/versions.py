@@ -9,18 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skewtest.compare.encoded import ADDRESS
-from skewtest.drive.outcome import ProcessDiedError
-from skewtest.drive.remote import CannotLoadError
 from skewtest.errors import SkewtestError
-from skewtest.findings import (
-    Attribution,
-    Compared,
-    Parting,
-    Place,
-    VersionFinding,
-    Versions,
-    VersionSpread,
-)
 from skewtest.report import model
 from skewtest.report.words import (
     culprits_text,
@@ -29,6 +18,17 @@ from skewtest.report.words import (
     shortened,
     value_text,
 )
+from skewtest.results.findings import (
+    Attribution,
+    Compared,
+    Parting,
+    Place,
+    VersionFinding,
+    Versions,
+    VersionSpread,
+)
+from skewtest.sides.answers import ProcessDiedError
+from skewtest.sides.elsewhere import CannotLoadError
 
 SHOWN_ROWS, SHOWN_PLACES, SHOWN_PACKAGES = 8, 6, 6
 SHOWN_THRESHOLDS = 3

@@ -10,10 +10,10 @@ from typing import Any
 from skewtest.compare.tables import Tally
 from skewtest.compare.values import magnitude, nothing_of
 from skewtest.declare.tolerance import Exact, Tolerance, Vector
-from skewtest.drive.outcome import Failure, Nothing
 from skewtest.errors import listed, nearest
-from skewtest.findings import ALL_FEATURES, Finding, Outcome
 from skewtest.report import model
+from skewtest.results.findings import ALL_FEATURES, Finding, Outcome
+from skewtest.sides.answers import Failure, Nothing
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 OUR_CODE = Path(__file__).parents[1]

@@ -6,8 +6,8 @@ from typing import Any
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import BOOTSTRAP, EVENT, Delivered, event_dicts
 from skewtest.deliver.scenarios import seen_before
-from skewtest.drive.outcome import MISSING, Answers
 from skewtest.generate.history import LANE, Pack
+from skewtest.sides.answers import MISSING, Answers
 from skewtest.times import instant
 
 

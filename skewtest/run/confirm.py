@@ -7,13 +7,13 @@ from typing import Any
 from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
-from skewtest.drive.outcome import Answers, Extra, Failure
-from skewtest.findings import ALL_FEATURES, UNKNOWN, Counterexample, Finding
 from skewtest.generate.history import LANE, Pack
+from skewtest.results.findings import ALL_FEATURES, UNKNOWN, Counterexample, Finding
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.judge import Group, Standing, judge, raw, sift
 from skewtest.run.minimise import minimise
 from skewtest.run.trial import Trial, run_trial
+from skewtest.sides.answers import Answers, Extra, Failure
 
 MINIMISED = 8
 """So many suspects are minimised for as long as it takes; any further one for a part of that."""

@@ -1,14 +1,14 @@
 """Fitted artefacts: what is fitted once, on a training history, and given to both sides."""
 
 from skewtest.declare.view import FeatureView
-from skewtest.drive.batch import call_by_name, named_frames
 from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
-from skewtest.drive.outcome import Failure
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan, drawn_columns
+from skewtest.sides.answers import Failure
+from skewtest.sides.functions import call_by_name, named_frames
 
 TRAINING_HISTORIES = 64
 

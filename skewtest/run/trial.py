@@ -11,11 +11,11 @@ from skewtest.compare.tables import Divergence, Tally, compare
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver
-from skewtest.drive.batch import answer_batch
-from skewtest.drive.online import answer_online
-from skewtest.drive.outcome import MISSING, Answers, Extra, Failure
 from skewtest.generate.history import DELAY, LANE, Pack
 from skewtest.run.bootstrap import bootstrapped
+from skewtest.sides.answers import MISSING, Answers, Extra, Failure
+from skewtest.sides.functions import answer_batch
+from skewtest.sides.objects import answer_online
 from skewtest.times import instants_of
 
 SAME_FAILURES = 6

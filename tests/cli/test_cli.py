@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 import skewtest
-from skewtest.cli import app
-from skewtest.session import run
+from skewtest.cli.main import app
+from skewtest.harness.session import run
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -186,7 +186,7 @@ def test_user_code_that_broke_exits_with_3(repo):
     assert done.returncode == BROKEN
     assert "broken.n: batch raises LookupError" in done.stdout
     assert "LookupError: no table" in done.stdout
-    assert "skewtest/drive" not in done.stdout
+    assert "skewtest/sides" not in done.stdout
 
 
 def test_a_module_is_all_its_views_and_the_worst_decides(repo):
@@ -257,7 +257,7 @@ def test_a_module_that_fails_to_import_exits_with_3_and_its_own_traceback(repo, 
     assert done.stderr.startswith("'my_repo.bad' cannot be imported:\n")
     assert told in done.stderr
     assert "my_repo/bad.py" in done.stderr
-    assert "skewtest/cli.py" not in done.stderr
+    assert "skewtest/cli" not in done.stderr
 
 
 def test_a_declaration_that_is_wrong_exits_with_3_and_shows_its_line(repo):
@@ -370,7 +370,7 @@ def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
             raise KeyboardInterrupt
         return run(view, *rest)
 
-    monkeypatch.setattr("skewtest.cli.run", interrupted)
+    monkeypatch.setattr("skewtest.cli.main.run", interrupted)
     done = skew("check", "my_repo.views", "--report=out", *FEW)
     assert done.returncode == INTERRUPTED
     assert "skewtest: interrupted; not checked: 'skewed', 'broken'" in done.stderr

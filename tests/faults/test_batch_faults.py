@@ -232,7 +232,7 @@ def test_batch_that_raises_on_a_rare_lane_leaves_the_others_judged():
     assert claim(finding) == "spend: batch raises ValueError"
     assert told(finding).endswith("ValueError: a hundred")
     assert "in batch" in told(finding)
-    assert "skewtest/drive" not in told(finding)
+    assert "skewtest/sides" not in told(finding)
     assert finding.counterexample.events["amount"].to_list() == [100]
     assert judged(result, "total") > 100
 

@@ -87,7 +87,7 @@ def test_a_restore_that_raises_shows_the_owners_frames():
     assert claim(finding) == "spend: online raises ValueError"
     assert "state of version 1" in told(finding)
     assert "in restore" in told(finding)
-    assert "skewtest/drive" not in told(finding)
+    assert "skewtest/sides" not in told(finding)
 
 
 def test_a_codec_that_raises_is_told():

@@ -135,7 +135,7 @@ def test_a_raise_on_the_third_event_needs_three_events():
     assert claim(finding) == "spend: online raises RuntimeError"
     assert told(finding).startswith("at operation 3 of 4\n")
     assert told(finding).endswith("RuntimeError: third")
-    assert "skewtest/drive" not in told(finding)
+    assert "skewtest/sides" not in told(finding)
     assert judged(result, "total") > 100
 
 

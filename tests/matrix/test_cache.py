@@ -7,9 +7,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from skewtest.cli import app
-from skewtest.matrix.build import USED, cache_folder
-from skewtest.matrix.cache import kept_environments, prune
+from skewtest.cli.main import app
+from skewtest.environments.build import USED, cache_folder
+from skewtest.environments.cache import kept_environments, prune
 
 DAY = 24 * 60 * 60
 ENDS = ("--package", "x", "--in", "a", "--from", "1", "--to", "2")

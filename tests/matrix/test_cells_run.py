@@ -10,13 +10,13 @@ import matrix_views as mv
 import pytest
 
 import skewtest as sk
-from skewtest.drive.process import Worker, end_workers
-from skewtest.drive.remote import CannotLoadError, NoAddressError
-from skewtest.matrix.cells import Cell
-from skewtest.matrix.running import prepared, run_cell
-from skewtest.matrix.settings import here
-from skewtest.matrix.spread import spread
+from skewtest.checks.cell import prepared, run_cell
+from skewtest.checks.spread import spread
+from skewtest.environments.cells import Cell
+from skewtest.environments.settings import here
 from skewtest.run.budget import Budget
+from skewtest.sides.elsewhere import CannotLoadError, NoAddressError
+from skewtest.sides.process import Worker, end_workers
 
 pytestmark = pytest.mark.matrix
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import skewtest as sk
-from skewtest.drive.process import end_workers
-from skewtest.drive.remote import NoAddressError
+from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.errors import DeclarationError
-from skewtest.matrix.failures import EnvironmentFailedError
+from skewtest.sides.elsewhere import NoAddressError
+from skewtest.sides.process import end_workers
 
 pytestmark = pytest.mark.matrix
 

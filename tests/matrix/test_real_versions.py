@@ -10,14 +10,14 @@ import matrix_views as mv
 import pytest
 
 import skewtest as sk
-from skewtest.drive.process import end_workers
-from skewtest.matrix.build import built
-from skewtest.matrix.cells import Axes, Cell, chosen
-from skewtest.matrix.failures import EnvironmentFailedError
-from skewtest.matrix.running import prepared, run_cell
-from skewtest.matrix.settings import here
-from skewtest.matrix.spread import spread
+from skewtest.checks.cell import prepared, run_cell
+from skewtest.checks.spread import spread
+from skewtest.environments.build import built
+from skewtest.environments.cells import Axes, Cell, chosen
+from skewtest.environments.failures import EnvironmentFailedError
+from skewtest.environments.settings import here
 from skewtest.run.budget import Budget
+from skewtest.sides.process import end_workers
 
 pytestmark = pytest.mark.matrix
 
@@ -146,7 +146,7 @@ def test_each_way_to_fail_has_a_name_and_a_message(declared, kind, told):
 
 def test_what_installs_and_does_not_import_is_no_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("SKEWTEST_CACHE", str(tmp_path))
-    monkeypatch.setattr("skewtest.matrix.build.BROKEN_WITH_NUMPY_2", {})
+    monkeypatch.setattr("skewtest.environments.build.BROKEN_WITH_NUMPY_2", {})
     with pytest.raises(EnvironmentFailedError) as caught:
         built(sk.Environment("x", python="3.11", requirements=["pandas==1.5.3", "numpy>=2"]))
     assert caught.value.kind == "does not import"
@@ -161,7 +161,7 @@ def build_apart(cache, *, code="", **variables):
     """Build a small environment in a process of its own."""
     told = dedent(f"""
         import skewtest as sk
-        from skewtest.matrix.build import built
+        from skewtest.environments.build import built
         {code}
         print(built(sk.Environment("small", requirements={SMALL})).key)
     """)
@@ -184,7 +184,8 @@ def test_two_builds_at_once_come_to_the_same_one(tmp_path):
 def test_a_build_that_was_killed_is_built_again(tmp_path):
     killed = build_apart(
         tmp_path,
-        code="import os, skewtest.matrix.build as b; b._prove = lambda *a: os.kill(os.getpid(), 9)",
+        code="import os, skewtest.environments.build as b; "
+        "b._prove = lambda *a: os.kill(os.getpid(), 9)",
     )
     killed.communicate(timeout=120)
     assert killed.returncode == -9
@@ -217,7 +218,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
 def test_without_uv_environments_are_built_by_pip_and_told_so(tmp_path):
     slow = build_apart(
         tmp_path,
-        code="import skewtest.matrix.build as b; b.uv_path = lambda: None",
+        code="import skewtest.environments.build as b; b.uv_path = lambda: None",
     )
     key, told = slow.communicate(timeout=300)
     assert key.strip(), told

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 import skewtest as sk
 from skewtest.compare.tables import Divergence, compare
 from skewtest.compare.values import ToleranceError, difference, ulps_between
-from skewtest.corpus import load, save
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers
-from skewtest.findings import Counterexample, Finding
 from skewtest.generate.history import SEQUENCE
+from skewtest.results.corpus import load, save
+from skewtest.results.findings import Counterexample, Finding
 from skewtest.run.draft import draft_of, history_of_draft
+from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers
 from skewtest.strategies import histories
 
 QUICK = settings(

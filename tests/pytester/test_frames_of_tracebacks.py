@@ -45,7 +45,7 @@ def test_user_code_that_raises_shows_its_frames_and_none_of_ours(project, where,
             "*LookupError: no rate",
         ]
     )
-    assert "skewtest/drive" not in result.stdout.str()
+    assert "skewtest/sides" not in result.stdout.str()
     assert "asyncio" not in result.stdout.str()
 
 

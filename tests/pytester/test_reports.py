@@ -96,7 +96,7 @@ def test_workers_and_shards_make_the_same_report_as_one_process(many):
         many.run(f"--skew-report=s{number}", "-k", chosen, "-p", "no:cacheprovider")
     from typer.testing import CliRunner  # noqa: PLC0415 # it is heavy
 
-    from skewtest.cli import app  # noqa: PLC0415 # the same
+    from skewtest.cli.main import app  # noqa: PLC0415 # the same
 
     files = [f"s{number}/report.json" for number in range(len(shards))]
     merged = CliRunner().invoke(app, ["report", "merge", *files, "--out=merged/report.json"])
@@ -122,7 +122,7 @@ def _without_corpus(report):
 def test_a_truncated_shard_is_named_and_the_others_are_merged(project):
     from typer.testing import CliRunner  # noqa: PLC0415 # it is heavy
 
-    from skewtest.cli import app  # noqa: PLC0415 # the same
+    from skewtest.cli.main import app  # noqa: PLC0415 # the same
 
     project.run("--skew-report=a")
     project.run("--skew-report=b")

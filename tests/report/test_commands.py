@@ -12,9 +12,9 @@ from hostile_texts import HOSTILE
 from made_reports import GIT, finding, hostile, outcome, report, run, view
 from typer.testing import CliRunner
 
-from skewtest.cli import app
-from skewtest.provenance import packages
+from skewtest.cli.main import app
 from skewtest.report import model
+from skewtest.report.provenance import packages
 
 SKEWED = outcome("v", findings=[finding("f0")], histories=100)
 FORMATS = {

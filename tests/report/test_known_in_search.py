@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 import skewtest as sk
-from skewtest import session
 from skewtest.declare.known import Known
 from skewtest.errors import DeclarationError
+from skewtest.harness import session
 
 SOURCE = sk.Source("events", time="ts", columns={"user_id": sk.key(), "x": sk.ints(0, 9)})
 TODAY = date(2026, 1, 1)

@@ -7,8 +7,8 @@ import pytest
 from made_reports import errors, finding, outcome, report, run, tally, view
 
 from skewtest.errors import ReportError
-from skewtest.outputs import record
 from skewtest.report.formats.trend import trend_page
+from skewtest.report.outputs import record
 from skewtest.report.trend import heights, line_of, point_of, read_history, streaks
 
 

@@ -5,11 +5,11 @@ from itertools import combinations
 import pytest
 
 import skewtest as sk
+from skewtest.checks.spread import thresholds
+from skewtest.environments.cells import Axes, cells_of, chosen
+from skewtest.environments.settings import environments_of, here
 from skewtest.errors import DeclarationError
-from skewtest.findings import Versions
-from skewtest.matrix.cells import Axes, cells_of, chosen
-from skewtest.matrix.settings import environments_of, here
-from skewtest.matrix.spread import thresholds
+from skewtest.results.findings import Versions
 
 ENVIRONMENTS = """
 [tool.skewtest.environments.train]

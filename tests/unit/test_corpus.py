@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 import skewtest as sk
 from skewtest.compare.tables import Divergence
-from skewtest.corpus import load, save
 from skewtest.deliver.scenarios import spread
 from skewtest.errors import CorpusError
-from skewtest.findings import Counterexample, Finding
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import SEQUENCE, History, history_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
+from skewtest.results.corpus import load, save
+from skewtest.results.findings import Counterexample, Finding
 from skewtest.run.draft import draft_of
 
 AT = datetime(2024, 3, 8, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import sys
 from types import TracebackType
 
-from skewtest.ending import _drop_entries_without_lines
+from skewtest.harness.ending import _drop_entries_without_lines
 
 FAR = 1_000_000
 """No instruction of any function here has this place, so it has no line."""

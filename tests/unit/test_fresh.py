@@ -9,9 +9,9 @@ import sys
 import pytest
 
 import skewtest as sk
-from skewtest.drive.fresh import answered_afresh
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN
 from skewtest.run.draft import Ask, Draft, Slot, pack_drafts
+from skewtest.sides.answers import MISSING, NULL_OR_NAN
+from skewtest.sides.fresh import answered_afresh
 from skewtest.times import DAY_US
 
 VIEW = """

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 import skewtest as sk
-from skewtest.code import file_digest
-from skewtest.provenance import git_of, packages, tables_digest, view_info
+from skewtest.report.provenance import git_of, packages, tables_digest, view_info
+from skewtest.results.code import file_digest
 
 FEATURES = """\
 from functools import partial
@@ -207,7 +207,7 @@ def test_a_declaration_has_the_same_hash_in_every_process_and_another_when_it_ch
         "import sys; sys.path.insert(0, 'tests/unit')\n"
         "from pathlib import Path\n"
         "from test_provenance import one, view\n"
-        "from skewtest.provenance import view_info\n"
+        "from skewtest.report.provenance import view_info\n"
         "print(view_info(view(one, one), Path()).declaration)"
     )
     done = subprocess.run(

@@ -6,7 +6,7 @@ import pytest
 
 import skewtest as sk
 from skewtest.compare.tables import Tally, compare
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN, Answers, Extra, Failure
+from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 
 SOURCE = sk.Source("orders", time="ts", columns={"user_id": sk.key()})
 

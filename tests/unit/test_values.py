@@ -19,7 +19,7 @@ from skewtest.compare.values import (
     nothing_of,
     ulps_between,
 )
-from skewtest.drive.outcome import MISSING, NULL_OR_NAN
+from skewtest.sides.answers import MISSING, NULL_OR_NAN
 
 NAN = math.nan
 INF = math.inf

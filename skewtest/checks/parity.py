@@ -1,0 +1,460 @@
+"""The search: Hypothesis draws plans, packs are tried, what diverges is confirmed and minimised.
+
+All scenarios of a view are tried on the same packs, each of which batch answers once.
+"""
+
+import contextlib
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from skewtest.checks.laws import Laws
+from skewtest.checks.relations import Relation, relations_of
+from skewtest.compare.distances import Distances, distances
+from skewtest.compare.tables import Divergence, Tally
+from skewtest.declare.delivery import IN_ORDER, RELATIONS, Scenario
+from skewtest.declare.known import Known
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.scenarios import spread
+from skewtest.drive.guard import remembered_interrupt
+from skewtest.generate.hints import Hints, hints_of
+from skewtest.generate.history import History, Pack
+from skewtest.generate.incidents import incidents_of
+from skewtest.generate.instants import Clock
+from skewtest.generate.packs import LONG, build
+from skewtest.generate.plan import Plan, plans
+from skewtest.results.findings import Finding, Outcome, Seconds
+from skewtest.run.budget import Budget
+from skewtest.run.confirm import (
+    Suspect,
+    confirmed,
+    finding_of,
+    findings_of,
+    named,
+    suspects_of,
+)
+from skewtest.run.draft import draft_of
+from skewtest.run.fitted import fitted_view
+from skewtest.run.judge import Group, judge
+from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
+from skewtest.sides.answers import Answers, Failure
+from skewtest.sides.objects import lacking_for
+
+PACKS = (64, 64, 128, 256, 512)
+PACK = 1_024
+"""Packs grow: what is found early is found cheaply, and large packs cost less for each history."""
+LONG_EVERY = 512
+"""Of a large pack, one history in so many is long."""
+FAULTY_SHARE, FAULTY_LEAST = 4, 256
+"""Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
+MORE = 192
+"""How many further histories are run after the first finding, to tell distinct failures apart."""
+ALONE_LONG = 20
+"""Every so many packs of a single lane, it is a long history."""
+SUSPECTS = 3
+MINIMISE_SECONDS, ADVICE_SECONDS = 6.0, 0.5
+"""For one counterexample: of what is declared, and of what is only explored."""
+TRUSTING = 2
+"""So many packs show that the online side trusts the order of delivery; then it gets it."""
+
+Progress = Callable[[int, int], None]
+Kept = Sequence[tuple[str, History]]
+
+
+def nothing_shown(_done: int, _planned: int) -> None:
+    """Show no progress."""
+
+
+class _EnoughFound(BaseException):
+    """Ends Hypothesis's loop: a BaseException, which Hypothesis neither shrinks nor reports."""
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Where time goes, in seconds."""
+
+    began: float = field(default_factory=time.perf_counter)
+    began_cpu: float = field(default_factory=time.process_time)
+    generate: float = 0.0
+    batch: float = 0.0
+    online: float = 0.0
+    minimise: float = 0.0
+    detect: float | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """The search under one scenario.
+
+    Attributes:
+        tried: how many generated histories were looked at, those included that the scenario does
+            not concern.
+        histories: how many it concerned.
+    """
+
+    scenario: Scenario
+    stop_at: int
+    known: tuple[Known, ...] = ()
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    tried: int = 0
+    histories: int = 0
+    replayed: int = 0
+    unconfirmed: int = 0
+    trusting: int = 0
+    suspects: dict[Group, Suspect] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    distances: dict[str, Distances] = field(default_factory=dict)
+    incidents: Counter[str] = field(default_factory=Counter)
+    mutated: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough is known."""
+        return self.tried >= self.stop_at
+
+    def try_pack(self, view: FeatureView, pack: Pack, batch: Answers | None) -> None:
+        """Try a pack, as this scenario delivers it."""
+        if pack.spine.is_empty():
+            return
+        trial = run_trial(view, pack, batch)
+        trusts = bool(trial.divergences) and self._look_into(view, pack, trial)
+        self._count(run_trial(view, replace(pack, lags={}), batch) if trusts else trial)
+
+    def _count(self, trial: Trial) -> None:
+        for name, tally in trial.tallies.items():
+            self.tallies[name] = self.tallies.get(name, Tally()) + tally
+            found = distances(trial.batch.values[name], trial.online.values[name])
+            self.distances[name] = self.distances.get(name, Distances()) + found
+        self.mutated |= trial.mutated
+        self.watch.online += trial.online.seconds
+
+    def _look_into(self, view: FeatureView, pack: Pack, trial: Trial) -> bool:
+        """Keep what stands; return whether all that was found is that online trusts the order."""
+        fresh = [
+            suspect
+            for suspect in suspects_of(view, pack, trial, self.tried, SUSPECTS)
+            if suspect.group not in self.suspects
+        ]
+        kept, dropped = confirmed(view, pack, trial, fresh)
+        self.unconfirmed += dropped
+        trusts = bool(dropped) and any(suspect.draft.lag is not None for suspect in fresh)
+        self.trusting += trusts
+        for suspect in kept:
+            self.suspects.setdefault(suspect.group, suspect)
+        fresh = [suspect for suspect in kept if not self.is_known(view, suspect.group)]
+        if fresh and self.watch.detect is None:
+            self.watch.detect = time.process_time() - self.watch.began_cpu
+            hangs = any(suspect.group[1] == "timeout" for suspect in fresh)
+            self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+        return trusts and not kept
+
+    def is_known(self, view: FeatureView, group: Group) -> bool:
+        """Return whether a divergence is one that its owner knows of."""
+        feature, kind, _ = group
+        return any(known.covers(named(view, feature), kind) for known in self.known)
+
+    def has_news(self, view: FeatureView) -> bool:
+        """Return whether something was found that is not known."""
+        return any(not self.is_known(view, group) for group in self.suspects)
+
+
+@dataclass(slots=True)
+class Search:
+    """The state of one search over all scenarios."""
+
+    view: FeatureView
+    budget: Budget
+    progress: Progress
+    clock: Clock
+    hints: Hints
+    running: list[Running]
+    laws: Laws | None = None
+    histories: int = 0
+    packs: int = 0
+    check_interrupt: Callable[[], None] = lambda: None
+
+    def run(self) -> None:
+        """Let Hypothesis draw plans until the budget is spent or enough is found."""
+
+        @seed(self.budget.seed)
+        @settings(
+            max_examples=max(1, self.budget.histories),
+            database=None,
+            deadline=None,
+            derandomize=False,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(plans(self.view))
+        def draw(plan: Plan) -> None:
+            self.try_plan(plan)
+
+        with contextlib.suppress(_EnoughFound), remembered_interrupt() as self.check_interrupt:
+            draw()
+
+    def try_plan(self, plan: Plan) -> None:
+        """Generate the pack of one plan and try it under each scenario; raise when done."""
+        active = [running for running in self.running if not running.is_over]
+        lanes = self._lanes()
+        started = time.perf_counter()
+        watch = active[0].watch if active else Stopwatch()
+        pack = build(self.view, self.clock, plan, lanes, self._long(lanes), hints=self.hints)
+        incidents = incidents_of(self.view, self.clock, pack)
+        watch.generate += time.perf_counter() - started
+        batch = batch_answers(self.view, pack)
+        watch.batch += batch.seconds
+        for running in active:
+            self._try_under(running, plan, pack, batch, incidents)
+        if self.laws is not None and not self._differs_in_order():
+            is_last = self._stops_at() <= self.histories + lanes
+            self.laws.try_pack(pack, batch, is_last=is_last)
+        self.histories += lanes
+        self.packs += 1
+        self.progress(self.histories, self.budget.histories)
+        self.check_interrupt()
+        if self._stops_at() <= self.histories:
+            raise _EnoughFound
+
+    def _try_under(
+        self, running: Running, plan: Plan, pack: Pack, batch: Answers, incidents: Counter[str]
+    ) -> None:
+        if running.scenario.name == IN_ORDER:
+            concerned = replace(pack, lags={}) if running.trusting >= TRUSTING else pack
+            running.try_pack(self.view, concerned, batch)
+            running.histories += pack.lanes
+            running.incidents.update(incidents)  # += would drop those that were never met
+        else:
+            name = zlib.crc32(running.scenario.name.encode())
+            rng = np.random.default_rng([plan.seed, name])
+            concerned = spread(self.view, pack, running.scenario, self.hints, rng)
+            lanes, answers = answers_of_lanes(pack, concerned, batch)
+            running.try_pack(self.view, concerned, answers)
+            running.histories += lanes
+            running.incidents[running.scenario.name] += lanes
+        running.tried += pack.lanes
+
+    def _differs_in_order(self) -> bool:
+        """Return whether the sides differ anyway: then a broken law is no news."""
+        return any(r.has_news(self.view) for r in self.running if r.scenario.name == IN_ORDER)
+
+    def _stops_at(self) -> int:
+        """Return after how many histories enough is known."""
+        wanted = [running.stop_at for running in self.running]
+        if self.laws is not None and not self._differs_in_order():
+            wanted.append(self.laws.stop_at)
+        return max(wanted)
+
+    def _lanes(self) -> int:
+        """Return the size of the next pack: it hangs on the budget alone.
+
+        So a scenario is tried on the same histories whatever else is run beside it.
+        """
+        if not self.view.laned:
+            return 1
+        usual = PACKS[self.packs] if self.packs < len(PACKS) else PACK
+        return min(usual, self.budget.histories - self.histories)
+
+    def _long(self, lanes: int) -> Sequence[int]:
+        first, count = self.packs + 1, max(1, lanes // LONG_EVERY)
+        turns = range(2) if self.packs == 0 else range(first, first + count)
+        long = [LONG[turn % len(LONG)] for turn in turns]
+        fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
+        return long[-lanes:] if fits else ()
+
+
+def search(
+    view: FeatureView,
+    scenarios: Sequence[str],
+    budget: Budget,
+    kept: Kept = (),
+    rejected: Sequence[tuple[str, str]] = (),
+    progress: Progress = nothing_shown,
+    placed: Callable[[FeatureView], FeatureView] = lambda view: view,
+) -> tuple[Outcome, ...]:
+    """Run a view under scenarios: kept counterexamples first, then generated histories.
+
+    Args:
+        view: what to run.
+        scenarios: the names of the delivery scenarios.
+        budget: how many histories to generate, from which seed.
+        kept: counterexamples of the corpus, with their file.
+        rejected: files of the corpus that could not be used, with the reason.
+        progress: called with the histories done and planned after each pack.
+        placed: makes of the view, once it is fitted, the one that runs, such as in other
+            environments.
+    """
+    hints = hints_of(view)
+    prepared = fitted_view(view, hints, budget.seed)
+    if isinstance(prepared, Failure):
+        return tuple(
+            _outcome(
+                view, Running(Scenario(name), 0), budget, [_unfit(view, name, prepared)], (), None
+            )
+            for name in scenarios[:1]
+        )
+    view = prepared if missing_sides(prepared) else placed(prepared)
+    missing = missing_sides(view)
+    named_ones = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
+    skipped = {} if missing else {s.name: lacking_for(view, s) for s in named_ones}
+    running = {
+        s.name: Running(
+            s,
+            planned(s.name, budget),
+            tuple(known for known in budget.known if known.scenario == s.name),
+        )
+        for s in named_ones
+    }
+    able = [run for name, run in running.items() if not missing and skipped[name] is None]
+    held = _held(view)
+    laws = Laws(view, budget, held) if RELATIONS in scenarios and held and not missing else None
+    found: dict[str, list[Finding]] = {
+        name: [_not_given(view, name, side) for side in missing] for name in running
+    }
+    for run in able:
+        found[run.scenario.name] += _replayed(view, run, kept).values()
+    if able or laws:
+        Search(view, budget, progress, Clock.of(view, hints), hints, able, laws).run()
+    for run in able:
+        shown = {finding.divergence.group for finding in found[run.scenario.name]}
+        found[run.scenario.name] += _minimised(view, run, shown)
+    outcomes = [
+        _outcome(view, run, budget, found[name], rejected, skipped.get(name))
+        for name, run in running.items()
+    ]
+    if laws is None or (IN_ORDER in running and _news(running[IN_ORDER], found[IN_ORDER])):
+        return tuple(outcomes)
+    return (*outcomes, laws.outcome())
+
+
+def _news(run: Running, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that are not known."""
+    return [one for one in findings if not any(k.covers(one.feature, one.kind) for k in run.known)]
+
+
+def missing_sides(view: FeatureView) -> list[str]:
+    """Return the sides that a view has no implementation of."""
+    return [side for side in ("batch", "online") if getattr(view, side) is None]
+
+
+def _held(view: FeatureView) -> list[Relation]:
+    """Return the relations to hold the sides to; a declared `restarted` judges one of them."""
+    return [
+        relation
+        for relation in relations_of(view)
+        if relation.name != "restart_invariance" or not view.delivery.restarts
+    ]
+
+
+def planned(scenario: str, budget: Budget) -> int:
+    """Return how many histories are generated for a scenario: in order is the most thorough."""
+    if scenario == IN_ORDER:
+        return budget.histories
+    return max(min(FAULTY_LEAST, budget.histories), budget.histories // FAULTY_SHARE)
+
+
+def _replayed(view: FeatureView, run: Running, kept: Kept) -> dict[Group, Finding]:
+    """Return the kept counterexamples of a scenario that still diverge; they are small already."""
+    findings: dict[Group, Finding] = {}
+    own: set[Group] = set()
+    for path, history in kept:
+        if history.scenario.name != run.scenario.name:
+            continue
+        draft = draft_of(view, history)
+        run.replayed += 1
+        for group in judge(view, [draft])[0]:
+            found = replace(
+                finding_of(view, Suspect(group, draft, 0), 0.0), corpus=path, replayed=True
+            )
+            # A file that was kept for another feature shows this one too: its own file goes first.
+            is_own = Path(path).name.startswith(f"{found.slug}-")
+            if group not in findings or (is_own and group not in own):
+                findings[group] = found
+            if is_own:
+                own.add(group)
+    if findings:
+        run.watch.detect = time.process_time() - run.watch.began_cpu
+    return findings
+
+
+def _minimised(view: FeatureView, run: Running, known: Container[Group]) -> list[Finding]:
+    """Return the confirmed suspects as findings, without those that kept files show already."""
+    started = time.perf_counter()
+    gates = run.scenario.name in view.delivery.scenarios
+    suspects = [suspect for suspect in run.suspects.values() if suspect.group not in known]
+    suspects.sort(key=lambda suspect: run.is_known(view, suspect.group))
+    findings = findings_of(view, suspects, MINIMISE_SECONDS if gates else ADVICE_SECONDS)
+    run.watch.minimise += time.perf_counter() - started
+    return findings
+
+
+def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
+    failure = Failure("batch" if side == "batch" else "online", "not_given")
+    batch, online = (failure, None) if side == "batch" else (None, failure)
+    return Finding(
+        feature=named(view, ""),
+        scenario=scenario,
+        kind="error",
+        counterexample=None,
+        divergence=Divergence(-1, "", "error", batch, online),
+        side=side,
+    )
+
+
+def _unfit(view: FeatureView, scenario: str, failure: Failure) -> Finding:
+    """Return the finding that nothing could be fitted."""
+    return Finding(
+        feature=named(view, ""),
+        scenario=scenario,
+        kind=failure.kind,
+        counterexample=None,
+        divergence=Divergence(-1, "", "error", failure, None),
+    )
+
+
+def _outcome(
+    view: FeatureView,
+    run: Running,
+    budget: Budget,
+    findings: Sequence[Finding],
+    rejected: Sequence[tuple[str, str]],
+    skipped: str | None,
+) -> Outcome:
+    name = run.scenario.name
+    if skipped is None and not findings and not run.histories + run.replayed:
+        skipped = f"none of {run.tried:,} histories was concerned"
+    # News ends a search early: what it had not met by then may be met later.
+    is_whole = name == IN_ORDER and not _news(run, findings) and skipped is None
+    untested = [n for n in view.features if not run.tallies.get(n, Tally()).compared]
+    return Outcome(
+        view=view,
+        scenario=name,
+        seed=budget.seed,
+        histories=run.histories + run.replayed,
+        planned=planned(name, budget),
+        findings=tuple(findings),
+        untested=tuple(untested) if is_whole else (),
+        tallies=dict(run.tallies),
+        distances=dict(run.distances),
+        incidents=dict(run.incidents),
+        mutated=tuple(sorted(run.mutated)),
+        rejected=tuple(rejected),
+        unkept=(),
+        unconfirmed=run.unconfirmed,
+        seconds=Seconds(
+            total=time.perf_counter() - run.watch.began,
+            cpu=time.process_time() - run.watch.began_cpu,
+            generate=run.watch.generate,
+            batch=run.watch.batch,
+            online=run.watch.online,
+            minimise=run.watch.minimise,
+            detect=run.watch.detect,
+        ),
+        gates=name in view.delivery.scenarios,
+        skipped=skipped,
+    )

@@ -1,0 +1,104 @@
+"""Replay one given history: no generation, and small counterexamples all the same."""
+
+import time
+from dataclasses import replace
+
+import polars as pl
+
+from skewtest.compare.distances import distances
+from skewtest.compare.tables import Tally
+from skewtest.declare.view import FeatureView
+from skewtest.generate.history import History
+from skewtest.results.findings import Outcome, Seconds
+from skewtest.run.confirm import Suspect, findings_of
+from skewtest.run.draft import Draft, draft_of, pack_drafts
+from skewtest.run.judge import Group, judge
+from skewtest.run.trial import Trial, run_trial
+
+MINIMISE_SECONDS = 10.0
+
+
+def replay_outcome(view: FeatureView, history: History) -> Outcome:
+    """Return what a given history shows.
+
+    Divergences are looked at closely, and minimised, on the events of their own entity where
+    those alone show them.
+    """
+    began, cpu = time.perf_counter(), time.process_time()
+    draft = draft_of(view, history)
+    pack = pack_drafts(view, [draft])
+    trial = run_trial(view, pack)
+    suspects = [_suspect(view, draft, *one) for one in _first_rows(trial).items()]
+    stand = [suspect for suspect in suspects if suspect is not None]
+    findings = [
+        replace(finding, scenario="replay")
+        for finding in findings_of(view, stand, MINIMISE_SECONDS)
+    ]
+    untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
+    return Outcome(
+        view=view,
+        scenario="replay",
+        seed=0,
+        histories=1,
+        planned=1,
+        findings=tuple(findings),
+        untested=() if findings else tuple(untested),
+        tallies=trial.tallies,
+        distances={
+            name: distances(trial.batch.values[name], trial.online.values[name])
+            for name in trial.tallies
+        },
+        incidents={},
+        mutated=tuple(sorted(trial.mutated)),
+        rejected=(),
+        unkept=(),
+        unconfirmed=len(suspects) - len(stand),
+        seconds=Seconds(
+            total=time.perf_counter() - began,
+            cpu=time.process_time() - cpu,
+            batch=trial.batch.seconds,
+            online=trial.online.seconds,
+        ),
+        early=_early(view, history),
+    )
+
+
+def _early(view: FeatureView, history: History) -> dict[str, int]:
+    """Return, by source, how many events arrived before they happened."""
+    counts = {
+        name: history.events[name].select(pl.col(source.arrival) < pl.col(source.time)).sum().item()
+        for name, source in view.sources.items()
+        if source.arrival is not None
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _first_rows(trial: Trial) -> dict[Group, int]:
+    rows: dict[Group, int] = {}
+    for divergences in trial.divergences.values():
+        for divergence in divergences:
+            rows.setdefault(divergence.group, divergence.row)
+    return rows
+
+
+def _suspect(view: FeatureView, draft: Draft, group: Group, row: int) -> Suspect | None:
+    """Return the suspect of a divergence: on one request and its entity, else on the whole log."""
+    if row >= 0:
+        ask = draft.spine[row]
+        own = tuple(
+            event
+            for event in draft.events
+            if all(
+                value in ask.entity
+                for name, value in zip(
+                    view.sources[event.source].columns, event.values, strict=True
+                )
+                if name in view.entity
+            )
+        )
+        asks = tuple(a for a in draft.spine if a.entity == ask.entity)
+        alone = replace(draft, events=own, spine=asks)
+        for part in (replace(draft, events=own, spine=(ask,)), alone):
+            if group in judge(view, [part])[0]:
+                return Suspect(group, part, 1)
+    return Suspect(group, draft, 1) if group in judge(view, [draft])[0] else None

@@ -1,0 +1,235 @@
+"""Version to version, same code: which environments answer alike, and which version parts them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+from packaging.version import InvalidVersion, Version
+
+from skewtest.checks.cell import differences_on, in_environments, versions_of
+from skewtest.compare.tables import Divergence
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import deliver
+from skewtest.environments.build import Built, Tell, built, quiet
+from skewtest.environments.cells import Cell
+from skewtest.environments.failures import EnvironmentFailedError
+from skewtest.environments.settings import here
+from skewtest.errors import SkewtestError
+from skewtest.generate.hints import hints_of
+from skewtest.generate.history import LANE, Pack
+from skewtest.results.findings import Counterexample, Parting, Versions, VersionSpread
+from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
+from skewtest.run.fitted import fitted_view, training_pack
+from skewtest.run.judge import judge
+from skewtest.run.minimise import minimise
+from skewtest.run.trial import batch_answers
+from skewtest.sides.answers import Answers, Failure
+from skewtest.sides.elsewhere import CannotLoadError
+from skewtest.sides.objects import answer_online
+
+PACKS = 4
+MINIMISE_SECONDS = 2.0
+SIDES = ("batch", "online")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Environments that answer alike; the first one stands for all.
+
+    `answers` are those of the first, one for each pack.
+    """
+
+    members: tuple[Built, ...]
+    answers: tuple[Answers, ...]
+
+
+def spread(
+    view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = quiet
+) -> VersionSpread:
+    """Run each side of a view in every environment of its cells, on the same histories.
+
+    Args:
+        view: the view.
+        cells: those of the view.
+        seed: of the histories.
+        tell: is told of what is built.
+    """
+    began = time.perf_counter()
+    hints = hints_of(view)
+    fitted = fitted_view(view, hints, seed)
+    if isinstance(fitted, Failure):
+        return VersionSpread(view, (), {}, (), 0, time.perf_counter() - began)
+    packs = [training_pack(fitted, hints, seed + number) for number in range(PACKS)]
+    environments, failed = _built(fitted, cells, tell)
+    partings = []
+    for side in SIDES:
+        answers = {
+            one.environment.name: tuple(answers_of(fitted, one, side, pack) for pack in packs)
+            for one in environments
+        }
+        for feature in fitted.features:
+            groups = _groups(fitted, feature, environments, answers)
+            if len(groups) > 1:
+                partings.append(_parting(fitted, side, feature, groups, packs))
+    return VersionSpread(
+        view=view,
+        environments=tuple(versions_of(one) for one in environments),
+        failed=failed,
+        partings=tuple(partings),
+        histories=sum(pack.lanes for pack in packs),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _built(
+    view: FeatureView, cells: Sequence[Cell], tell: Tell
+) -> tuple[list[Built], dict[str, str]]:
+    """Return the environments that can be had, "here" among them, and why the others cannot."""
+    wanted = {one.name: one for cell in cells for one in (cell.batch, cell.online)}
+    wanted = {here().name: here(), **wanted}
+    found: list[Built] = []
+    failed: dict[str, str] = {}
+    for name, environment in wanted.items():
+        try:
+            one = built(environment, tell)
+            there = in_environments(view, one, one)
+            for side in (there.batch, there.online):
+                load = getattr(getattr(side, "function", side), "load", None)
+                if load is not None:
+                    load()
+        except EnvironmentFailedError as error:
+            failed[name] = error.kind
+        except CannotLoadError:
+            failed[name] = CannotLoadError.kind
+        except SkewtestError as error:
+            failed[name] = str(error)
+        else:
+            found.append(one)
+    return found, failed
+
+
+def answers_of(view: FeatureView, one: Built, side: str, pack: Pack) -> Answers:
+    """Return what one side of a view answers in an environment.
+
+    Raises:
+        CannotLoadError: it cannot be imported there.
+    """
+    there = in_environments(view, one, one)
+    if side == "batch":
+        return batch_answers(there, pack)
+    return answer_online(there, pack.spine.height, deliver(there, pack), pack.scenario)
+
+
+def _groups(
+    view: FeatureView,
+    feature: str,
+    environments: Sequence[Built],
+    answers: Mapping[str, tuple[Answers, ...]],
+) -> list[Alike]:
+    """Return environments by what they answer for a feature."""
+    groups: list[Alike] = []
+    for one in environments:
+        own = answers[one.environment.name]
+        for place, group in enumerate(groups):
+            pairs = zip(group.answers, own, strict=True)
+            if not any(differences_on(view, left, right, feature) for left, right in pairs):
+                groups[place] = replace(group, members=(*group.members, one))
+                break
+        else:
+            groups.append(Alike((one,), own))
+    return groups
+
+
+def _parting(
+    view: FeatureView, side: str, feature: str, groups: Sequence[Alike], packs: Sequence[Pack]
+) -> Parting:
+    """Return what parts environments: the groups, the versions that explain them, an example."""
+    named = tuple(tuple(one.environment.name for one in group.members) for group in groups)
+    versions = [[versions_of(one) for one in group.members] for group in groups]
+    example = _example(view, side, feature, groups, packs)
+    return Parting(
+        side=side,
+        feature=feature,
+        groups=named,
+        thresholds=thresholds(versions),
+        counterexample=None if example is None else example[0],
+        values=("", "") if example is None else example[1],
+    )
+
+
+def _example(
+    view: FeatureView, side: str, feature: str, groups: Sequence[Alike], packs: Sequence[Pack]
+) -> tuple[Counterexample, tuple[object, object]] | None:
+    """Return the smallest history on which the first two groups differ, and what each answers."""
+    one, other = groups[0], groups[1]
+    look = partial(_look, one.members[0], other.members[0], side, feature)
+    for place, pack in enumerate(packs):
+        found = differences_on(view, one.answers[place], other.answers[place], feature)
+        rows = [divergence.row for divergence in found if divergence.row >= 0]
+        if not rows:
+            continue
+        lanes = pack.spine[LANE].to_list()
+        draft = replace(draft_of(view, pack.history(lanes[rows[0]])), lag=None)
+        standing = judge(view, [draft], look=look)[0]
+        if not standing:
+            continue
+        group = next(iter(standing))
+        draft = minimise(view, draft, group, MINIMISE_SECONDS, look=look)
+        shown = [d for d in look(view, pack_drafts(view, [draft])).get(0, []) if d.group == group]
+        divergence = shown[0] if shown else standing[group]
+        history = history_of_draft(view, draft)
+        return Counterexample(view, history), (divergence.batch, divergence.online)
+    return None
+
+
+def _look(
+    one: Built, other: Built, side: str, feature: str, view: FeatureView, pack: Pack
+) -> Mapping[int, list[Divergence]]:
+    """Return, by lane, where one side differs between two environments."""
+    answers = [answers_of(view, place, side, pack) for place in (one, other)]
+    lanes = pack.spine[LANE].to_list()
+    found: dict[int, list[Divergence]] = {}
+    for divergence in differences_on(view, answers[0], answers[1], feature):
+        if divergence.row >= 0:
+            found.setdefault(lanes[divergence.row], []).append(divergence)
+    return found
+
+
+def thresholds(groups: Sequence[Sequence[Versions]]) -> tuple[str, ...]:
+    """Return the packages whose versions part the groups, as `pandas: <= 1.5.3 | >= 2.0.0`.
+
+    A package explains the groups if, in order of its version, no group is torn apart.
+    """
+    names = set.intersection(*(set(one.packages) for group in groups for one in group))
+    found = []
+    for name in sorted(names):
+        spans = _spans(name, groups)
+        if spans is not None:
+            parts = [
+                _span_text(place, len(spans), low, high) for place, (low, high) in enumerate(spans)
+            ]
+            found.append(f"{name} {' | '.join(parts)}")
+    return tuple(found)
+
+
+def _spans(name: str, groups: Sequence[Sequence[Versions]]) -> list[tuple[Version, Version]] | None:
+    """Return the lowest and highest version of each group, ascending; None where they overlap."""
+    try:
+        held = [[Version(one.packages[name]) for one in group] for group in groups]
+    except InvalidVersion:
+        return None
+    spans = sorted((min(versions), max(versions)) for versions in held)
+    for (_, high), (low, _) in pairwise(spans):
+        if high >= low:
+            return None
+    return spans
+
+
+def _span_text(place: int, of: int, low: Version, high: Version) -> str:
+    if place == 0:
+        return f"<= {high}"
+    if place == of - 1:
+        return f">= {low}"
+    return f"{low} to {high}" if low != high else f"{low}"

@@ -1,0 +1,1 @@
+"""Interpreters with versions of libraries: declared, built, kept."""

@@ -1,1 +1,0 @@
-"""Other versions: environments, cells, and what changes between them."""

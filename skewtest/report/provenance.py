@@ -1,0 +1,226 @@
+"""Where results come from: code by file, line and hash; revision, machine and libraries."""
+
+import ast
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from skewtest.declare.view import FeatureView
+from skewtest.report import model
+from skewtest.report.words import tolerance_text
+from skewtest.results.code import (
+    digest_of,
+    files_of,
+    functions_of,
+    name_of,
+    place_of,
+    query_file,
+    shown_from,
+    source_of,
+    uncovered_of,
+)
+from skewtest.times import micros
+
+GIT_SECONDS = 5
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+DECLARED = (
+    *("name", "sources", "entity", "features", "windows", "as_of", "request", "scope", "zone"),
+    *("delivery", "relations"),
+)
+"""What of a view says which histories it gets, and what of their answers is compared."""
+
+
+def run_info(
+    found: model.Report, *, command: str, profile: str, began: float, root: Path
+) -> model.Run:
+    """Return where a report comes from.
+
+    Args:
+        found: the report, without it.
+        command: what was called.
+        profile: the profile that said how much to run.
+        began: when it began, in seconds of the epoch.
+        root: the folder of the project.
+    """
+    seeds = {outcome.seed for outcome in found.outcomes}
+    return model.Run(
+        time=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - began, 3),
+        profile=profile,
+        seed=seeds.pop() if len(seeds) == 1 else None,
+        command=command,
+        git=git_of(root, (file for view in found.views for file in view.files)),
+        host=model.Host(
+            system=platform.system(),
+            machine=platform.machine(),
+            cpus=os.cpu_count() or 1,
+            python=platform.python_version(),
+        ),
+        packages=packages(),
+    )
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Return the version of every installed package, by its normalised name."""
+    found: dict[str, str] = {}
+    for one in importlib.metadata.distributions():
+        name = one.metadata["Name"]
+        if name:
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), one.version)
+    return dict(sorted(found.items()))
+
+
+def git_of(root: Path, files: Iterable[str] = ()) -> model.Git | None:
+    """Return the revision of a working tree; None where it is none, or there is no git.
+
+    Args:
+        root: the folder of the project.
+        files: those that the code lies in, relative to it: one that is not committed makes the
+            tree dirty. Other new files, such as a report, do not.
+    """
+    revision = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    code = {file for file in files if not Path(file).is_absolute()}
+    tracked = _git(root, "ls-files", "-z", "--", *code) if code else ""
+    if not revision or changed is None or tracked is None:
+        return None
+    return model.Git(
+        revision=revision,
+        dirty=bool(changed) or not code <= set(tracked.split("\0")),
+        branch=_git(root, "branch", "--show-current") or "",
+        folder=_git(root, "rev-parse", "--show-prefix") or "",
+    )
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(root), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@cache
+def view_info(view: FeatureView, root: Path) -> model.View:
+    """Return a view as a report has it. Paths in the root are relative to it.
+
+    Args:
+        view: the view.
+        root: the folder of the project.
+    """
+    file, line = view.place
+    lines = _feature_lines(file, line)
+    files = files_of(view, root)
+    return model.View(
+        name=view.name,
+        file=shown_from(file, root) if Path(file).is_file() else None,
+        line=line if Path(file).is_file() else None,
+        entity=list(view.entity),
+        times={name: source.time for name, source in view.sources.items()},
+        windows=[micros(window) for window in view.windows],
+        as_of=view.as_of,
+        scenarios=list(view.delivery.scenarios),
+        features=[
+            model.Feature(
+                name=name, tolerance=tolerance_text(tolerance), line=lines.get(name, line)
+            )
+            for name, tolerance in view.features.items()
+        ],
+        implementations=list(_implementations(view, root)),
+        files=files,
+        uncovered=uncovered_of(view, files, root),
+        declaration=_declaration(view),
+    )
+
+
+def tables_digest(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """Return the SHA-256 of each table's rows, as newline-delimited JSON in their order.
+
+    Floats are texts in it, because JSON has one null for null and NaN; bytes are in hexadecimal.
+    """
+    return {name: digest_of(_told(frame).write_ndjson().encode()) for name, frame in tables.items()}
+
+
+def _told(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.col(name).bin.encode("hex") if kind == pl.Binary else pl.col(name).cast(_told_type(kind))
+        for name, kind in frame.schema.items()
+    )
+
+
+def _told_type(kind: pl.DataType) -> pl.DataType:
+    """Return a type with texts in the place of floats."""
+    if kind.is_float():
+        return pl.String()
+    if isinstance(kind, pl.List | pl.Array):
+        return pl.List(_told_type(_instance(kind.inner)))
+    if isinstance(kind, pl.Struct):
+        fields = kind.fields
+        return pl.Struct([pl.Field(one.name, _told_type(_instance(one.dtype))) for one in fields])
+    return kind
+
+
+def _instance(kind: Any) -> pl.DataType:
+    """Return a type, which polars may have as its class."""
+    found: pl.DataType = kind() if isinstance(kind, type) else kind
+    return found
+
+
+def _feature_lines(file: str, line: int) -> dict[str, int]:
+    """Return the line of each feature in the call of FeatureView(...) that begins at a line."""
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or 0):
+            continue
+        for keyword in node.keywords:
+            if keyword.arg == "features" and isinstance(keyword.value, ast.Dict):
+                for key in keyword.value.keys:
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                        found[key.value] = key.lineno
+    return found
+
+
+def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementation]:
+    for side in ("batch", "online"):
+        given = getattr(view, side)
+        if given is None:
+            continue
+        parts = list(functions_of(given))
+        file, line = place_of(parts[0])
+        if isinstance(parts[0], str) and (found := query_file(parts[0], root)) is not None:
+            file, line = str(found), 1
+        yield model.Implementation(
+            side=side,
+            name=name_of(parts[0]),
+            file=None if file is None else shown_from(file, root),
+            line=line,
+            digest=digest_of("\n".join(map(source_of, parts)).encode()),
+        )
+
+
+def _declaration(view: FeatureView) -> str:
+    told = [f"{name}={getattr(view, name)!r}" for name in DECLARED]
+    told.append(f"equal={sorted(view.equal)}")
+    return digest_of(ADDRESS.sub("", "\n".join(told)).encode())

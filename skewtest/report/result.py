@@ -1,0 +1,170 @@
+"""The public result: everything that checking one view found."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from skewtest.compare.distances import Distances
+from skewtest.declare.delivery import IN_ORDER
+from skewtest.declare.view import FeatureView
+from skewtest.errors import DeclarationError, SkewError, listed, nearest
+from skewtest.report import model
+from skewtest.report.document import errors_of, part_of
+from skewtest.report.formats.notebook import fragment, plot
+from skewtest.report.merging import whole_or_nothing
+from skewtest.report.model import encodable
+from skewtest.report.provenance import run_info, view_info
+from skewtest.report.terminal import report_text
+from skewtest.results.findings import (
+    Compared,
+    Finding,
+    Outcome,
+    PlainFunction,
+    VersionFinding,
+    VersionSpread,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a check found, over all scenarios that were run; or a comparison of environments.
+
+    Attributes:
+        view: the view that was checked, or the function that was compared.
+        outcomes: one for each scenario.
+        again: the command or call that runs it again.
+    """
+
+    view: FeatureView | PlainFunction
+    outcomes: tuple[Outcome | Compared | VersionSpread, ...]
+    again: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether batch and online agree under every declared scenario, and all was tested."""
+        return all(outcome.ok for outcome in self.outcomes if outcome.gates)
+
+    @property
+    def histories(self) -> int:
+        """How many histories were run; scenarios and relations share them."""
+        return max((outcome.histories for outcome in self.outcomes), default=0)
+
+    @property
+    def findings(self) -> tuple[Finding | VersionFinding, ...]:
+        """Distinct failures, each with its counterexample."""
+        return tuple(finding for outcome in self.outcomes for finding in outcome.findings)
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """Features that were never non-null on either side."""
+        return tuple(dict.fromkeys(name for o in self.outcomes for name in o.untested))
+
+    @property
+    def incidents(self) -> dict[str, int]:
+        """In how many histories each incident was met; 0 for one that could be met and was not."""
+        found: dict[str, int] = {}
+        for outcome in self.outcomes:
+            for name, count in outcome.incidents.items():
+                found[name] = found.get(name, 0) + count
+        return found
+
+    @property
+    def broken(self) -> bool:
+        """Whether user code failed, rather than disagreed."""
+        return any(
+            finding.kind in ("error", "timeout")
+            for finding in self.findings
+            if not isinstance(finding, Finding) or finding.is_news
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return model.to_dict(self.document())
+
+    def document(self) -> model.Report:
+        """Return the report as data, with where it comes from."""
+        seconds = sum(
+            outcome.seconds.total if isinstance(outcome, Outcome) else outcome.seconds
+            for outcome in self.outcomes
+        )
+        found = self.part(Path.cwd())
+        run = run_info(
+            found,
+            command=self.again,
+            profile="",
+            began=time.time() - seconds,
+            root=Path.cwd(),
+        )
+        return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
+
+    def part(self, root: Path) -> model.Report:
+        """Return what was found as a part of a report.
+
+        Args:
+            root: the folder of the project: paths in it are relative to it.
+        """
+        views = [view_info(self.view, root)] if isinstance(self.view, FeatureView) else []
+        return part_of(self.outcomes, views, self.again)
+
+    def plot(self, feature: str, scenario: str = IN_ORDER, *, library: str | None = None) -> Any:
+        """Draw how far apart the numbers of a feature are, and batch against online.
+
+        Args:
+            feature: its name.
+            scenario: under which; in order by default.
+            library: "matplotlib" or "altair"; by default the first of them that is installed.
+
+        Returns:
+            A matplotlib Figure or an altair chart.
+
+        Raises:
+            DeclarationError: the result has no numbers of such a feature and scenario.
+            ReportError: the library is not installed.
+        """
+        held = {
+            (outcome.scenario, name): found
+            for outcome in self.outcomes
+            if isinstance(outcome, Outcome)
+            for name, found in outcome.distances.items()
+            if found.compared
+        }
+        errors = errors_of(held.get((scenario, feature), Distances()))
+        if errors is None:
+            known = dict.fromkeys(name for _, name in held)
+            under = listed(dict.fromkeys(name for name, _ in held))
+            others = f"there are those of {listed(known)} under {under}" if held else "nor others"
+            raise DeclarationError(
+                f"there are no numbers of {feature!r} under {scenario!r}; {others}."
+                + nearest(feature, known)
+            )
+        return plot(errors, f"{self.view.name}.{feature}, {scenario}", library)
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook."""
+        return fragment(self.document())
+
+    def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
+        """Return the report as text for a terminal; "" where all is well.
+
+        Args:
+            colour: whether to write ANSI colours.
+            width: columns of the terminal.
+            again: the command that runs it again, where it is another one.
+        """
+        texts = [
+            report_text(outcome, again or self.again, colour=colour, width=width)
+            for outcome in self.outcomes
+        ]
+        return "\n\n".join(text for text in texts if text).rstrip()
+
+    def raise_if_skewed(self) -> None:
+        """Raise SkewError with the report, unless all is well."""
+        __tracebackhide__ = True
+        if not self.ok:
+            raise SkewError(self.report(), self)
+
+    def __str__(self) -> str:
+        return self.report() or f"{self.view.name}: parity on {self.histories:,} histories"

@@ -1,0 +1,299 @@
+"""Adapters: implementations of another shape, made to look like a batch or an online side."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from skewtest.declare.source import Source
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.deliver.operations import python_values
+from skewtest.drive.frames import columns_of, type_name
+from skewtest.errors import DeclarationError
+from skewtest.sides.functions import Frames, call_by_name, row_keys
+from skewtest.times import instants_of
+
+
+class AdapterError(TypeError):
+    """An adapted function returned something the adapter cannot use."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerAsOf:
+    """See `per_as_of`."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the adapted function itself."""
+        return self.function(*args, **kwargs)
+
+    def batch(self, view: FeatureView, frames: Frames) -> list[dict[str, Any]]:
+        """Return one row for each spine row whose entity the function answered."""
+        asked = row_keys(
+            [frames["spine"][name].to_list() for name in view.entity],
+            instants_of(frames["spine"][AS_OF]).to_list(),
+        )
+        wanted = set(asked)
+        rows = []
+        for as_of in python_values(frames["spine"][AS_OF].unique().sort()):
+            columns = _columns(self.function, call_by_name(self.function, {**frames, AS_OF: as_of}))
+            _check_columns(self.function, columns, view.entity)
+            size = len(columns[view.entity[0]])
+            keys = row_keys([columns[name] for name in view.entity], [as_of] * size)
+            for position, key in enumerate(keys):
+                if key in wanted:
+                    row = {name: values[position] for name, values in columns.items()}
+                    rows.append({**row, AS_OF: as_of})
+        return rows or _no_rows(view)
+
+
+@dataclass(frozen=True, slots=True)
+class PerEvent:
+    """See `per_event`."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the adapted function itself."""
+        return self.function(*args, **kwargs)
+
+    def batch(self, view: FeatureView, frames: Frames) -> list[dict[str, Any]]:
+        """Return, for each spine row, the entity's last row before `as_of`."""
+        source = _only_source(view)
+        columns = _columns(self.function, call_by_name(self.function, frames))
+        _check_columns(self.function, columns, (*view.entity, source.time))
+        keys = row_keys([columns[name] for name in view.entity], columns[source.time])
+        by_entity: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+        for position, (*entity, at) in enumerate(keys):
+            if at is not None:
+                by_entity.setdefault(tuple(entity), []).append((at, position))
+        asked = row_keys(
+            [frames["spine"][name].to_list() for name in view.entity],
+            instants_of(frames["spine"][AS_OF]).to_list(),
+        )
+        moments = python_values(frames["spine"][AS_OF])
+        rows = []
+        for (*entity, as_of), moment in zip(asked, moments, strict=True):
+            limit = as_of if view.as_of == "exclusive" else as_of + 1
+            seen = [found for found in by_entity.get(tuple(entity), ()) if found[0] < limit]
+            if seen:
+                # max() takes the first of equals: position breaks ties of time, the last one wins.
+                position = max(seen)[1]
+                values = {name: columns[name][position] for name in columns}
+                rows.append(
+                    {**values, **dict(zip(view.entity, entity, strict=True)), AS_OF: moment}
+                )
+        return rows or _no_rows(view)
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """See `sql`."""
+
+    query: str
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Refuse: a query runs over the frames of a view."""
+        raise TypeError("sql(...) is run by skewtest over a view's sources; call check() instead")
+
+    def batch(self, view: FeatureView, frames: Frames) -> Any:
+        """Run the query over tables of the sources' names and `spine`."""
+        try:
+            import duckdb
+        except ImportError as error:
+            raise AdapterError(
+                "sql(...) needs DuckDB; install it with: pip install 'skewtest[duckdb]'"
+            ) from error
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, frame in frames.items():
+                connection.register(name, frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            return connection.sql(self.query).to_arrow_table()
+
+
+@dataclass(slots=True)
+class FoldState:
+    """A functional state made to look like an online object."""
+
+    init: Callable[[], Any]
+    fold: Callable[..., Any]
+    value: Callable[[Any, dict[str, Any]], Any]
+    state: Any = None
+
+    def __post_init__(self) -> None:
+        self.state = self.init()
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Fold one event into the state."""
+        self.state = self.fold(self.state, event)
+
+    def query(self, request: dict[str, Any]) -> Any:
+        """Return the features of the state."""
+        return self.value(self.state, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """See `fold`."""
+
+    init: Callable[[], Any]
+    update: Callable[[Any, dict[str, Any]], Any]
+    value: Callable[[Any, dict[str, Any]], Any]
+
+    def __call__(self) -> FoldState:
+        """Return a fresh state."""
+        return FoldState(self.init, self.update, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """See `micro_batch`."""
+
+    function: Callable[..., Any]
+    size: int = 1
+
+    def __call__(self) -> Any:
+        """Refuse: a pipeline runs for a view."""
+        raise TypeError("micro_batch(...) is started by skewtest for a view; call check() instead")
+
+    def start(self, view: FeatureView) -> "Pipeline":
+        """Return a fresh pipeline with an empty store."""
+        return Pipeline(view, self.function, self.size, _only_source(view))
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Events gather into small frames; what the function makes of a frame goes into a store."""
+
+    view: FeatureView
+    function: Callable[..., Any]
+    size: int
+    source: Source
+    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _store: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Take one event; run the function once `size` of them have gathered."""
+        self._waiting.append(event)
+        if len(self._waiting) >= self.size:
+            self._flush()
+
+    def query(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the stored row of the request's entity."""
+        self._flush()
+        return self._store.get(tuple(request[name] for name in self.view.entity))
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        frame = pl.DataFrame(self._waiting, schema=self.source.schema, orient="row")
+        clock = max(event[self.source.time] for event in self._waiting)
+        self._waiting = []
+        known = {"events": frame, self.source.name: frame, AS_OF: clock}
+        columns = _columns(self.function, call_by_name(self.function, known))
+        _check_columns(self.function, columns, self.view.entity)
+        keys = zip(*(columns[name] for name in self.view.entity), strict=True)
+        for position, key in enumerate(keys):
+            self._store[key] = {name: values[position] for name, values in columns.items()}
+
+
+def per_as_of(function: Callable[..., Any]) -> PerAsOf:
+    """Adapt `f(events, as_of) -> one row per entity` to a batch implementation.
+
+    It is called once for each distinct `as_of` of the spine, with all events: leaving out those
+    that do not count yet is its own task. Rows of entities that nobody asked for are dropped.
+    """
+    return PerAsOf(_function("per_as_of", function))
+
+
+def per_event(function: Callable[..., Any]) -> PerEvent:
+    """Adapt `f(events) -> one row per event` to a batch implementation.
+
+    The rows carry the entity and the source's time column; a request gets the entity's last row
+    before `as_of` (up to and including it when the view's `as_of` is "inclusive").
+    """
+    return PerEvent(_function("per_event", function))
+
+
+def sql(query: str) -> Sql:
+    """Make a batch implementation of a query, run by DuckDB in UTC over the sources and `spine`.
+
+    Needs the extra `skewtest[duckdb]`.
+
+    Raises:
+        DeclarationError: `query` is not a string or is empty.
+    """
+    if not isinstance(query, str) or not query.strip():
+        raise DeclarationError(f"sql(query) must be a query; got {query!r}")
+    return Sql(query)
+
+
+def fold(
+    init: Callable[[], Any],
+    update: Callable[[Any, dict[str, Any]], Any],
+    value: Callable[[Any, dict[str, Any]], Any],
+) -> Fold:
+    """Make an online implementation of three functions over a state.
+
+    Args:
+        init: returns the first state.
+        update: takes a state and an event, returns the next state.
+        value: takes a state and a request, returns a dict of features.
+    """
+    return Fold(
+        _function("fold(init)", init),
+        _function("fold(update)", update),
+        _function("fold(value)", value),
+    )
+
+
+def micro_batch(function: Callable[..., Any], *, size: int = 1) -> MicroBatch:
+    """Make an online implementation of a function that is called with small frames.
+
+    Events gather into frames of `size` (what has gathered is also run before a request).
+    `f(events)` or `f(events, as_of)` returns one row per entity, which replaces the entity's row
+    in a store; `as_of` is the pipeline's clock: the time of the newest event of the frame.
+
+    Raises:
+        DeclarationError: `size` is not an int above 0.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise DeclarationError(f"micro_batch(size=...) must be an int above 0; got {size!r}")
+    return MicroBatch(_function("micro_batch", function), size)
+
+
+def _function(place: str, function: object) -> Callable[..., Any]:
+    if not callable(function):
+        raise DeclarationError(f"{place} takes a function; got {function!r}")
+    return function
+
+
+def _only_source(view: FeatureView) -> Source:
+    if len(view.sources) != 1:
+        raise AdapterError(
+            f"this adapter takes views with one source; {view.name!r} has {len(view.sources)}"
+        )
+    return next(iter(view.sources.values()))
+
+
+def _columns(function: Callable[..., Any], result: Any) -> Mapping[str, list[Any]]:
+    columns = columns_of(result)
+    if columns is None:
+        name = getattr(function, "__name__", repr(function))
+        raise AdapterError(f"{name} returned {type_name(result)}; expected a frame")
+    return columns
+
+
+def _check_columns(
+    function: Callable[..., Any], columns: Mapping[str, list[Any]], wanted: tuple[str, ...]
+) -> None:
+    lacking = [name for name in wanted if name not in columns]
+    if lacking:
+        name = getattr(function, "__name__", repr(function))
+        raise AdapterError(f"{name} returned no column {lacking}; it returned {list(columns)}")
+
+
+def _no_rows(view: FeatureView) -> Any:
+    return pl.DataFrame(schema=dict.fromkeys((*view.entity, AS_OF, *view.features), pl.Null))
