@@ -187,11 +187,11 @@ def differences_on(
     view: FeatureView, left: Answers, right: Answers, feature: str
 ) -> list[Divergence]:
     """Return where two sets of answers differ on a feature ("": on any); to fail alike is alike."""
-    divergences, _ = compare(view, left, right)
+    divergences = compare(view, left, right).divergences
     return [
         one
         for one in divergences
-        if (not feature or one.feature in ("", feature)) and not _fail_alike(one.batch, one.online)
+        if (not feature or one.feature in ("", feature)) and not _fail_alike(one.left, one.right)
     ]
 
 
@@ -244,9 +244,6 @@ def _said(found: Answers, finding: Finding) -> Any:
     row, feature = finding.divergence.row, finding.divergence.feature
     if row in found.failures:
         return found.failures[row]
-    values: Mapping[str, list[Any]] = found.values
     if row < 0:
         return None
-    if feature:
-        return values[feature][row]
-    return {name: column[row] for name, column in values.items()}
+    return found.values[feature][row] if feature else found.row(row)

@@ -134,7 +134,7 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
         kind=shown.kind,
         counterexample=Counterexample(view, history_of_draft(view, draft)),
         divergence=shown,
-        values={d.feature: (d.batch, d.online) for d in found if d.row == shown.row},
+        values={d.feature: (d.left, d.right) for d in found if d.row == shown.row},
         cause=RELATION_CAUSES[relation.name],
         side=relation.side,
         found_at=breach.found_at,

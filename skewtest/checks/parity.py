@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.checks.laws import Laws
 from skewtest.checks.relations import Relation, relations_of
-from skewtest.compare.distances import Distances, distances
+from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, Scenario
 from skewtest.declare.known import Known
@@ -129,10 +129,10 @@ class Running:
     def _count(self, trial: Trial) -> None:
         for name, tally in trial.tallies.items():
             self.tallies[name] = self.tallies.get(name, Tally()) + tally
-            found = distances(trial.batch.values[name], trial.online.values[name])
-            self.distances[name] = self.distances.get(name, Distances()) + found
+            before = self.distances.get(name, Distances())
+            self.distances[name] = before + trial.distances[name]
         self.mutated |= trial.mutated
-        self.watch.online += trial.online.seconds
+        self.watch.online += trial.right.seconds
 
     def _look_into(self, view: FeatureView, pack: Pack, trial: Trial) -> bool:
         """Keep what stands; return whether all that was found is that online trusts the order."""

@@ -21,7 +21,7 @@ from skewtest.deliver.scenarios import spread
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.run.trial import batch_answers
-from skewtest.sides.answers import MISSING, Answers
+from skewtest.sides.answers import FAILED, MISSING, Answers
 from skewtest.sides.fresh import answered_afresh
 from skewtest.sides.objects import answer_online, lacking_for
 from skewtest.times import DAY_US, instants_of
@@ -78,12 +78,12 @@ def violations(
     if found is None:
         return {}
     changed, rows = found
-    kept = _rows_of(base, rows)
+    kept = base.take(rows)
     skipped = frozenset(kept.failures) | frozenset(changed.failures)
     both = [replace(a, failures={}, extra=(), skipped=a.skipped | skipped) for a in (kept, changed)]
     lanes = pack.spine[LANE].to_list()
     by_lane: dict[int, list[Divergence]] = {}
-    for divergence in compare(view, *both)[0]:
+    for divergence in compare(view, *both).divergences:
         row = int(rows[divergence.row])
         by_lane.setdefault(lanes[row], []).append(replace(divergence, row=row))
     return by_lane
@@ -103,15 +103,6 @@ def side_answers(view: FeatureView, pack: Pack, side: Side) -> Answers:
     if side == "batch":
         return batch_answers(view, pack)
     return answer_online(view, pack.spine.height, deliver(view, pack), pack.scenario)
-
-
-def _rows_of(answers: Answers, rows: Rows) -> Answers:
-    numbers = rows.tolist()
-    return Answers(
-        {name: [column[row] for row in numbers] for name, column in answers.values.items()},
-        {n: answers.failures[row] for n, row in enumerate(numbers) if row in answers.failures},
-        skipped=frozenset(n for n, row in enumerate(numbers) if row in answers.skipped),
-    )
 
 
 def _mutations(
@@ -311,10 +302,9 @@ def _in_a_fresh_process(side: Side, view: FeatureView, pack: Pack) -> tuple[Answ
     values = answered_afresh(view, pack, side)
     if values is None:
         return None
-    missing = frozenset(
-        row for row in range(pack.spine.height) if all(c[row] is MISSING for c in values.values())
-    )
-    return Answers(values, {}, skipped=missing), np.arange(pack.spine.height)
+    first = next(iter(values.values()))
+    unknown = frozenset(row for row, cell in enumerate(first) if cell in (MISSING, FAILED))
+    return Answers.of(values, skipped=unknown), np.arange(pack.spine.height)
 
 
 FUTURE = "no_future_leakage"

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import polars as pl
 
-from skewtest.compare.distances import distances
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History
@@ -44,10 +43,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         findings=tuple(findings),
         untested=() if findings else tuple(untested),
         tallies=trial.tallies,
-        distances={
-            name: distances(trial.batch.values[name], trial.online.values[name])
-            for name in trial.tallies
-        },
+        distances=trial.distances,
         incidents={},
         mutated=tuple(sorted(trial.mutated)),
         rejected=(),
@@ -56,8 +52,8 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         seconds=Seconds(
             total=time.perf_counter() - began,
             cpu=time.process_time() - cpu,
-            batch=trial.batch.seconds,
-            online=trial.online.seconds,
+            batch=trial.left.seconds,
+            online=trial.right.seconds,
         ),
         early=_early(view, history),
     )

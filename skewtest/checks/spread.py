@@ -180,7 +180,7 @@ def _example(
         shown = [d for d in look(view, pack_drafts(view, [draft])).get(0, []) if d.group == group]
         divergence = shown[0] if shown else standing[group]
         history = history_of_draft(view, draft)
-        return Counterexample(view, history), (divergence.batch, divergence.online)
+        return Counterexample(view, history), (divergence.left, divergence.right)
     return None
 
 

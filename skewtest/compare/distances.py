@@ -1,15 +1,13 @@
 """How far apart the numbers of two sides are: gathered pack by pack, summed up once."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from skewtest.sides.columns import OBJECT, Column, FloatArray, is_countable
 
 POINTS = 48
 """How many pairs are kept to be drawn, of those that differ and of those that do not."""
@@ -27,28 +25,28 @@ class Distances:
 
     Attributes:
         equal: how many pairs are equal.
-        batch: what batch answered where they are not, float64.
-        online: what online answered there.
+        left: what left answered where they are not, float64.
+        right: what right answered there.
         agreed: some of the values on which they are equal.
     """
 
     equal: int = 0
-    batch: FloatArray = field(default_factory=_none)
-    online: FloatArray = field(default_factory=_none)
+    left: FloatArray = field(default_factory=_none)
+    right: FloatArray = field(default_factory=_none)
     agreed: tuple[float, ...] = ()
 
     def __add__(self, other: "Distances") -> "Distances":
         return Distances(
             self.equal + other.equal,
-            np.concatenate([self.batch, other.batch]),
-            np.concatenate([self.online, other.online]),
+            np.concatenate([self.left, other.left]),
+            np.concatenate([self.right, other.right]),
             (*self.agreed, *other.agreed)[:POINTS],
         )
 
     @property
     def compared(self) -> int:
         """How many pairs there are."""
-        return self.equal + len(self.batch)
+        return self.equal + len(self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +57,12 @@ class Summary:
     inverted distribution function; Hyndman and Fan 1996, type 1).
 
     Attributes:
-        abs: quantiles of `|b - o|`.
-        rel: of `|b - o| / max(|b|, |o|)`.
+        abs: quantiles of `|l - r|`.
+        rel: of `|l - r| / max(|l|, |r|)`.
         ulps: of the number of float64 steps between the two.
-        smape: the mean of `2 |b - o| / (|b| + |o|)`, in 0..2 (Makridakis 1993, not in percent).
+        smape: the mean of `2 |l - r| / (|l| + |r|)`, in 0..2 (Makridakis 1993, not in percent).
         histogram: pairs 0 ulps apart, then `2**(k-1)` up to `2**k - 1` ulps for k = 1, 2, ...
-        points: some pairs (batch, online), those that differ first.
+        points: some pairs (left, right), those that differ first.
     """
 
     abs: tuple[float, ...]
@@ -75,40 +73,51 @@ class Summary:
     points: tuple[tuple[float, float], ...]
 
 
-def distances(batch: Sequence[Any], online: Sequence[Any]) -> Distances:
-    """Return how far apart two columns of plain values are, where both hold finite numbers.
+def distances(left: Column, right: Column) -> Distances:
+    """Return how far apart two columns are, where both hold finite numbers.
 
     Numbers that differ by less than a float64 can tell (big ints, decimals) are one float apart.
     """
-    if len(batch) and batch == online:
-        numbers = [value for value in batch if _is_number(value) and value - value == 0]
-        return Distances(len(numbers), agreed=tuple(map(float, numbers[:POINTS])))
-    pairs = [
-        _floats(left, right)
-        for left, right in zip(batch, online, strict=True)
-        if _is_number(left) and _is_number(right)
-    ]
-    if not pairs:
-        return Distances()
-    table = np.array(pairs, dtype=np.float64)
+    are_finite = np.isfinite(left.numbers) & np.isfinite(right.numbers)
+    places = np.flatnonzero(left.are_numbers & right.are_numbers & are_finite)
+    pairs = left.numbers[places], right.numbers[places]
+    if left.objects is not None or right.objects is not None:
+        pairs = _with_objects(left, right, pairs)
+    differ = pairs[0] != pairs[1]
+    agreed = tuple(pairs[0][~differ][:POINTS].tolist())
+    count = len(differ) - int(np.count_nonzero(differ))
+    return Distances(count, pairs[0][differ], pairs[1][differ], agreed)
+
+
+def _with_objects(
+    left: Column, right: Column, pairs: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return pairs with those that hold a number too large or too exact for the arrays."""
+    are_objects = (left.states == OBJECT) | (right.states == OBJECT)
+    further = []
+    for row in np.flatnonzero(are_objects).tolist():
+        one, other = left[row], right[row]
+        if is_countable(one) and is_countable(other):
+            further.append(_floats(one, other))
+    if not further:
+        return pairs
+    table = np.array(further, dtype=np.float64)
     table = table[np.isfinite(table).all(axis=1)]
-    differ = table[:, 0] != table[:, 1]
-    agreed = tuple(table[~differ, 0][:POINTS].tolist())
-    return Distances(int((~differ).sum()), table[differ, 0], table[differ, 1], agreed)
+    return np.concatenate([pairs[0], table[:, 0]]), np.concatenate([pairs[1], table[:, 1]])
 
 
 def summary(found: Distances) -> Summary | None:
     """Return the distribution of errors, None where no pair was compared."""
     if not found.compared:
         return None
-    batch, online = found.batch, found.online
+    left, right = found.left, found.right
     with np.errstate(over="ignore"):
-        gap = np.minimum(np.abs(batch - online), LARGEST)
+        gap = np.minimum(np.abs(left - right), LARGEST)
     # Ratios of numbers that were brought near 1 by a power of two neither overflow nor vanish.
-    scale = np.ldexp(1.0, -np.frexp(np.maximum(np.abs(batch), np.abs(online)))[1].clip(-1000, 1000))
-    left, right = batch * scale, online * scale
-    apart, sizes = np.abs(left - right), (np.abs(left), np.abs(right))
-    steps = _ulps(batch, online)
+    scale = np.ldexp(1.0, -np.frexp(np.maximum(np.abs(left), np.abs(right)))[1].clip(-1000, 1000))
+    near = left * scale, right * scale
+    apart, sizes = np.abs(near[0] - near[1]), (np.abs(near[0]), np.abs(near[1]))
+    steps = _ulps(left, right)
     return Summary(
         abs=_quantiles(gap, found.equal),
         rel=_quantiles(apart / np.maximum(*sizes), found.equal),
@@ -119,14 +128,6 @@ def summary(found: Distances) -> Summary | None:
     )
 
 
-def _is_number(value: Any) -> bool:
-    kind = type(value)
-    if kind is float:
-        return True
-    is_exact = kind is int or (kind is Decimal and value.is_finite())
-    return is_exact and bool(abs(value) <= 2**1000)
-
-
 def _floats(left: Any, right: Any) -> tuple[float, float]:
     one, other = float(left), float(right)
     if one == other and left != right:
@@ -134,11 +135,11 @@ def _floats(left: Any, right: Any) -> tuple[float, float]:
     return one, other
 
 
-def _ulps(batch: FloatArray, online: FloatArray) -> FloatArray:
+def _ulps(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return how many float64 steps lie between pairs; above 2**53 to the nearest float."""
-    left, right = _ordinals(batch), _ordinals(online)
+    ordinals = _ordinals(left), _ordinals(right)
     # Signs apart, the distance may not fit an int64: as unsigned ints it always does.
-    larger, smaller = np.maximum(left, right), np.minimum(left, right)
+    larger, smaller = np.maximum(*ordinals), np.minimum(*ordinals)
     return (larger.view(np.uint64) - smaller.view(np.uint64)).astype(np.float64)
 
 
@@ -166,7 +167,7 @@ def _histogram(steps: FloatArray, zeros: int) -> tuple[int, ...]:
 
 def _points(found: Distances) -> tuple[tuple[float, float], ...]:
     """Return pairs to draw: some that differ, evenly taken, and some that do not."""
-    most = min(POINTS, len(found.batch))
-    places = np.linspace(0, max(0, len(found.batch) - 1), most).round().astype(int)
-    differ = zip(found.batch[places].tolist(), found.online[places].tolist(), strict=True)
+    most = min(POINTS, len(found.left))
+    places = np.linspace(0, max(0, len(found.left) - 1), most).round().astype(int)
+    differ = zip(found.left[places].tolist(), found.right[places].tolist(), strict=True)
     return (*differ, *((value, value) for value in found.agreed))

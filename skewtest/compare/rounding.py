@@ -26,10 +26,10 @@ def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
     """Return whether a divergence cannot be rounding; `largest` is the largest float input."""
     if divergence.kind != "value" or not _is_judged(view, divergence):
         return True
-    batch, online = divergence.batch, divergence.online
-    if not (math.isfinite(batch) and math.isfinite(online)):
+    left, right = divergence.left, divergence.right
+    if not (math.isfinite(left) and math.isfinite(right)):
         return False
-    return bool(abs(batch - online) > PLAIN * max(abs(batch), abs(online), largest))
+    return bool(abs(left - right) > PLAIN * max(abs(left), abs(right), largest))
 
 
 def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:
@@ -39,12 +39,12 @@ def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:
     `n * eps * S**2`; `SLACK` times that is granted. What loses more than `UNSTABLE` of its own
     value is granted the former alone: it cancels squares, which right algorithms do not.
     """
-    batch, online = divergence.batch, divergence.online
-    if not (math.isfinite(batch) and math.isfinite(online)):
+    left, right = divergence.left, divergence.right
+    if not (math.isfinite(left) and math.isfinite(right)):
         return True
-    gap = abs(batch - online)
+    gap = abs(left - right)
     loss = SLACK * max(inputs, 1) * EPS * largest
-    if gap > UNSTABLE * max(abs(batch), abs(online)):
+    if gap > UNSTABLE * max(abs(left), abs(right)):
         return bool(gap > loss)
     return bool(gap > loss * max(1.0, largest))
 
@@ -72,7 +72,7 @@ def _is_judged(view: FeatureView, divergence: Divergence) -> bool:
     return (
         isinstance(tolerance, Close)
         and not tolerance.explicit
-        and isinstance(divergence.batch, float | int)
-        and isinstance(divergence.online, float | int)
-        and not (isinstance(divergence.batch, int) and isinstance(divergence.online, int))
+        and isinstance(divergence.left, float | int)
+        and isinstance(divergence.right, float | int)
+        and not (isinstance(divergence.left, int) and isinstance(divergence.right, int))
     )

@@ -1,14 +1,20 @@
-"""Two sides' answers to one spine become divergences and a tally."""
+"""Two sides' answers to one spine become divergences, tallies and distances."""
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from skewtest.compare.distances import Distances, distances
 from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
-from skewtest.declare.tolerance import Tolerance
+from skewtest.declare.tolerance import Close, Exact, Tolerance
 from skewtest.declare.view import FeatureView
-from skewtest.sides.answers import MISSING, Answers, Extra, Failure
+from skewtest.sides.answers import Answers, Extra, Failure
+from skewtest.sides.columns import FLOAT, MISSING_STATE, NULL, OBJECT, Column
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,23 +25,27 @@ class Divergence:
         row: number of the spine row; -1 for a row that nobody asked for.
         feature: its name; "" where all features are concerned.
         kind: how they differ.
-        batch: what batch answered: a plain value, MISSING, a Failure, or an Extra row.
-        online: what online answered, likewise; None beside an Extra row.
+        left: what the left side answered: a plain value, MISSING, a Failure, or an Extra row.
+        right: what the right side answered, likewise; None beside an Extra row.
     """
 
     row: int
     feature: str
     kind: Kind
-    batch: Any
-    online: Any
+    left: Any
+    right: Any
 
     @property
     def group(self) -> tuple[str, Kind, object]:
         """What makes two divergences the same finding: feature, kind, and what failed how."""
-        if isinstance(self.batch, Extra):
-            return self.feature, self.kind, self.batch.asked
-        failures = tuple(v.signature for v in (self.batch, self.online) if isinstance(v, Failure))
-        return self.feature, self.kind, failures
+        if isinstance(self.left, Extra):
+            return self.feature, self.kind, self.left.asked
+        return self.feature, self.kind, tuple(failure.signature for failure in self.failures)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures of user code that it consists of, left before right."""
+        return tuple(end for end in (self.left, self.right) if isinstance(end, Failure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,119 +55,175 @@ class Tally:
     match: int = 0
     mismatch: int = 0
     both_null: int = 0
-    batch_only: int = 0
-    online_only: int = 0
+    left_only: int = 0
+    right_only: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
             self.match + other.match,
             self.mismatch + other.mismatch,
             self.both_null + other.both_null,
-            self.batch_only + other.batch_only,
-            self.online_only + other.online_only,
+            self.left_only + other.left_only,
+            self.right_only + other.right_only,
         )
 
     @property
     def compared(self) -> int:
         """The number of rows on which at least one side had a value."""
-        return self.match + self.mismatch + self.batch_only + self.online_only
+        return self.match + self.mismatch + self.left_only + self.right_only
 
 
-def compare(
-    view: FeatureView, batch: Answers, online: Answers
-) -> tuple[list[Divergence], dict[str, Tally]]:
-    """Return all divergences, in spine order for each feature, and a tally for each feature.
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What comparing two sides' answers to one spine showed.
 
-    Rows that a side skipped are left out.
+    Attributes:
+        divergences: all of them; by feature those of one feature are in spine order.
+        tallies: by feature, how its rows compared.
+        distances: by feature, how far apart its numbers are.
     """
-    skipped = batch.skipped | online.skipped
-    found = _failures(batch, online, skipped)
+
+    divergences: list[Divergence]
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    distances: Mapping[str, Distances] = field(default_factory=dict)
+
+
+def compare(view: FeatureView, left: Answers, right: Answers) -> Comparison:
+    """Compare what two sides answered; rows that a side skipped are left out."""
+    skipped = left.skipped | right.skipped
+    divergences = _failures(left, right, skipped)
+    judged = np.ones(_count_rows(left), dtype=np.bool_)
+    _leave_out(judged, skipped)
+    _leave_out(judged, (divergence.row for divergence in divergences))
     if "missing" not in view.equal:
-        found.extend(_missing_rows(view, batch, online, {d.row for d in found} | skipped))
-    failed = {divergence.row for divergence in found} | skipped
-    tallies = {}
-    for name in view.features:
-        differing, tallies[name] = _compare_feature(view, name, batch, online, failed)
-        found.extend(differing)
-    found.extend(_extra(batch))
-    return found, tallies
+        missing = _missing_rows(view, left, right, judged)
+        _leave_out(judged, (divergence.row for divergence in missing))
+        divergences += missing
+    tallies: dict[str, Tally] = {}
+    apart: dict[str, Distances] = {}
+    for name, tolerance in view.features.items():
+        columns = left.values[name], right.values[name]
+        differing, tallies[name] = _compare_feature(name, *columns, tolerance, view.equal, judged)
+        divergences += differing
+        apart[name] = distances(*columns)
+    divergences += [Divergence(-1, "", "extra row", extra, None) for extra in left.extra]
+    return Comparison(divergences, tallies, apart)
+
+
+def _count_rows(answers: Answers) -> int:
+    return len(next(iter(answers.values.values())))
+
+
+def _leave_out(judged: Mask, rows: Iterable[int]) -> None:
+    judged[np.fromiter(rows, dtype=np.int64)] = False
 
 
 def _compare_feature(
-    view: FeatureView, name: str, batch: Answers, online: Answers, failed: AbstractSet[int]
+    name: str,
+    left: Column,
+    right: Column,
+    tolerance: Tolerance,
+    equal: frozenset[str],
+    judged: Mask,
 ) -> tuple[list[Divergence], Tally]:
-    """Return the divergences and the tally of one feature, on the rows that did not fail."""
-    tolerance = view.features[name]
-    columns = batch.values[name], online.values[name]
-    if not failed and _is_same(*columns, tolerance):
-        nothings = sum(value is None or value != value for value in columns[0])
-        return [], Tally(match=len(columns[0]) - nothings, both_null=nothings)
-    found = []
-    mismatch = both_null = batch_only = online_only = match = 0
-    for row, (left, right) in enumerate(zip(*columns, strict=True)):
-        if row in failed:
-            continue
-        if type(left) is type(right) and left == right and is_simple(type(left), tolerance):
-            match += 1
-            continue
-        try:
-            kind = difference(left, right, tolerance, view.equal)
-        except ToleranceError as error:
-            failure = Failure("batch", "tolerance", {"feature": name, "family": str(error)})
-            found.append(Divergence(row, name, "error", failure, right))
-            mismatch += 1
-            continue
-        nothing = nothing_of(left) is not None, nothing_of(right) is not None
-        if kind is not None:
-            found.append(Divergence(row, name, kind, left, right))
-            if nothing == (True, False):
-                online_only += 1
-            elif nothing == (False, True):
-                batch_only += 1
-            else:
-                mismatch += 1
-        elif all(nothing):
-            both_null += 1
-        else:
-            match += 1
-    return found, Tally(match, mismatch, both_null, batch_only, online_only)
+    """Return the divergences and the tally of one feature, on the rows that are judged."""
+    are_same = judged & _are_same(left, right, tolerance)
+    are_values = left.are_values
+    match = int(np.count_nonzero(are_same & are_values))
+    both_null = int(np.count_nonzero(are_same)) - match
+    tally = Tally(match=match, both_null=both_null)
+    divergences: list[Divergence] = []
+    # What the arrays cannot settle is rare, and looked at cell by cell.
+    for row in np.flatnonzero(judged & ~are_same).tolist():
+        divergence, counts = _compare_cell(name, row, left[row], right[row], tolerance, equal)
+        tally += counts
+        if divergence is not None:
+            divergences.append(divergence)
+    return divergences, tally
 
 
-def _is_same(batch: list[Any], online: list[Any], tolerance: Tolerance) -> bool:
-    """Return whether two columns agree at first sight, as most do: values and types alike."""
-    types = list(map(type, batch))
-    return (
-        batch == online
-        and types == list(map(type, online))
-        and all(kind is type(None) or is_simple(kind, tolerance) for kind in set(types))
-    )
+def _compare_cell(
+    name: str, row: int, left: Any, right: Any, tolerance: Tolerance, equal: frozenset[str]
+) -> tuple[Divergence | None, Tally]:
+    """Return the divergence of one cell, if it is one, and what it adds to the tally."""
+    try:
+        kind = difference(left, right, tolerance, equal)
+    except ToleranceError as error:
+        failure = Failure("batch", "tolerance", {"feature": name, "family": str(error)})
+        return Divergence(row, name, "error", failure, right), Tally(mismatch=1)
+    no_left, no_right = nothing_of(left) is not None, nothing_of(right) is not None
+    if kind is None:
+        return None, Tally(both_null=1) if no_left and no_right else Tally(match=1)
+    divergence = Divergence(row, name, kind, left, right)
+    if no_left == no_right:
+        return divergence, Tally(mismatch=1)
+    return divergence, Tally(right_only=1) if no_left else Tally(left_only=1)
+
+
+def _are_same(left: Column, right: Column, tolerance: Tolerance) -> Mask:
+    """Return where two columns agree at first sight: what is left open needs a closer look."""
+    same_state = left.states == right.states
+    nothings = same_state & (left.states >= NULL)
+    if not isinstance(tolerance, Close | Exact):
+        objects: Mask = nothings | _are_same_objects(left, right, tolerance)
+        return objects
+    same_type = same_state & (left.states < OBJECT)
+    if not (isinstance(tolerance, Exact) and tolerance.dtype):
+        # Int and float compare as numbers; a bool is of a type of its own.
+        same_type |= left.are_numbers & right.are_numbers
+    same = same_type & (left.numbers == right.numbers)
+    if isinstance(tolerance, Close):
+        same |= _are_close(left, right, tolerance)
+    settled: Mask = nothings | same | _are_same_objects(left, right, tolerance)
+    return settled
+
+
+def _are_close(left: Column, right: Column, tolerance: Close) -> Mask:
+    """Return where two floats are within a tolerance, by the formula of `Close`."""
+    are_floats = (left.states == FLOAT) & (right.states == FLOAT)
+    if not isinstance(tolerance.abs, int | float):
+        return np.zeros(len(left), dtype=np.bool_)
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = np.abs(left.numbers - right.numbers)
+        larger = np.maximum(np.abs(left.numbers), np.abs(right.numbers))
+        close = (gap <= tolerance.abs + tolerance.rel * larger) & np.isfinite(larger)
+    mask: Mask = are_floats & close
+    return mask
+
+
+def _are_same_objects(left: Column, right: Column, tolerance: Tolerance) -> Mask:
+    """Return where both cells are equal objects of a type that needs no closer look."""
+    same = np.zeros(len(left), dtype=np.bool_)
+    if left.objects is None or right.objects is None:
+        return same
+    for row in np.flatnonzero((left.states == OBJECT) & (right.states == OBJECT)).tolist():
+        one, other = left.objects[row], right.objects[row]
+        is_alike = type(one) is type(other) and is_simple(type(one), tolerance)
+        same[row] = is_alike and one == other
+    return same
 
 
 def _missing_rows(
-    view: FeatureView, batch: Answers, online: Answers, known: AbstractSet[int]
+    view: FeatureView, left: Answers, right: Answers, judged: Mask
 ) -> list[Divergence]:
     """Return one divergence for each row that one side has and the other has not."""
     first = next(iter(view.features))
-    pairs = zip(batch.values[first], online.values[first], strict=True)
+    columns = left.values[first], right.values[first]
+    lacks_left, lacks_right = (column.states == MISSING_STATE for column in columns)
     return [
-        Divergence(row, "", "missing row", left, right)
-        for row, (left, right) in enumerate(pairs)
-        if (left is MISSING) != (right is MISSING) and row not in known
+        Divergence(row, "", "missing row", columns[0][row], columns[1][row])
+        for row in np.flatnonzero((lacks_left != lacks_right) & judged).tolist()
     ]
 
 
-def _failures(batch: Answers, online: Answers, skipped: AbstractSet[int]) -> list[Divergence]:
+def _failures(left: Answers, right: Answers, skipped: frozenset[int]) -> list[Divergence]:
     """Return one divergence for each row on which a side failed; features do not matter then."""
-    rows: Mapping[int, None] = dict.fromkeys([*batch.failures, *online.failures])
-    found = []
-    for row in rows:
+    divergences = []
+    for row in dict.fromkeys([*left.failures, *right.failures]):
         if row in skipped:
             continue
-        left, right = batch.failures.get(row), online.failures.get(row)
-        kind: Kind = "timeout" if "timeout" in {f.code for f in (left, right) if f} else "error"
-        found.append(Divergence(row, "", kind, left, right))
-    return found
-
-
-def _extra(batch: Answers) -> list[Divergence]:
-    return [Divergence(-1, "", "extra row", extra, None) for extra in batch.extra]
+        ends = left.failures.get(row), right.failures.get(row)
+        is_timeout = any(failure is not None and failure.code == "timeout" for failure in ends)
+        kind: Kind = "timeout" if is_timeout else "error"
+        divergences.append(Divergence(row, "", kind, *ends))
+    return divergences

@@ -37,32 +37,32 @@ def nothing_of(value: object) -> str | None:
 
 
 def difference(
-    batch: Any,
-    online: Any,
+    left: Any,
+    right: Any,
     tolerance: Tolerance,
     equal: frozenset[str],
 ) -> Kind | None:
     """Return the kind of divergence of two plain values, or None if they agree.
 
     Args:
-        batch: what batch answered; MISSING where it has no row.
-        online: what online answered, likewise.
+        left: what the left side answered; MISSING where it has no row.
+        right: what the right side answered, likewise.
         tolerance: the feature's.
         equal: which of "null", "nan" and "missing" count as one.
 
     Raises:
         ToleranceError: the tolerance does not suit the values.
     """
-    if batch is online:
+    if left is right:
         return None
-    if type(batch) is type(online) and batch == online and is_simple(type(batch), tolerance):
+    if type(left) is type(right) and left == right and is_simple(type(left), tolerance):
         return None
-    left, right = nothing_of(batch), nothing_of(online)
-    if left is not None or right is not None:
-        return _nothings(left, right, equal)
+    no_left, no_right = nothing_of(left), nothing_of(right)
+    if no_left is not None or no_right is not None:
+        return _nothings(no_left, no_right, equal)
     if isinstance(tolerance, Vector):
-        return _vectors(batch, online, tolerance)
-    return _present(batch, online, tolerance, equal)
+        return _vectors(left, right, tolerance)
+    return _present(left, right, tolerance, equal)
 
 
 def is_simple(kind: type, tolerance: Tolerance) -> bool:
@@ -85,12 +85,12 @@ def _nothings(left: str | None, right: str | None, equal: frozenset[str]) -> Kin
 
 
 def _present(
-    batch: Any,
-    online: Any,
+    left: Any,
+    right: Any,
     tolerance: Tolerance,
     equal: frozenset[str],
 ) -> Kind | None:
-    families = family(batch), family(online)
+    families = family(left), family(right)
     if families[0] != families[1]:
         both_numbers = set(families) <= {"int", "float", "decimal"}
         strict = isinstance(tolerance, Exact) and tolerance.dtype
@@ -99,20 +99,20 @@ def _present(
         families = ("float", "float")
     match families[0]:
         case "int" | "float" | "decimal":
-            return _numbers(batch, online, tolerance)
+            return _numbers(left, right, tolerance)
         case "datetime":
-            if (batch.tzinfo is None) != (online.tzinfo is None):
+            if (left.tzinfo is None) != (right.tzinfo is None):
                 return "dtype"
-            return _times(batch, online, tolerance)
+            return _times(left, right, tolerance)
         case "date" | "duration":
-            return _times(batch, online, tolerance)
+            return _times(left, right, tolerance)
         case "list":
-            return _lists(batch, online, tolerance, equal)
+            return _lists(left, right, tolerance, equal)
         case "struct":
-            return _structs(batch, online, tolerance, equal)
+            return _structs(left, right, tolerance, equal)
     if isinstance(tolerance, Close) and families[0] in ("string", "bytes"):
         raise ToleranceError(families[0])
-    return None if batch == online else "value"
+    return None if left == right else "value"
 
 
 def family(value: object) -> str:
@@ -139,23 +139,24 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
 )
 
 
-def _numbers(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
+def _numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
     # Python compares int with float exactly, also beyond 2**53.
-    if batch == online:
+    if left == right:
         return None
-    if not isinstance(tolerance, Close) or not (_is_finite(batch) and _is_finite(online)):
+    if not isinstance(tolerance, Close) or not (_is_finite(left) and _is_finite(right)):
         return "value"
     if isinstance(tolerance.abs, timedelta):
         raise ToleranceError("number with a timedelta")
-    if all(type(value) is float for value in (batch, online)):
-        gap, larger = abs(batch - online), max(abs(batch), abs(online))
+    if all(type(value) is float for value in (left, right)):
+        gap, larger = abs(left - right), max(abs(left), abs(right))
         agree = gap <= tolerance.abs + tolerance.rel * larger
     else:
         # Decimals and big ints are compared exactly: float() would round them, or overflow.
-        left, right = Fraction(batch), Fraction(online)
-        allowed = Fraction(tolerance.abs) + Fraction(tolerance.rel) * max(abs(left), abs(right))
-        agree = abs(left - right) <= allowed
-    if agree or (tolerance.ulps is not None and _within_ulps(batch, online, tolerance.ulps)):
+        exact = Fraction(left), Fraction(right)
+        larger = max(abs(exact[0]), abs(exact[1]))
+        allowed = Fraction(tolerance.abs) + Fraction(tolerance.rel) * larger
+        agree = abs(exact[0] - exact[1]) <= allowed
+    if agree or (tolerance.ulps is not None and _within_ulps(left, right, tolerance.ulps)):
         return None
     return "value"
 
@@ -166,23 +167,23 @@ def _is_finite(value: Any) -> bool:
     return value.is_finite() if isinstance(value, Decimal) else True
 
 
-def _within_ulps(batch: Any, online: Any, ulps: int) -> bool:
+def _within_ulps(left: Any, right: Any, ulps: int) -> bool:
     try:
-        return ulps_between(float(batch), float(online)) <= ulps
+        return ulps_between(float(left), float(right)) <= ulps
     except OverflowError:
         return False
 
 
-def _times(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
-    batch, online = _in_utc(batch), _in_utc(online)
-    if batch == online:
+def _times(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
+    left, right = _in_utc(left), _in_utc(right)
+    if left == right:
         return None
     if isinstance(tolerance, Close):
         if not isinstance(tolerance.abs, timedelta):
             if tolerance.explicit:
-                raise ToleranceError(family(batch))
+                raise ToleranceError(family(left))
             return "value"
-        if abs(batch - online) <= tolerance.abs:
+        if abs(left - right) <= tolerance.abs:
             return None
     return "value"
 
@@ -194,44 +195,44 @@ def _in_utc(value: Any) -> Any:
 
 
 def _lists(
-    batch: list[Any], online: list[Any], tolerance: Tolerance, equal: frozenset[str]
+    left: list[Any], right: list[Any], tolerance: Tolerance, equal: frozenset[str]
 ) -> Kind | None:
-    if len(batch) != len(online):
+    if len(left) != len(right):
         return "value"
-    for left, right in zip(batch, online, strict=True):
-        if kind := difference(left, right, tolerance, equal):
+    for one, other in zip(left, right, strict=True):
+        if kind := difference(one, other, tolerance, equal):
             return kind
     return None
 
 
 def _structs(
-    batch: Mapping[str, Any], online: Mapping[str, Any], tolerance: Tolerance, equal: frozenset[str]
+    left: Mapping[str, Any], right: Mapping[str, Any], tolerance: Tolerance, equal: frozenset[str]
 ) -> Kind | None:
-    if set(batch) != set(online):
+    if set(left) != set(right):
         return "dtype"
-    for name, left in batch.items():
-        if kind := difference(left, online[name], tolerance, equal):
+    for name, inner in left.items():
+        if kind := difference(inner, right[name], tolerance, equal):
             return kind
     return None
 
 
-def _vectors(batch: Any, online: Any, tolerance: Tolerance) -> Kind | None:
+def _vectors(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
     assert isinstance(tolerance, Vector)
-    if not isinstance(batch, list) or not isinstance(online, list):
-        raise ToleranceError(family(batch if not isinstance(batch, list) else online))
-    if len(batch) != len(online):
+    if not isinstance(left, list) or not isinstance(right, list):
+        raise ToleranceError(family(left if not isinstance(left, list) else right))
+    if len(left) != len(right):
         return "value"
-    if batch == online:
+    if left == right:
         return None
-    for value in (*batch, *online):
+    for value in (*left, *right):
         if nothing_of(value) is None and family(value) not in ("int", "float", "decimal"):
             raise ToleranceError(family(value))
-    if any(nothing_of(x) for x in (*batch, *online)):
-        return _lists(batch, online, Exact(), frozenset())
-    if not all(_is_finite(x) for x in (*batch, *online)):
+    if any(nothing_of(x) for x in (*left, *right)):
+        return _lists(left, right, Exact(), frozenset())
+    if not all(_is_finite(x) for x in (*left, *right)):
         return "value"
     try:
-        return None if cosine_distance(batch, online) <= tolerance.cosine else "value"
+        return None if cosine_distance(left, right) <= tolerance.cosine else "value"
     except OverflowError:
         raise ToleranceError("int beyond float64") from None
 
@@ -271,14 +272,14 @@ def _ordinal(value: float) -> int:
     return bits if bits >= 0 else -(2**63) - bits
 
 
-def _gap(batch: Any, online: Any) -> Any:
+def _gap(left: Any, right: Any) -> Any:
     """Return how far two numbers are apart: as a float if it fits, else as an int."""
-    if not isinstance(batch, Decimal) and not isinstance(online, Decimal):
+    if not isinstance(left, Decimal) and not isinstance(right, Decimal):
         with contextlib.suppress(OverflowError):  # an int beyond the floats
-            gap = abs(batch - online)
+            gap = abs(left - right)
             return None if gap != gap else gap
     try:
-        exact = abs(Fraction(batch) - Fraction(online))
+        exact = abs(Fraction(left) - Fraction(right))
     except (OverflowError, ValueError):
         return None  # an infinity, or NaN
     try:
@@ -287,14 +288,14 @@ def _gap(batch: Any, online: Any) -> Any:
         return int(exact)
 
 
-def magnitude(batch: Any, online: Any) -> Any:
-    """Return `|batch - online|`: a number, a timedelta, or None where there is none."""
-    families = {family(batch), family(online)}
+def magnitude(left: Any, right: Any) -> Any:
+    """Return `|left - right|`: a number, a timedelta, or None where there is none."""
+    families = {family(left), family(right)}
     if families <= {"int", "float", "decimal"}:
-        return _gap(batch, online)
+        return _gap(left, right)
     if families in ({"datetime"}, {"date"}, {"duration"}):
         try:
-            return abs(batch - online) // MICROSECOND * MICROSECOND
+            return abs(left - right) // MICROSECOND * MICROSECOND
         except TypeError:
             return None
     return None

@@ -183,7 +183,7 @@ def _divergences(report: model.Report) -> dict[Key, Counts]:
 def _counts(tallies: Iterable[model.Tally]) -> Counts:
     differ = match = 0
     for tally in tallies:
-        differ += tally.mismatch + tally.batch_only + tally.online_only
+        differ += tally.mismatch + tally.left_only + tally.right_only
         match += tally.match
     return differ, differ + match
 

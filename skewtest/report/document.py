@@ -109,8 +109,8 @@ def tally_of(tally: Tally, found: Distances) -> model.Tally:
     return model.Tally(
         match=tally.match,
         mismatch=tally.mismatch,
-        batch_only=tally.batch_only,
-        online_only=tally.online_only,
+        left_only=tally.left_only,
+        right_only=tally.right_only,
         both_null=tally.both_null,
         vacuity=tally.both_null / rows if rows else 0.0,
         errors=errors_of(found),
@@ -153,13 +153,13 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         headline=headline(finding, outcome.view.name),
         values={
             name: model.Answer(
-                batch=json_value(batch),
-                online=json_value(online),
-                batch_text=value_text(batch),
-                online_text=value_text(online),
-                difference=difference_text(batch, online),
+                left=json_value(left),
+                right=json_value(right),
+                left_text=value_text(left),
+                right_text=value_text(right),
+                difference=difference_text(left, right),
             )
-            for name, (batch, online) in shown_values(finding).items()
+            for name, (left, right) in shown_values(finding).items()
         },
         unshown=len(finding.values) - len(shown_values(finding)),
         failures=[failure_text(failure) for failure in finding.failures],

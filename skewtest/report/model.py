@@ -12,7 +12,7 @@ import msgspec
 
 from skewtest.errors import ReportError
 
-VERSION = 2
+VERSION = 3
 
 Verdict = Literal["parity", "skew", "incomplete"]
 Side = Literal["batch", "online"]
@@ -118,10 +118,10 @@ class Quantiles(Part, frozen=True, kw_only=True):
 class Errors(Part, frozen=True, kw_only=True):
     """How far apart the numbers of the two sides are.
 
-    Over all pairs in which both sides are finite numbers: `abs` is `|b - o|`, `rel` that over
-    `max(|b|, |o|)`, `ulps` how many float64 lie between them, `smape` the mean of
-    `2 |b - o| / (|b| + |o|)`, from 0 to 2. `histogram[0]` counts pairs 0 ulps apart, `histogram[k]`
-    those `2**(k-1)` up to `2**k - 1` apart. `points` is a sample of [batch, online].
+    Over all pairs in which both sides are finite numbers: `abs` is `|l - r|`, `rel` that over
+    `max(|l|, |r|)`, `ulps` how many float64 lie between them, `smape` the mean of
+    `2 |l - r| / (|l| + |r|)`, from 0 to 2. `histogram[0]` counts pairs 0 ulps apart, `histogram[k]`
+    those `2**(k-1)` up to `2**k - 1` apart. `points` is a sample of [left, right].
     """
 
     compared: int
@@ -139,8 +139,8 @@ class Tally(Part, frozen=True, kw_only=True):
 
     match: int
     mismatch: int
-    batch_only: int
-    online_only: int
+    left_only: int
+    right_only: int
     both_null: int
     vacuity: float
     errors: Errors | None = None
@@ -149,10 +149,10 @@ class Tally(Part, frozen=True, kw_only=True):
 class Answer(Part, frozen=True, kw_only=True):
     """What the two sides answered for a feature: as JSON, and as text."""
 
-    batch: Any
-    online: Any
-    batch_text: str
-    online_text: str
+    left: Any
+    right: Any
+    left_text: str
+    right_text: str
     difference: str
 
 

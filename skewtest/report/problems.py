@@ -123,9 +123,9 @@ STALE = "It is listed as a known divergence in pyproject.toml, and no longer occ
 def message_of(finding: model.Finding) -> str:
     """Return what was found: the values, the cause, the failures' first lines."""
     lines = [
-        f"{name}: batch {answer.batch_text}, online {answer.online_text}"
+        f"{name}: batch {answer.left_text}, online {answer.right_text}"
         if finding.relation is None
-        else f"{name}: {answer.batch_text} as it is, {answer.online_text} changed"
+        else f"{name}: {answer.left_text} as it is, {answer.right_text} changed"
         for name, answer in finding.values.items()
         if answer.difference
     ]

@@ -241,13 +241,13 @@ def _two_runs(finding: Finding) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for name in ("", "first run", "second run"):
         table.add_column(name, overflow="fold")
-    one, other = finding.divergence.batch, finding.divergence.online
+    one, other = finding.divergence.left, finding.divergence.right
     table.add_row(finding.divergence.feature, value_text(one), value_text(other))
     return Padding(table, (0, 0, 0, 2))
 
 
 def _extra_text(finding: Finding) -> str:
-    extra = finding.divergence.batch
+    extra = finding.divergence.left
     key = ", ".join(value_text(value) for value in extra.key[:-1])
     if extra.asked:
         count = extra.count + 1

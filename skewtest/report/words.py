@@ -182,7 +182,7 @@ def setting_of(finding: Finding) -> str:
 
 def nothings_text(finding: Finding) -> str:
     """Return which side has no value, and which kind of nothing it has."""
-    sides = nothing_of(finding.divergence.batch), nothing_of(finding.divergence.online)
+    sides = nothing_of(finding.divergence.left), nothing_of(finding.divergence.right)
     return f"one side has {' and the other '.join(side or 'a value' for side in sides)}"
 
 
@@ -208,10 +208,10 @@ def headline(finding: Finding, view: str) -> str:
     if failures:
         return f"{place}: {failure_headline(failures[0])}"
     if finding.kind == "missing row":
-        side = "batch" if nothing_of(finding.divergence.batch) == "missing" else "online"
+        side = "batch" if nothing_of(finding.divergence.left) == "missing" else "online"
         return f"{place}: {side} has no row"
     if finding.kind == "extra row":
-        if finding.divergence.batch.asked:
+        if finding.divergence.left.asked:
             return f"{place}: batch returns a row more than once"
         return f"{place}: batch returns rows that were not asked for"
     if finding.kind == "dtype":

@@ -115,7 +115,7 @@ class Finding:
         cause: a code of the closed list of causes; "unknown" until it is diagnosed.
         counterexample: None only where there was nothing to run.
         divergence: the divergence on the counterexample.
-        values: what batch and online answered on the diverging row, by feature.
+        values: what the left and the right side answered on the diverging row, by feature.
         side: the side to blame where that is certain: it failed, returned too many rows, or is
             nondeterministic.
         alone: False if it shows only where histories share a batch call: entities mix.
@@ -162,7 +162,7 @@ class Finding:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The failures of user code that it consists of, batch before online."""
-        sides = (self.divergence.batch, self.divergence.online)
+        sides = (self.divergence.left, self.divergence.right)
         return tuple(side for side in sides if isinstance(side, Failure))
 
 

@@ -19,7 +19,6 @@ def bootstrapped(
     What was asked up to then is not asked again. A lane whose rows do not hold all that its events
     have told cannot start from them and is left out.
     """
-    names = list(view.features)
     requests = event_dicts(view.spine_schema, pack.spine)
     rows: dict[int, list[dict[str, Any]]] = {lane: [] for lane in pack.boots}
     known: dict[int, set[tuple[object, ...]]] = {lane: set() for lane in pack.boots}
@@ -27,7 +26,7 @@ def bootstrapped(
         request = requests[number]
         if lane not in pack.boots or instant(request[AS_OF]) != pack.boots[lane]:
             continue
-        values = {name: batch.values[name][number] for name in names}
+        values = batch.row(number)
         if number not in batch.failures and MISSING not in values.values():
             key = {name: request[name] for name in view.entity}
             rows[lane].append({**key, AS_OF: request[AS_OF], **values})

@@ -161,9 +161,9 @@ def finding_of(view: FeatureView, suspect: Suspect, seconds: float) -> Finding:
 
 def _blamed(divergence: Divergence) -> str | None:
     """Return the side that is wrong for certain: it alone failed, or returned too many rows."""
-    if isinstance(divergence.batch, Extra):
+    if isinstance(divergence.left, Extra):
         return "batch"
-    failures = [v for v in (divergence.batch, divergence.online) if isinstance(v, Failure)]
+    failures = [v for v in (divergence.left, divergence.right) if isinstance(v, Failure)]
     return failures[0].side if len(failures) == 1 else None
 
 
@@ -228,8 +228,8 @@ def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
     if row < 0:
         return {}
     return {
-        name: (trial.batch.values[name][row], trial.online.values[name][row])
-        for name in trial.batch.values
+        name: (trial.left.values[name][row], trial.right.values[name][row])
+        for name in trial.left.values
     }
 
 
@@ -254,12 +254,12 @@ def _nondeterministic(first: Trial, second: Trial) -> str | None:
 
     A run that met its time limit says nothing: the machine may have been busy.
     """
-    for answers in (first.batch, first.online, second.batch, second.online):
+    for answers in (first.left, first.right, second.left, second.right):
         if any(failure.code == "timeout" for failure in answers.failures.values()):
             return None
     for side, one, other in (
-        ("batch", first.batch, second.batch),
-        ("online", first.online, second.online),
+        ("batch", first.left, second.left),
+        ("online", first.right, second.right),
     ):
         if _said(one) != _said(other):
             return side
@@ -267,12 +267,13 @@ def _nondeterministic(first: Trial, second: Trial) -> str | None:
 
 
 def _said(answers: Answers) -> str:
-    return repr((sorted(answers.values.items()), sorted(answers.failures)))
+    cells = {name: column.to_list() for name, column in answers.values.items()}
+    return repr((sorted(cells.items()), sorted(answers.failures)))
 
 
 def _restless(first: Trial, second: Trial, side: str) -> Divergence:
     """Return the divergence between two runs of one side, in place of one between the sides."""
-    one, other = (first.batch, second.batch) if side == "batch" else (first.online, second.online)
+    one, other = (first.left, second.left) if side == "batch" else (first.right, second.right)
     for name, values in one.values.items():
         for row, (left, right) in enumerate(zip(values, other.values[name], strict=True)):
             if repr(left) != repr(right):

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
+from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Divergence, Tally, compare
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.generate.history import DELAY, LANE, Pack
 from skewtest.run.bootstrap import bootstrapped
-from skewtest.sides.answers import MISSING, Answers, Extra, Failure
+from skewtest.sides.answers import Answers, Failure, join_answers
+from skewtest.sides.columns import RowArray
 from skewtest.sides.functions import answer_batch
 from skewtest.sides.objects import answer_online
 from skewtest.times import instants_of
@@ -29,15 +31,17 @@ class Trial:
     Attributes:
         divergences: by lane; lanes that agree are absent.
         tallies: by feature.
-        batch: what batch answered.
-        online: what online answered.
+        distances: by feature, how far apart the numbers are.
+        left: what batch answered.
+        right: what online answered.
         mutated: (side, frame or payload) that user code changed although it was not its own.
     """
 
     divergences: Mapping[int, list[Divergence]]
     tallies: Mapping[str, Tally]
-    batch: Answers
-    online: Answers
+    distances: Mapping[str, Distances]
+    left: Answers
+    right: Answers
     mutated: frozenset[tuple[str, str]]
 
 
@@ -52,19 +56,20 @@ def run_trial(view: FeatureView, pack: Pack, batch: Answers | None = None) -> Tr
     if batch is None or needs_own_batch(view, pack.scenario):
         batch = batch_answers(view, pack)
     online = _answer_online(view, pack, batch)
-    found, tallies = compare(view, batch, online)
+    comparison = compare(view, batch, online)
     lanes = pack.spine[LANE].to_list()
     by_lane: dict[int, list[Divergence]] = {}
-    for divergence in found:
+    for divergence in comparison.divergences:
         lane = (
             lanes[divergence.row] if divergence.row >= 0 else _lane_of_extra(view, pack, divergence)
         )
         by_lane.setdefault(lane, []).append(divergence)
     return Trial(
         divergences=by_lane,
-        tallies=tallies,
-        batch=batch,
-        online=online,
+        tallies=comparison.tallies,
+        distances=comparison.distances,
+        left=batch,
+        right=online,
         mutated=frozenset(
             (side, name)
             for side, answers in (("batch", batch), ("online", online))
@@ -80,13 +85,10 @@ class Isolation:
     view: FeatureView
     pack: Pack
     rows: list[list[int]]
-    values: dict[str, list[object]]
+    parts: list[tuple[RowArray, Answers]] = field(default_factory=list)
     failures: dict[int, Failure] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
-    extra: list[Extra] = field(default_factory=list)
     alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    mutated: dict[str, None] = field(default_factory=dict)
-    seconds: float = 0.0
 
     def try_lanes(self, lanes: list[int]) -> bool:
         """Run some lanes; where they fail, halve them until single lanes are to blame.
@@ -131,14 +133,7 @@ class Isolation:
 
     def _take(self, lanes: list[int], answers: Answers) -> None:
         rows = sorted(row for lane in lanes for row in self.rows[lane])
-        for name, column in answers.values.items():
-            for row, value in zip(rows, column, strict=True):
-                self.values[name][row] = value
-        for position, failure in answers.failures.items():
-            self.failures[rows[position]] = failure
-        self.extra.extend(answers.extra)
-        self.mutated |= dict.fromkeys(answers.mutated)
-        self.seconds += answers.seconds
+        self.parts.append((np.array(rows, dtype=np.int64), answers))
 
     def blame(self, lane: int, failure: Failure) -> None:
         """Put a failure down to one lane."""
@@ -150,13 +145,13 @@ class Isolation:
 
     def answers(self) -> Answers:
         """Return what is known of all rows."""
-        return Answers(
-            self.values,
-            self.failures,
-            tuple(self.extra),
-            frozenset(self.skipped),
-            tuple(self.mutated),
-            self.seconds,
+        known = join_answers(self.parts, self.view.features, self.pack.spine.height)
+        failed = list(self.failures)
+        return replace(
+            known,
+            values={name: column.with_failed(failed) for name, column in known.values.items()},
+            failures={**known.failures, **self.failures},
+            skipped=known.skipped | self.skipped,
         )
 
 
@@ -188,30 +183,14 @@ def batch_answers(view: FeatureView, pack: Pack) -> Answers:
         (np.flatnonzero((moments == at).to_numpy()), _answer_batch(view, _arrived(view, pack, at)))
         for at in sorted(set(moments.to_list()))
     ]
-    values: dict[str, list[object]] = {n: [MISSING] * pack.spine.height for n in view.features}
-    for rows, answers in parts:
-        for name, column in answers.values.items():
-            for row, value in zip(rows.tolist(), column, strict=True):
-                values[name][row] = value
-    return Answers(
-        values,
-        {int(rows[n]): failure for rows, a in parts for n, failure in a.failures.items()},
-        tuple(extra for _, answers in parts for extra in answers.extra),
-        frozenset(int(rows[n]) for rows, answers in parts for n in answers.skipped),
-        tuple(dict.fromkeys(name for _, answers in parts for name in answers.mutated)),
-        sum(answers.seconds for _, answers in parts),
-    )
+    return join_answers(parts, view.features, pack.spine.height)
 
 
 def answers_of_lanes(whole: Pack, part: Pack, answers: Answers) -> tuple[int, Answers]:
     """Return how many lanes a part of a pack has, and the answers to its spine rows."""
     lanes = part.spine[LANE].unique()
-    rows = np.flatnonzero(whole.spine[LANE].is_in(lanes.implode()).to_numpy()).tolist()
-    return len(lanes), Answers(
-        {name: [column[row] for row in rows] for name, column in answers.values.items()},
-        {n: answers.failures[row] for n, row in enumerate(rows) if row in answers.failures},
-        skipped=frozenset(n for n, row in enumerate(rows) if row in answers.skipped),
-    )
+    rows = np.flatnonzero(whole.spine[LANE].is_in(lanes.implode()).to_numpy())
+    return len(lanes), answers.take(rows)
 
 
 def _arrived(view: FeatureView, pack: Pack, at: int) -> Pack:
@@ -245,9 +224,7 @@ def _answer_batch(view: FeatureView, pack: Pack) -> Answers:
     rows: list[list[int]] = [[] for _ in range(pack.lanes)]
     for row, lane in enumerate(pack.spine[LANE].to_list()):
         rows[lane].append(row)
-    isolation = Isolation(
-        view, pack, rows, {name: [MISSING] * pack.spine.height for name in view.features}
-    )
+    isolation = Isolation(view, pack, rows)
     lanes = _by_size(pack)
     if answers.code == "timeout":
         isolation.find_hang(lanes)
@@ -270,7 +247,7 @@ def _by_size(pack: Pack) -> list[int]:
 
 def _lane_of_extra(view: FeatureView, pack: Pack, divergence: Divergence) -> int:
     """Return the lane whose keys an unasked row carries; the first lane if none does."""
-    entity = divergence.batch.key[:-1]
+    entity = divergence.left.key[:-1]
     for frame in (pack.spine, *pack.events.values()):
         if all(name in frame.columns for name in view.entity):
             found = zip(*(frame[name].to_list() for name in view.entity), strict=True)

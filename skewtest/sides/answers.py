@@ -1,12 +1,14 @@
 """What driving an implementation yields: answers, or the failure that took their place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from skewtest.drive.worker import NULL_OR_NAN, Nothing
+from skewtest.sides.columns import FAILED, MISSING, Column, RowArray, scatter
 
 __all__ = [
+    "FAILED",
     "MISSING",
     "NULL_OR_NAN",
     "Answers",
@@ -51,9 +53,6 @@ class Failure:
         )
 
 
-MISSING = Nothing("no row")
-
-
 class ProcessDiedError(Exception):
     """User code took its process down.
 
@@ -88,7 +87,7 @@ class Answers:
     """What one side answered for a spine.
 
     Attributes:
-        values: a list for each feature, in spine order; MISSING where there was no row.
+        values: a column for each feature, in spine order; MISSING where there was no row.
         failures: by spine row, where there is no answer because user code failed.
         extra: keys of rows that nobody asked for, or that were answered more than once.
         skipped: spine rows that were not run, because enough of the pack had failed.
@@ -96,9 +95,72 @@ class Answers:
         seconds: CPU seconds spent in user code.
     """
 
-    values: Mapping[str, list[Any]]
+    values: Mapping[str, Column]
     failures: Mapping[int, Failure]
     extra: tuple[Extra, ...] = ()
     skipped: frozenset[int] = frozenset()
     mutated: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, Sequence[Any]],
+        failures: Mapping[int, Failure] | None = None,
+        **more: Any,
+    ) -> "Answers":
+        """Make answers of lists of plain values; rows that failed are FAILED in every column."""
+        failures = failures or {}
+        columns = {name: Column.of(cells) for name, cells in values.items()}
+        failed = list(failures)
+        return cls(
+            {name: column.with_failed(failed) for name, column in columns.items()},
+            failures,
+            **more,
+        )
+
+    def take(self, rows: RowArray) -> "Answers":
+        """Return the answers to some spine rows, in the order of `rows`."""
+        places = {row: place for place, row in enumerate(rows.tolist())}
+        return Answers(
+            {name: column.take(rows) for name, column in self.values.items()},
+            {places[row]: why for row, why in self.failures.items() if row in places},
+            skipped=frozenset(places[row] for row in self.skipped if row in places),
+        )
+
+    def row(self, row: int) -> dict[str, Any]:
+        """Return the answers to one request, by feature."""
+        return {name: column[row] for name, column in self.values.items()}
+
+
+def join_answers(
+    parts: Sequence[tuple[RowArray, Answers]], features: Iterable[str], rows: int
+) -> Answers:
+    """Return the answers to a whole spine of parts that each answer some of its rows.
+
+    Args:
+        parts: the spine rows of each part, and the answers to them in that order.
+        features: the names of the features.
+        rows: how many rows the spine has; those of no part are missing.
+    """
+    failures: dict[int, Failure] = {}
+    extra: list[Extra] = []
+    skipped: set[int] = set()
+    mutated: dict[str, None] = {}
+    for places, answers in parts:
+        failures |= {int(places[row]): why for row, why in answers.failures.items()}
+        skipped |= {int(places[row]) for row in answers.skipped}
+        extra += answers.extra
+        mutated |= dict.fromkeys(answers.mutated)
+    columns = {
+        name: scatter([(places, answers.values[name]) for places, answers in parts], rows)
+        for name in features
+    }
+    return Answers(
+        columns,
+        failures,
+        tuple(extra),
+        frozenset(skipped),
+        tuple(mutated),
+        sum(answers.seconds for _, answers in parts),
+    )

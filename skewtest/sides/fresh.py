@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.generate.history import Pack
-from skewtest.sides.answers import MISSING, Answers
+from skewtest.sides.answers import Answers
 from skewtest.sides.functions import answer_batch
 from skewtest.sides.objects import answer_online
 
@@ -38,7 +38,7 @@ def answered_afresh(
 ) -> Values | None:
     """Return what a side answers in a fresh process, by feature; None where that cannot be tried.
 
-    A row that is missing or failed is MISSING.
+    A row that is missing is MISSING, one that failed FAILED.
     """
     address = _address_of(view)
     if address is None:
@@ -119,10 +119,7 @@ def _answered(address: Address, pack: Pack, side: str) -> Values | None:
         return None
     if not isinstance(answers, Answers):
         return None
-    return {
-        feature: [MISSING if row in answers.failures else value for row, value in enumerate(column)]
-        for feature, column in answers.values.items()
-    }
+    return {feature: column.to_list() for feature, column in answers.values.items()}
 
 
 @lru_cache(maxsize=256)

@@ -204,7 +204,7 @@ def _joined(
             picked[row] = position
     values, failures = _values(view, columns, picked)
     extra = tuple(Extra(key, count, key in where) for key, count in again.items())
-    return Answers(values, failures, extra, mutated=mutated, seconds=seconds)
+    return Answers.of(values, failures, extra=extra, mutated=mutated, seconds=seconds)
 
 
 def _values(

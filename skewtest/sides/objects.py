@@ -125,7 +125,7 @@ def answer_online(
 
 
 def _answers(answering: Answering, began: float) -> Answers:
-    return Answers(
+    return Answers.of(
         answering.values,
         answering.failures,
         skipped=frozenset(answering.skipped),

@@ -161,14 +161,15 @@ VIEWS.plain = sk.FeatureView(
 @given(st.lists(st.tuples(scalars, scalars, scalars, scalars), max_size=6))
 def test_every_row_is_counted_once_for_each_feature(rows):
     columns = list(zip(*rows, strict=True)) or [()] * 4
-    batch = Answers({"n": list(columns[0]), "m": list(columns[1])}, {})
-    online = Answers({"n": list(columns[2]), "m": list(columns[3])}, {})
-    found, tallies = compare(VIEWS.plain, batch, online)
+    left = Answers.of({"n": columns[0], "m": columns[1]})
+    right = Answers.of({"n": columns[2], "m": columns[3]})
+    comparison = compare(VIEWS.plain, left, right)
+    found, tallies = comparison.divergences, comparison.tallies
     whole = {d.row for d in found if d.feature == ""}
     for name, tally in tallies.items():
         assert tally.compared + tally.both_null == len(rows) - len(whole)
         told = [d for d in found if d.feature == name]
-        assert len(told) == tally.mismatch + tally.batch_only + tally.online_only
+        assert len(told) == tally.mismatch + tally.left_only + tally.right_only
 
 
 # -- drawn histories ------------------------------------------------------------------------------

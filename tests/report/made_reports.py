@@ -39,7 +39,7 @@ def errors(*, largest=7.0):
 
 
 def tally(*, mismatch=0, compared=10_000, **given):
-    usual = {"match": compared - mismatch, "mismatch": mismatch, "batch_only": 0, "online_only": 0}
+    usual = {"match": compared - mismatch, "mismatch": mismatch, "left_only": 0, "right_only": 0}
     return model.Tally(**usual | {"both_null": 0, "vacuity": 0.0, "errors": errors()} | given)
 
 
@@ -96,10 +96,10 @@ def finding(feature="f0", scenario="in_order", kind="value", **given):
 
 def answer(batch=0.0, online=1.0, **given):
     usual = {
-        "batch": batch,
-        "online": online,
-        "batch_text": str(batch),
-        "online_text": str(online),
+        "left": batch,
+        "right": online,
+        "left_text": str(batch),
+        "right_text": str(online),
         "difference": "1",
     }
     return model.Answer(**usual | given)
@@ -221,7 +221,7 @@ def hostile(text):
         corpus=text,
         known=known,
         failures=[],
-        values={text: answer(text, text, batch_text=text, online_text=text, difference=text)},
+        values={text: answer(text, text, left_text=text, right_text=text, difference=text)},
         counterexample=example(text, (text, "amount")),
         attribution=model.Attribution(
             verdict=text,

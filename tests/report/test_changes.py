@@ -141,7 +141,7 @@ def test_environments_that_were_compared_count_too():
 def test_whole_rows_are_worse_too():
     def missing(rows):
         one = outcome("v", findings=[finding("*", kind="missing row")])
-        one.features["f0"] = tally(compared=10_000 - rows, batch_only=rows)
+        one.features["f0"] = tally(compared=10_000 - rows, left_only=rows)
         return one
 
     assert changed(missing(40), missing(400))[0] == [("worse", "*", "in_order", "missing row")]

@@ -128,7 +128,7 @@ def test_a_file_of_another_version_says_how_to_make_a_new_one(tmp_path):
     path = tmp_path / "report.json"
     path.write_text('{"version": 1, "ok": true, "runs": []}')
     assert refused(path) == (
-        f"{path} is no parity report of version 2: its version is 1. "
+        f"{path} is no parity report of version 3: its version is 1. "
         "Make it anew with this version of skewtest: pytest --skew-report=DIR."
     )
 
@@ -136,7 +136,7 @@ def test_a_file_of_another_version_says_how_to_make_a_new_one(tmp_path):
 @pytest.mark.parametrize("text", ["[]", "null", "3", "{}"])
 def test_json_that_is_no_report_is_refused(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
-    assert "is no parity report of version 2" in refused(tmp_path / "report.json")
+    assert "is no parity report of version 3" in refused(tmp_path / "report.json")
 
 
 def test_a_value_of_a_wrong_type_is_named_with_its_place(tmp_path):

@@ -7,8 +7,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skewtest.compare.distances import POINTS, Distances, distances, summary
+from skewtest.compare.distances import POINTS, Distances, summary
+from skewtest.compare.distances import distances as distances_of_columns
 from skewtest.compare.values import ulps_between
+from skewtest.sides.columns import Column
+
+
+def distances(left, right):
+    return distances_of_columns(Column.of(left), Column.of(right))
 
 
 def told(batch, online):
@@ -27,7 +33,7 @@ def test_rows_in_which_a_side_has_no_finite_number_are_left_out():
     online = [None, 2.0, 3.0, 1.0, "x", 4.5, 5]
     found = distances(batch, online)
     assert (found.compared, found.equal) == (2, 1)
-    assert found.batch.tolist(), found.online.tolist() == ([4.0], [4.5])
+    assert found.left.tolist(), found.right.tolist() == ([4.0], [4.5])
 
 
 def test_an_equal_infinity_is_no_pair_of_finite_numbers():
@@ -52,7 +58,7 @@ def test_numbers_that_differ_by_less_than_a_float_are_not_equal(batch, online):
     found = distances([batch, 7], [online, 7])
     assert (found.compared, found.equal) == (2, 1)
     assert told([batch], [online]).ulps[-1] == 1.0
-    assert (found.online[0] > found.batch[0]) == (online > batch)
+    assert (found.right[0] > found.left[0]) == (online > batch)
 
 
 @pytest.mark.parametrize("huge", [Decimal("1e400"), 10**400, Decimal("Infinity"), Decimal("NaN")])

@@ -24,21 +24,23 @@ def view(equal=(), **features):
 
 
 def answers(failures=None, extra=(), skipped=(), **values):
-    return Answers(values, failures or {}, tuple(extra), frozenset(skipped))
+    return Answers.of(values, failures, extra=tuple(extra), skipped=frozenset(skipped))
 
 
 def told(divergences):
-    return [(d.row, d.feature, d.kind, d.batch, d.online) for d in divergences]
+    return [(d.row, d.feature, d.kind, d.left, d.right) for d in divergences]
 
 
 def test_rows_that_agree_are_counted_and_not_told():
-    found, tallies = compare(view(), answers(n=[1, 2, 3]), answers(n=[1, 2, 3]))
+    comparison = compare(view(), answers(n=[1, 2, 3]), answers(n=[1, 2, 3]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(match=3)}
 
 
 def test_a_row_that_differs_is_told_with_both_values():
-    found, tallies = compare(view(), answers(n=[1, 2, 3]), answers(n=[1, 5, 3]))
+    comparison = compare(view(), answers(n=[1, 2, 3]), answers(n=[1, 5, 3]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert told(found) == [(1, "n", "value", 2, 5)]
     assert tallies == {"n": Tally(match=2, mismatch=1)}
 
@@ -46,36 +48,42 @@ def test_a_row_that_differs_is_told_with_both_values():
 def test_divergences_come_in_spine_order_for_each_feature():
     spend = view(n=sk.exact(), total=sk.close())
     batch, online = answers(n=[1, 1], total=[1.0, 1.0]), answers(n=[2, 2], total=[2.0, 2.0])
-    found, _ = compare(spend, batch, online)
+    comparison = compare(spend, batch, online)
+    found = comparison.divergences
     assert [(d.row, d.feature) for d in found] == [(0, "n"), (1, "n"), (0, "total"), (1, "total")]
 
 
 def test_null_on_both_sides_agrees_vacuously():
-    _, tallies = compare(view(), answers(n=[None, None]), answers(n=[None, None]))
+    comparison = compare(view(), answers(n=[None, None]), answers(n=[None, None]))
+    tallies = comparison.tallies
     assert tallies == {"n": Tally(both_null=2)}
     assert tallies["n"].compared == 0
 
 
 def test_null_on_one_side_is_counted_for_the_side_that_has_a_value():
-    found, tallies = compare(view(), answers(n=[None, 1, 1]), answers(n=[1, None, math.nan]))
+    comparison = compare(view(), answers(n=[None, 1, 1]), answers(n=[1, None, math.nan]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert [d.kind for d in found] == ["null", "null", "null"]
-    assert tallies == {"n": Tally(batch_only=2, online_only=1)}
+    assert tallies == {"n": Tally(left_only=2, right_only=1)}
 
 
 def test_two_kinds_of_nothing_are_a_mismatch():
-    found, tallies = compare(view(), answers(n=[None]), answers(n=[math.nan]))
+    comparison = compare(view(), answers(n=[None]), answers(n=[math.nan]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert [d.kind for d in found] == ["null"]
     assert tallies == {"n": Tally(mismatch=1)}
 
 
 def test_two_kinds_of_nothing_that_count_as_one_agree_vacuously():
-    found, tallies = compare(view(("null", "nan")), answers(n=[None]), answers(n=[math.nan]))
+    comparison = compare(view(("null", "nan")), answers(n=[None]), answers(n=[math.nan]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(both_null=1)}
 
 
 def test_what_pandas_has_for_null_agrees_with_null():
-    found, tallies = compare(view(), answers(n=[NULL_OR_NAN]), answers(n=[None]))
+    comparison = compare(view(), answers(n=[NULL_OR_NAN]), answers(n=[None]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(both_null=1)}
 
@@ -83,36 +91,41 @@ def test_what_pandas_has_for_null_agrees_with_null():
 def test_a_row_that_one_side_lacks_is_told_once_for_all_features():
     spend = view(n=sk.exact(), total=sk.close())
     batch = answers(n=[1, MISSING], total=[1.0, MISSING])
-    found, tallies = compare(spend, batch, answers(n=[1, 2], total=[1.0, 2.0]))
+    comparison = compare(spend, batch, answers(n=[1, 2], total=[1.0, 2.0]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert told(found) == [(1, "", "missing row", MISSING, 2)]
     assert tallies == {"n": Tally(match=1), "total": Tally(match=1)}
 
 
 def test_a_row_that_both_sides_lack_agrees():
-    found, tallies = compare(view(), answers(n=[MISSING]), answers(n=[MISSING]))
+    comparison = compare(view(), answers(n=[MISSING]), answers(n=[MISSING]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(both_null=1)}
 
 
 def test_a_missing_row_is_null_where_they_count_as_one():
     spend = view(("null", "missing"))
-    found, tallies = compare(spend, answers(n=[MISSING, MISSING]), answers(n=[None, 3]))
+    comparison = compare(spend, answers(n=[MISSING, MISSING]), answers(n=[None, 3]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert told(found) == [(1, "n", "missing row", MISSING, 3)]
-    assert tallies == {"n": Tally(both_null=1, online_only=1)}
+    assert tallies == {"n": Tally(both_null=1, right_only=1)}
 
 
 def test_a_side_that_failed_is_told_once_for_all_features():
     failure = Failure("online", "raised", exception=KeyError("user_id"))
     spend = view(n=sk.exact(), total=sk.close())
     online = answers({0: failure}, n=[MISSING, 2], total=[MISSING, 2.0])
-    found, tallies = compare(spend, answers(n=[1, 2], total=[1.0, 2.0]), online)
+    comparison = compare(spend, answers(n=[1, 2], total=[1.0, 2.0]), online)
+    found, tallies = comparison.divergences, comparison.tallies
     assert told(found) == [(0, "", "error", None, failure)]
     assert tallies == {"n": Tally(match=1), "total": Tally(match=1)}
 
 
 def test_a_side_that_hangs_is_a_timeout_whatever_the_other_did():
     hang, crash = Failure("batch", "timeout"), Failure("online", "raised")
-    found, _ = compare(view(), answers({0: hang}, n=[MISSING]), answers({0: crash}, n=[MISSING]))
+    comparison = compare(view(), answers({0: hang}, n=[MISSING]), answers({0: crash}, n=[MISSING]))
+    found = comparison.divergences
     assert told(found) == [(0, "", "timeout", hang, crash)]
 
 
@@ -120,37 +133,42 @@ def test_columns_that_agree_at_first_sight_are_counted_like_others():
     column = [1, math.nan, None, 2.5, True]
     alike = compare(view(), answers(n=column), answers(n=column))
     closer = compare(view(), answers(n=[*column, 1]), answers(n=[*column, 2]))
-    assert alike == ([], {"n": Tally(match=3, both_null=2)})
-    assert closer[1] == {"n": Tally(match=3, both_null=2, mismatch=1)}
+    assert alike.divergences == []
+    assert alike.tallies == {"n": Tally(match=3, both_null=2)}
+    assert closer.tallies == {"n": Tally(match=3, both_null=2, mismatch=1)}
 
 
 def test_equal_numbers_of_other_types_are_looked_at_closely():
     sides = answers(n=[1, True]), answers(n=[1, 1])
-    found, _ = compare(view(n=sk.exact(dtype=True)), *sides)
+    comparison = compare(view(n=sk.exact(dtype=True)), *sides)
+    found = comparison.divergences
     assert told(found) == [(1, "n", "dtype", True, 1)]
 
 
 def test_skipped_rows_are_neither_told_nor_counted():
     failure = Failure("batch", "raised")
     batch = answers({1: failure}, skipped=[0, 1], n=[MISSING, MISSING, 3])
-    found, tallies = compare(view(), batch, answers(n=[1, 2, 3]))
+    comparison = compare(view(), batch, answers(n=[1, 2, 3]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(match=1)}
 
 
 def test_rows_that_nobody_asked_for_are_told_with_their_key():
     extra = Extra(("a", 1709856000000000), 2, asked=False)
-    found, tallies = compare(view(), answers(extra=[extra], n=[1]), answers(n=[1]))
+    comparison = compare(view(), answers(extra=[extra], n=[1]), answers(n=[1]))
+    found, tallies = comparison.divergences, comparison.tallies
     assert told(found) == [(-1, "", "extra row", extra, None)]
     assert tallies == {"n": Tally(match=1)}
 
 
 def test_a_tolerance_on_a_string_is_an_error_of_the_declaration():
-    found, tallies = compare(view(n=sk.close()), answers(n=["a"]), answers(n=["b"]))
+    comparison = compare(view(n=sk.close()), answers(n=["a"]), answers(n=["b"]))
+    found, tallies = comparison.divergences, comparison.tallies
     (divergence,) = found
     assert (divergence.kind, divergence.feature) == ("error", "n")
-    assert divergence.batch.code == "tolerance"
-    assert divergence.batch.facts == {"feature": "n", "family": "string"}
+    assert divergence.left.code == "tolerance"
+    assert divergence.left.facts == {"feature": "n", "family": "string"}
     assert tallies == {"n": Tally(mismatch=1)}
 
 
@@ -161,29 +179,34 @@ def test_a_tolerance_on_a_string_is_an_error_of_the_declaration():
 )
 def test_values_that_no_tolerance_suits_do_not_stop_the_comparison(batch, online):
     tolerance = sk.vector(cosine=0.1) if isinstance(batch, list) else sk.close()
-    found, _ = compare(view(n=tolerance), answers(n=[batch]), answers(n=[online]))
+    comparison = compare(view(n=tolerance), answers(n=[batch]), answers(n=[online]))
+    found = comparison.divergences
     assert [d.kind for d in found] in (["error"], ["value"])
 
 
 def test_values_are_compared_by_spine_row_and_not_by_their_order():
-    found, _ = compare(view(), answers(n=[1, 2]), answers(n=[2, 1]))
+    comparison = compare(view(), answers(n=[1, 2]), answers(n=[2, 1]))
+    found = comparison.divergences
     assert told(found) == [(0, "n", "value", 1, 2), (1, "n", "value", 2, 1)]
 
 
 def test_equal_ints_beyond_2_to_53_do_not_hide_different_ones():
-    found, _ = compare(view(), answers(n=[2**53, 2**53]), answers(n=[2**53, 2**53 + 1]))
+    comparison = compare(view(), answers(n=[2**53, 2**53]), answers(n=[2**53, 2**53 + 1]))
+    found = comparison.divergences
     assert [d.row for d in found] == [1]
 
 
 def test_a_bool_is_no_number_also_where_they_are_equal_in_python():
-    found, _ = compare(view(), answers(n=[True, 0]), answers(n=[1, False]))
+    comparison = compare(view(), answers(n=[True, 0]), answers(n=[1, False]))
+    found = comparison.divergences
     assert [d.kind for d in found] == ["dtype", "dtype"]
 
 
 def test_equal_lists_under_a_cosine_tolerance_agree():
-    found, tallies = compare(
+    comparison = compare(
         view(n=sk.vector(cosine=0.1)), answers(n=[[1.0, 2.0]]), answers(n=[[1.0, 2.0]])
     )
+    found, tallies = comparison.divergences, comparison.tallies
     assert found == []
     assert tallies == {"n": Tally(match=1)}
 
@@ -191,8 +214,8 @@ def test_equal_lists_under_a_cosine_tolerance_agree():
 def test_the_same_failure_groups_and_different_ones_do_not():
     def group(error, code="raised"):
         failure = Failure("online", code, exception=error)
-        found, _ = compare(view(), answers(n=[1]), answers({0: failure}, n=[MISSING]))
-        return found[0].group
+        comparison = compare(view(), answers(n=[1]), answers({0: failure}, n=[MISSING]))
+        return comparison.divergences[0].group
 
     assert group(KeyError("a")) == group(KeyError("b"))
     assert group(KeyError("a")) != group(ValueError("a"))

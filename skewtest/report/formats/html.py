@@ -29,7 +29,7 @@ LONG = 60
 """A page of more features is a long one."""
 COUNTED = 6
 """So many columns of a feature have counters of their own."""
-TALLIED = ("match", "mismatch", "batch_only", "online_only", "both_null")
+TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
 DRAWN = 2
 """So many columns of a feature have their errors drawn: those that fail, then in order."""
 

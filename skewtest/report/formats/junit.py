@@ -103,7 +103,7 @@ def _properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Ce
         ET.SubElement(held, "property", name=name, value=_xml(str(value)))
 
 
-TALLIED = ("match", "mismatch", "batch_only", "online_only", "both_null")
+TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
 
 
 def _count(suite: ET.Element, seconds: float) -> None:

@@ -179,7 +179,7 @@ def _values(finding: model.Finding) -> str:
     sides = ("as it is", "changed") if finding.relation else ("batch", "online")
     lines = [_row(["", *sides, "difference"]), _row(["---", *([":--"] * 3)], escape=False)]
     for name, answer in finding.values.items():
-        lines.append(_row([name, answer.batch_text, answer.online_text, answer.difference]))
+        lines.append(_row([name, answer.left_text, answer.right_text, answer.difference]))
     if finding.unshown:
         lines.append(_row([f"and {finding.unshown} more", "", "", ""]))
     return "\n".join(lines)
