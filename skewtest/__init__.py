@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from skewtest.declare.view import FeatureView
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.report.result import Result
-    from skewtest.results.findings import Counterexample, Finding
+    from skewtest.results.finding import Counterexample, Finding
     from skewtest.sides.adapters import fold, micro_batch, per_as_of, per_event, sql
     from skewtest.versions import compare_environments
 
@@ -81,7 +81,7 @@ _HOMES = {
     "skewtest.declare.view": ("FeatureView",),
     "skewtest.sides.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
-    "skewtest.results.findings": ("Counterexample", "Finding"),
+    "skewtest.results.finding": ("Counterexample", "Finding"),
     "skewtest.versions": ("compare_environments",),
     "skewtest.report.result": ("Result",),
 }

@@ -18,9 +18,10 @@ from skewtest.drive.worker import cpu_features
 from skewtest.environments.build import Built, Tell, built, quiet
 from skewtest.environments.cells import Cell
 from skewtest.generate.history import SEQUENCE, Pack
-from skewtest.results.findings import UNKNOWN, Attribution, Finding, Outcome, Versions
+from skewtest.results.finding import UNKNOWN, Attribution, Finding
+from skewtest.results.outcome import Outcome, Versions
 from skewtest.run.budget import Budget
-from skewtest.run.trial import batch_answers
+from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.elsewhere import remote_batch, remote_online
 from skewtest.sides.objects import answer_online
@@ -188,11 +189,13 @@ def differences_on(
 ) -> list[Divergence]:
     """Return where two sets of answers differ on a feature ("": on any); to fail alike is alike."""
     divergences = compare(view, left, right).divergences
-    return [
-        one
-        for one in divergences
-        if (not feature or one.feature in ("", feature)) and not _fail_alike(one.left, one.right)
-    ]
+    return [divergence for divergence in divergences if is_told_apart(divergence, feature)]
+
+
+def is_told_apart(divergence: Divergence, feature: str) -> bool:
+    """Return whether a divergence concerns a feature ("": any), and is not to fail alike."""
+    concerns = not feature or divergence.feature in ("", feature)
+    return concerns and not _fail_alike(divergence.left, divergence.right)
 
 
 def _fail_alike(left: object, right: object) -> bool:

@@ -13,6 +13,8 @@ import polars as pl
 from skewtest.checks.cell import versions_of
 from skewtest.checks.culprits import culprits_of
 from skewtest.compare.encoded import Difference, differences, odd_kind, ulps_between
+from skewtest.compare.tables import Divergence
+from skewtest.compare.values import Kind
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
 from skewtest.drive import worker
@@ -20,14 +22,9 @@ from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.values import OddValueError, plain
 from skewtest.environments.build import Built, Tell, built, quiet
 from skewtest.errors import DeclarationError, nearest
-from skewtest.results.findings import (
-    UNKNOWN,
-    Compared,
-    GivenRows,
-    Place,
-    PlainFunction,
-    VersionFinding,
-)
+from skewtest.results.finding import UNKNOWN, Finding, GivenRows, Place
+from skewtest.results.outcome import Culprits, Outcome, PlainFunction, Seconds
+from skewtest.results.pair import TWO_RUNS, Pair
 from skewtest.sides.answers import Failure, ProcessDiedError
 from skewtest.sides.elsewhere import CannotLoadError, Code, code_of, loaded
 from skewtest.sides.process import HASH_SEEDS, RemoteError
@@ -62,7 +59,7 @@ def compare_function(
     explain: bool = False,
     reference: Callable[[Any], Any] | None = None,
     tell: Tell = quiet,
-) -> Compared:
+) -> Outcome:
     """Run a function on given rows under two environments: see `skewtest.compare_environments`."""
     began = time.perf_counter()
     given = _checked_rows(rows)
@@ -83,16 +80,20 @@ def compare_function(
             tell,
             explain=explain,
         )
-    return Compared(
-        view=PlainFunction(name),
-        a=versions_of(left),
-        b=versions_of(right),
-        findings=findings,
-        untested=() if findings or not is_nothing else (name,),
+    cell = versions_of(left), versions_of(right)
+    pair = Pair(cell[0].name, cell[1].name)
+    return Outcome(
+        subject=PlainFunction(name),
+        scenario=f"{pair.left}~{pair.right}",
+        seed=0,
         histories=len(given),
-        culprits=culprits,
-        tried=tried,
-        seconds=time.perf_counter() - began,
+        planned=len(given),
+        findings=findings,
+        pair=pair,
+        untested=() if findings or not is_nothing else (name,),
+        seconds=Seconds(total=time.perf_counter() - began),
+        cell=cell,
+        culprits=Culprits(culprits, tried),
     )
 
 
@@ -196,65 +197,133 @@ def _findings(
     found: list[Difference],
     answers: tuple[Answer, Answer],
     reference: Callable[[Any], Any] | None,
-) -> tuple[VersionFinding, ...]:
-    left, right = environments
-    scenario = f"{left.environment.name}~{right.environment.name}"
-    everything = GivenRows(tuple(rows), len(rows))
-    for built_one, answer in zip(environments, answers, strict=True):
+) -> tuple[Finding, ...]:
+    for environment, answer in zip(environments, answers, strict=True):
         if not answer.is_steady:
-            places = _two_runs(answer)
-            side = built_one.environment.name
-            kind = "nondeterministic"
-            return (VersionFinding(name, scenario, kind, UNKNOWN, everything, side, (), places),)
-    failures = tuple(answer.failure for answer in answers if answer.failure is not None)
-    if not failures and not found:
+            return (_unsteady_finding(name, environments, environment, answer, rows),)
+    failures = (answers[0].failure, answers[1].failure)
+    if failures == (None, None) and not found:
         failures = _incomparable(environments, answers)
-    if failures:
-        kind = "timeout" if any(failure.code == "timeout" for failure in failures) else "error"
-        alone = len(failures) == 1
-        alike = not alone and failures[0].signature[1:] == failures[1].signature[1:]
-        blamed = failures[0].side if alone else None
-        cause = UNKNOWN if alike else CAUSE
-        example = everything
-        if alone and failures[0].code == "raised" and not failures[0].facts:
-            few = _fewest(rows, lambda fewer: _fails_alike(task, environments, fewer, failures[0]))
-            example = GivenRows(tuple(few), len(rows))
-        return (VersionFinding(name, scenario, kind, cause, example, blamed, failures),)
+    if failures != (None, None):
+        return (_failing_finding(name, task, environments, rows, failures),)
     if not found:
         return ()
-    kinds = {one.kind for one in found}
+    return _differing_findings(name, task, environments, rows, tolerance, found, reference)
+
+
+def _finding_of(name: str, environments: tuple[Built, Built], **facts: Any) -> Finding:
+    pair = Pair(environments[0].environment.name, environments[1].environment.name)
+    return Finding(
+        **{"feature": name, "scenario": f"{pair.left}~{pair.right}", "pair": pair, **facts}
+    )
+
+
+def _unsteady_finding(
+    name: str,
+    environments: tuple[Built, Built],
+    unsteady: Built,
+    answer: Answer,
+    rows: Sequence[Mapping[str, Any]],
+) -> Finding:
+    """Return the finding that one environment answers otherwise in another run."""
+    places = _two_runs(answer)
+    return _finding_of(
+        name,
+        environments,
+        pair=TWO_RUNS,
+        kind="nondeterministic",
+        counterexample=None,
+        given=GivenRows(tuple(rows), len(rows)),
+        divergence=Divergence(-1, name, "nondeterministic", None, None),
+        side=unsteady.environment.name,
+        places=places,
+    )
+
+
+def _failing_finding(
+    name: str,
+    task: Task,
+    environments: tuple[Built, Built],
+    rows: Sequence[Mapping[str, Any]],
+    failures: tuple[Failure | None, Failure | None],
+) -> Finding:
+    """Return the finding that the function fails in one environment, or in both."""
+    divergence = Divergence(-1, name, _failure_kind(failures), *failures)
+    few = rows
+    cause, side = CAUSE, None
+    match divergence.failures:
+        case (only,):
+            side = only.side
+            if only.code == "raised" and not only.facts:
+                few = _fewest(rows, lambda fewer: _fails_alike(task, environments, fewer, only))
+        case (first, second):
+            cause = UNKNOWN if first.signature[1:] == second.signature[1:] else CAUSE
+    return _finding_of(
+        name,
+        environments,
+        kind=divergence.kind,
+        cause=cause,
+        counterexample=None,
+        given=GivenRows(tuple(few), len(rows)),
+        divergence=divergence,
+        side=side,
+    )
+
+
+def _failure_kind(failures: tuple[Failure | None, Failure | None]) -> Kind:
+    hangs = any(failure is not None and failure.code == "timeout" for failure in failures)
+    return "timeout" if hangs else "error"
+
+
+def _differing_findings(
+    name: str,
+    task: Task,
+    environments: tuple[Built, Built],
+    rows: Sequence[Mapping[str, Any]],
+    tolerance: Tolerance | None,
+    found: list[Difference],
+    reference: Callable[[Any], Any] | None,
+) -> tuple[Finding, ...]:
+    """Return a finding for each kind of difference, on as few rows as show them all."""
+    kinds = {difference.kind for difference in found}
 
     def still_differs(fewer: Sequence[Mapping[str, Any]]) -> bool:
-        shown, _ = _compared(task, left, right, fewer, tolerance)
-        return kinds <= {one.kind for one in shown}
+        shown, _ = _compared(task, *environments, fewer, tolerance)
+        return kinds <= {difference.kind for difference in shown}
 
     few = _fewest(rows, still_differs)
     if len(few) < len(rows):
-        found, _ = _compared(task, left, right, few, tolerance)
+        found, _ = _compared(task, *environments, few, tolerance)
     exact = None if reference is None else worker.encode(reference([dict(row) for row in few]))
-    differing = [_place(one, exact) for one in found]
-    return tuple(
-        VersionFinding(
-            name,
-            scenario,
-            kind,
-            CAUSE,
-            GivenRows(tuple(few), len(rows)),
-            places=tuple(place for place in differing if place.kind == kind)[:PLACES],
+    places = [_place(difference, exact) for difference in found]
+    findings = []
+    for kind in dict.fromkeys(place.kind for place in places):
+        own = tuple(place for place in places if place.kind == kind)[:PLACES]
+        findings.append(
+            _finding_of(
+                name,
+                environments,
+                kind=kind,
+                cause=CAUSE,
+                counterexample=None,
+                given=GivenRows(tuple(few), len(rows)),
+                divergence=Divergence(-1, name, own[0].kind, own[0].a, own[0].b),
+                places=own,
+            )
         )
-        for kind in dict.fromkeys(place.kind for place in differing)
-    )
+    return tuple(findings)
 
 
 def _incomparable(
     environments: tuple[Built, Built], answers: tuple[Answer, Answer]
-) -> tuple[Failure, ...]:
+) -> tuple[Failure | None, Failure | None]:
     """Return that both returned what cannot be compared: that they look alike says nothing."""
     kind = odd_kind(answers[0].value)
     if kind is None:
-        return ()
+        return None, None
     facts = {"feature": "result", "type": kind}
-    return tuple(Failure(one.environment.name, "odd_value", facts) for one in environments)
+    left, right = (Failure(one.environment.name, "odd_value", facts) for one in environments)
+    return left, right
 
 
 def _two_runs(answer: Answer) -> tuple[Place, ...]:

@@ -2,19 +2,26 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from skewtest.checks.relations import Relation, look_for, side_answers, violations
+from skewtest.checks.relations import (
+    Relation,
+    experiment_of,
+    reason_against,
+    relations_of,
+)
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.delivery import RELATIONS
-from skewtest.declare.relation import RELATION_CAUSES
+from skewtest.declare.relation import RELATION_CAUSES, DefaultRelations
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
-from skewtest.results.findings import Counterexample, Finding, Outcome, Seconds
+from skewtest.results.finding import Counterexample, Finding
+from skewtest.results.outcome import Check, CheckState, Outcome, Seconds
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
+from skewtest.run.experiment import Experiment, NotApplicable
 from skewtest.run.judge import Group, judge
 from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers
@@ -38,19 +45,43 @@ class Breach:
 
 
 @dataclass(slots=True)
+class Progress:
+    """How far one relation has been tried.
+
+    Attributes:
+        histories: on how many it was applied.
+        reason: why it could not be applied, where it could not.
+        is_broken: whether a breach of it stands.
+    """
+
+    histories: int = 0
+    reason: str = ""
+    is_broken: bool = False
+
+
+@dataclass(slots=True)
 class Laws:
     """The relations of a view, and what has been found of their breaches."""
 
     view: FeatureView
     budget: Budget
-    relations: Sequence[Relation]
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
     histories: int = 0
     seen: int = 0
     packs: int = 0
-    tried: Counter[str] = field(default_factory=Counter)
+    stopped: str = ""
+    progress: dict[Relation, Progress] = field(default_factory=dict)
     breaches: dict[tuple[str, str, str], Breach] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for relation in relations_of(self.view):
+            self.progress[relation] = Progress(reason=reason_against(self.view, relation))
+
+    @property
+    def is_any_open(self) -> bool:
+        """Whether a relation is left that can be applied."""
+        return any(not progress.reason for progress in self.progress.values())
 
     @property
     def stop_at(self) -> int:
@@ -66,54 +97,88 @@ class Laws:
             return
         self.histories += pack.lanes
         pack = replace(pack, lags={})
-        bases = {"batch": batch}
-        if any(relation.side == "online" for relation in self.relations):
-            bases["online"] = side_answers(self.view, pack, "online")
-        for relation in self.relations:
-            found = violations(self.view, pack, relation, bases[relation.side])
-            self.tried[f"{relation.name} of {relation.side}"] += pack.lanes
-            if found:
-                self._look_into(relation, pack, found)
+        answers = {"batch": batch}
+        for relation, progress in self.progress.items():
+            if progress.reason:
+                continue
+            experiment = experiment_of(relation)
+            if relation.side not in answers:
+                asked = experiment.left(self.view, pack, None)
+                if isinstance(asked, NotApplicable):
+                    progress.reason = asked.reason
+                    continue
+                answers[relation.side] = asked.answers
+            self._try(relation, experiment, pack, answers[relation.side])
+
+    def _try(self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers) -> None:
+        progress = self.progress[relation]
+        trial = experiment.run(self.view, pack, left)
+        if isinstance(trial, NotApplicable):
+            progress.reason = trial.reason
+            return
+        progress.histories += pack.lanes
+        if trial.divergences:
+            self._look_into(relation, experiment, pack, trial.divergences)
 
     def _look_into(
-        self, relation: Relation, pack: Pack, found: Mapping[int, list[Divergence]]
+        self,
+        relation: Relation,
+        experiment: Experiment,
+        pack: Pack,
+        divergences: Mapping[int, list[Divergence]],
     ) -> None:
-        sizes = Counter(lane for f in pack.events.values() for lane in f[LANE].to_list())
-        lanes = sorted(found, key=lambda lane: (sizes[lane], lane))
+        sizes: Counter[int] = Counter()
+        for frame in pack.events.values():
+            sizes.update(frame[LANE].to_list())
+        lanes = sorted(divergences, key=lambda lane: (sizes[lane], lane))
         for lane in lanes[:SUSPECTS]:
             fresh = {
                 divergence.group
-                for divergence in found[lane]
+                for divergence in divergences[lane]
                 if (relation.name, relation.side, divergence.feature) not in self.breaches
             }
             if not fresh:
                 continue
             history = replace(pack.history(lane), lag=None)
             draft = draft_of(self.view, history)
-            for group in judge(self.view, [draft], look=look_for(relation))[0]:
+            for group in judge(self.view, [draft], experiment=experiment)[0]:
                 if group in fresh:
                     breach = Breach(relation, group, draft, self.seen - pack.lanes + lane + 1)
                     key = relation.name, relation.side, group[0]
                     self.breaches.setdefault(key, breach)
+                    self.progress[relation].is_broken = True
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return what became of each relation."""
+        is_asked = not isinstance(self.view.relations, DefaultRelations)
+        checks = []
+        for relation, progress in self.progress.items():
+            state, reason = _state_of(progress, self.stopped)
+            checks.append(
+                Check(
+                    law=relation.name,
+                    side=relation.side,
+                    change=relation.what,
+                    state=state,
+                    histories=progress.histories,
+                    reason=reason,
+                    asked=is_asked,
+                )
+            )
+        return tuple(checks)
 
     def outcome(self) -> Outcome:
         """Return what was found, minimised."""
         findings = tuple(_finding(self.view, breach) for breach in self.breaches.values())
         return Outcome(
-            view=self.view,
+            subject=self.view,
             scenario=RELATIONS,
             seed=self.budget.seed,
             histories=self.histories,
             planned=self.budget.histories,
             findings=findings,
-            untested=(),
             tallies=dict.fromkeys(self.view.features, Tally()),
-            distances={},
-            incidents=dict(self.tried),
-            mutated=(),
-            rejected=(),
-            unkept=(),
-            unconfirmed=0,
+            checks=self.checks(),
             seconds=Seconds(
                 total=time.perf_counter() - self.began,
                 cpu=time.process_time() - self.began_cpu,
@@ -121,12 +186,25 @@ class Laws:
         )
 
 
+def _state_of(progress: Progress, stopped: str) -> tuple[CheckState, str]:
+    """Return what a relation came to, and why where it was not applied."""
+    if progress.is_broken:
+        return "broken", ""
+    if progress.reason:
+        return "not applicable", progress.reason
+    if progress.histories:
+        return "held", ""
+    return "incomplete", stopped or "no history was tried"
+
+
 def _finding(view: FeatureView, breach: Breach) -> Finding:
     relation, group = breach.relation, breach.group
-    look = look_for(relation)
-    draft = minimise(view, breach.draft, group, MINIMISE_SECONDS, look=look)
+    experiment = experiment_of(relation)
+    draft = minimise(view, breach.draft, group, MINIMISE_SECONDS, experiment=experiment)
     pack = pack_drafts(view, [draft])
-    found = [d for divergences in look(view, pack).values() for d in divergences]
+    found: list[Divergence] = []
+    for divergences in experiment.diverge(view, pack).values():
+        found += divergences
     shown = next((d for d in found if d.group == group), Divergence(-1, group[0], "value", 0, 0))
     return Finding(
         feature=named(view, group[0]),
@@ -134,10 +212,10 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
         kind=shown.kind,
         counterexample=Counterexample(view, history_of_draft(view, draft)),
         divergence=shown,
+        pair=experiment.pair,
         values={d.feature: (d.left, d.right) for d in found if d.row == shown.row},
         cause=RELATION_CAUSES[relation.name],
         side=relation.side,
         found_at=breach.found_at,
         relation=relation.name,
-        what=relation.what,
     )

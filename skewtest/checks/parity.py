@@ -15,7 +15,6 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.checks.laws import Laws
-from skewtest.checks.relations import Relation, relations_of
 from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, Scenario
@@ -29,7 +28,8 @@ from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import LONG, build
 from skewtest.generate.plan import Plan, plans
-from skewtest.results.findings import Finding, Outcome, Seconds
+from skewtest.results.finding import Finding
+from skewtest.results.outcome import Outcome, Seconds
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import (
     Suspect,
@@ -40,9 +40,10 @@ from skewtest.run.confirm import (
     suspects_of,
 )
 from skewtest.run.draft import draft_of
+from skewtest.run.experiment import Trial, answers_of_lanes, run_trial
 from skewtest.run.fitted import fitted_view
+from skewtest.run.isolation import batch_answers
 from skewtest.run.judge import Group, judge
-from skewtest.run.trial import Trial, answers_of_lanes, batch_answers, run_trial
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.objects import lacking_for
 
@@ -60,6 +61,7 @@ ALONE_LONG = 20
 SUSPECTS = 3
 MINIMISE_SECONDS, ADVICE_SECONDS = 6.0, 0.5
 """For one counterexample: of what is declared, and of what is only explored."""
+DIFFER_IN_ORDER = "the sides differ in order"
 TRUSTING = 2
 """So many packs show that the online side trusts the order of delivery; then it gets it."""
 
@@ -311,8 +313,7 @@ def search(
         for s in named_ones
     }
     able = [run for name, run in running.items() if not missing and skipped[name] is None]
-    held = _held(view)
-    laws = Laws(view, budget, held) if RELATIONS in scenarios and held and not missing else None
+    laws = Laws(view, budget) if RELATIONS in scenarios and view.relations and not missing else None
     found: dict[str, list[Finding]] = {
         name: [_not_given(view, name, side) for side in missing] for name in running
     }
@@ -327,8 +328,10 @@ def search(
         _outcome(view, run, budget, found[name], rejected, skipped.get(name))
         for name, run in running.items()
     ]
-    if laws is None or (IN_ORDER in running and _news(running[IN_ORDER], found[IN_ORDER])):
+    if laws is None:
         return tuple(outcomes)
+    if IN_ORDER in running and _news(running[IN_ORDER], found[IN_ORDER]):
+        laws.stopped = DIFFER_IN_ORDER
     return (*outcomes, laws.outcome())
 
 
@@ -340,15 +343,6 @@ def _news(run: Running, findings: Sequence[Finding]) -> list[Finding]:
 def missing_sides(view: FeatureView) -> list[str]:
     """Return the sides that a view has no implementation of."""
     return [side for side in ("batch", "online") if getattr(view, side) is None]
-
-
-def _held(view: FeatureView) -> list[Relation]:
-    """Return the relations to hold the sides to; a declared `restarted` judges one of them."""
-    return [
-        relation
-        for relation in relations_of(view)
-        if relation.name != "restart_invariance" or not view.delivery.restarts
-    ]
 
 
 def planned(scenario: str, budget: Budget) -> int:
@@ -432,11 +426,12 @@ def _outcome(
     is_whole = name == IN_ORDER and not _news(run, findings) and skipped is None
     untested = [n for n in view.features if not run.tallies.get(n, Tally()).compared]
     return Outcome(
-        view=view,
+        subject=view,
         scenario=name,
         seed=budget.seed,
         histories=run.histories + run.replayed,
         planned=planned(name, budget),
+        cut_short=run.tried < planned(name, budget) and skipped is None and bool(findings),
         findings=tuple(findings),
         untested=tuple(untested) if is_whole else (),
         tallies=dict(run.tallies),
@@ -444,7 +439,6 @@ def _outcome(
         incidents=dict(run.incidents),
         mutated=tuple(sorted(run.mutated)),
         rejected=tuple(rejected),
-        unkept=(),
         unconfirmed=run.unconfirmed,
         seconds=Seconds(
             total=time.perf_counter() - run.watch.began,

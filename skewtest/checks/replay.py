@@ -8,11 +8,11 @@ import polars as pl
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History
-from skewtest.results.findings import Outcome, Seconds
+from skewtest.results.outcome import Outcome, Seconds
 from skewtest.run.confirm import Suspect, findings_of
 from skewtest.run.draft import Draft, draft_of, pack_drafts
+from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, judge
-from skewtest.run.trial import Trial, run_trial
 
 MINIMISE_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     ]
     untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
     return Outcome(
-        view=view,
+        subject=view,
         scenario="replay",
         seed=0,
         histories=1,
@@ -44,10 +44,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         untested=() if findings else tuple(untested),
         tallies=trial.tallies,
         distances=trial.distances,
-        incidents={},
         mutated=tuple(sorted(trial.mutated)),
-        rejected=(),
-        unkept=(),
         unconfirmed=len(suspects) - len(stand),
         seconds=Seconds(
             total=time.perf_counter() - began,

@@ -8,7 +8,12 @@ from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
-from skewtest.checks.cell import differences_on, in_environments, versions_of
+from skewtest.checks.cell import (
+    differences_on,
+    in_environments,
+    is_told_apart,
+    versions_of,
+)
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
@@ -19,12 +24,15 @@ from skewtest.environments.settings import here
 from skewtest.errors import SkewtestError
 from skewtest.generate.hints import hints_of
 from skewtest.generate.history import LANE, Pack
-from skewtest.results.findings import Counterexample, Parting, Versions, VersionSpread
+from skewtest.results.finding import Counterexample
+from skewtest.results.outcome import Outcome, Parting, Seconds, Spread, Versions
+from skewtest.results.pair import Pair
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
+from skewtest.run.experiment import Asked, Experiment
 from skewtest.run.fitted import fitted_view, training_pack
+from skewtest.run.isolation import batch_answers
 from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
-from skewtest.run.trial import batch_answers
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.elsewhere import CannotLoadError
 from skewtest.sides.objects import answer_online
@@ -32,6 +40,7 @@ from skewtest.sides.objects import answer_online
 PACKS = 4
 MINIMISE_SECONDS = 2.0
 SIDES = ("batch", "online")
+VERSIONS = "versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,7 @@ class Alike:
     answers: tuple[Answers, ...]
 
 
-def spread(
-    view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = quiet
-) -> VersionSpread:
+def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = quiet) -> Outcome:
     """Run each side of a view in every environment of its cells, on the same histories.
 
     Args:
@@ -60,7 +67,7 @@ def spread(
     hints = hints_of(view)
     fitted = fitted_view(view, hints, seed)
     if isinstance(fitted, Failure):
-        return VersionSpread(view, (), {}, (), 0, time.perf_counter() - began)
+        return _outcome(view, Spread((), {}, ()), seed, 0, began)
     packs = [training_pack(fitted, hints, seed + number) for number in range(PACKS)]
     environments, failed = _built(fitted, cells, tell)
     partings = []
@@ -73,13 +80,21 @@ def spread(
             groups = _groups(fitted, feature, environments, answers)
             if len(groups) > 1:
                 partings.append(_parting(fitted, side, feature, groups, packs))
-    return VersionSpread(
-        view=view,
-        environments=tuple(versions_of(one) for one in environments),
-        failed=failed,
-        partings=tuple(partings),
-        histories=sum(pack.lanes for pack in packs),
-        seconds=time.perf_counter() - began,
+    there = tuple(versions_of(environment) for environment in environments)
+    histories = sum(pack.lanes for pack in packs)
+    return _outcome(view, Spread(there, failed, tuple(partings)), seed, histories, began)
+
+
+def _outcome(view: FeatureView, spread: Spread, seed: int, histories: int, began: float) -> Outcome:
+    return Outcome(
+        subject=view,
+        scenario=VERSIONS,
+        seed=seed,
+        histories=histories,
+        planned=histories,
+        seconds=Seconds(total=time.perf_counter() - began),
+        gates=False,
+        spread=spread,
     )
 
 
@@ -164,7 +179,7 @@ def _example(
 ) -> tuple[Counterexample, tuple[object, object]] | None:
     """Return the smallest history on which the first two groups differ, and what each answers."""
     one, other = groups[0], groups[1]
-    look = partial(_look, one.members[0], other.members[0], side, feature)
+    experiment = _experiment(one.members[0], other.members[0], side, feature)
     for place, pack in enumerate(packs):
         found = differences_on(view, one.answers[place], other.answers[place], feature)
         rows = [divergence.row for divergence in found if divergence.row >= 0]
@@ -172,29 +187,55 @@ def _example(
             continue
         lanes = pack.spine[LANE].to_list()
         draft = replace(draft_of(view, pack.history(lanes[rows[0]])), lag=None)
-        standing = judge(view, [draft], look=look)[0]
+        standing = judge(view, [draft], experiment=experiment)[0]
         if not standing:
             continue
         group = next(iter(standing))
-        draft = minimise(view, draft, group, MINIMISE_SECONDS, look=look)
-        shown = [d for d in look(view, pack_drafts(view, [draft])).get(0, []) if d.group == group]
+        draft = minimise(view, draft, group, MINIMISE_SECONDS, experiment=experiment)
+        found = list(experiment.diverge(view, pack_drafts(view, [draft])).get(0, []))
+        shown = [divergence for divergence in found if divergence.group == group]
         divergence = shown[0] if shown else standing[group]
         history = history_of_draft(view, draft)
         return Counterexample(view, history), (divergence.left, divergence.right)
     return None
 
 
-def _look(
-    one: Built, other: Built, side: str, feature: str, view: FeatureView, pack: Pack
-) -> Mapping[int, list[Divergence]]:
-    """Return, by lane, where one side differs between two environments."""
-    answers = [answers_of(view, place, side, pack) for place in (one, other)]
-    lanes = pack.spine[LANE].to_list()
-    found: dict[int, list[Divergence]] = {}
-    for divergence in differences_on(view, answers[0], answers[1], feature):
-        if divergence.row >= 0:
-            found.setdefault(lanes[divergence.row], []).append(divergence)
-    return found
+@dataclass(frozen=True, slots=True)
+class AcrossEnvironments(Experiment):
+    """One side of a view in one environment, against the same side in another.
+
+    Attributes:
+        feature: whose divergences count.
+    """
+
+    feature: str = ""
+
+    def diverge(
+        self, view: FeatureView, pack: Pack, left: Answers | None = None
+    ) -> Mapping[int, list[Divergence]]:
+        """Return, by lane, where the environments differ; to fail alike is to answer alike."""
+        by_lane = Experiment.diverge(self, view, pack, left)
+        kept = {}
+        for lane, divergences in by_lane.items():
+            differing = [d for d in divergences if is_told_apart(d, self.feature) and d.row >= 0]
+            if differing:
+                kept[lane] = differing
+        return kept
+
+
+def _experiment(left: Built, right: Built, side: str, feature: str) -> AcrossEnvironments:
+    pair = Pair(left.environment.name, right.environment.name)
+    return AcrossEnvironments(
+        pair,
+        left=partial(_ask_in, left, side),
+        right=partial(_ask_in, right, side),
+        is_parity=True,
+        feature=feature,
+    )
+
+
+def _ask_in(place: Built, side: str, view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
+    return Asked(answers_of(view, place, side, pack))
 
 
 def thresholds(groups: Sequence[Sequence[Versions]]) -> tuple[str, ...]:

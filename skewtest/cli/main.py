@@ -31,7 +31,6 @@ from skewtest.report.outputs import Baseline, Files, report_of
 from skewtest.report.result import Result
 from skewtest.report.terminal import summary_line
 from skewtest.report.words import advice, import_traceback
-from skewtest.results.findings import Outcome
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -188,7 +187,6 @@ def _show(view: FeatureView, result: Result) -> None:
         typer.echo(text)
         typer.echo("")
     for outcome in result.outcomes:
-        assert isinstance(outcome, Outcome)
         typer.echo(summary_line(outcome))
     found = result.part(Path.cwd())
     for line in (*known_lines(found), *advice(found.outcomes)):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skewtest.compare.values import difference
+from skewtest.compare.values import Kind, difference
 from skewtest.declare.tolerance import Tolerance
 from skewtest.drive.worker import TAG
 
@@ -34,7 +34,7 @@ class Difference:
     """
 
     path: str
-    kind: str
+    kind: Kind
     left: Any
     right: Any
     ulps: int | None = None

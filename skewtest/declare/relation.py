@@ -20,7 +20,15 @@ RELATION_CAUSES: Mapping[str, str] = {
 ASKED_FOR = ("input_order", "no_mutation", "week_shift")
 """Held to only where they are named: most batch code leans on a log in order of event time, which
 is what it gets; a changed input is a warning as it is; and few features repeat every week."""
-DEFAULT = tuple(name for name in RELATION_CAUSES if name not in ASKED_FOR)
+
+
+class DefaultRelations(tuple[str, ...]):
+    """The laws of a view whose owner has named none: one that does not apply is no gap."""
+
+    __slots__ = ()
+
+
+DEFAULT = DefaultRelations(name for name in RELATION_CAUSES if name not in ASKED_FOR)
 
 
 def checked_relations(place: str, relations: object) -> tuple[str, ...]:
@@ -29,6 +37,8 @@ def checked_relations(place: str, relations: object) -> tuple[str, ...]:
         return ()
     if relations == "default":
         return DEFAULT
+    if isinstance(relations, DefaultRelations):
+        return relations
     if isinstance(relations, str) or not isinstance(relations, Sequence | frozenset | set):
         raise DeclarationError(
             f"{place}: relations must be 'default', None or a list of {listed(RELATION_CAUSES)}; "

@@ -19,7 +19,8 @@ from skewtest.environments.cells import Cell
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
 from skewtest.results.corpus import load, save
-from skewtest.results.findings import ALL_FEATURES, Finding, Outcome
+from skewtest.results.finding import ALL_FEATURES, Finding
+from skewtest.results.outcome import Outcome
 from skewtest.run.budget import Budget
 
 PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
@@ -150,9 +151,7 @@ def _corpus(view: FeatureView, settings: Settings) -> tuple[Kept, Sequence[tuple
 
 def part(result: Result, scenarios: Sequence[str], again: Callable[[int | None], str]) -> Result:
     """Return some scenarios of a result, as a result of their own."""
-    outcomes = tuple(
-        o for o in result.outcomes if isinstance(o, Outcome) and o.scenario in scenarios
-    )
+    outcomes = tuple(o for o in result.outcomes if o.scenario in scenarios)
     return Result(result.view, outcomes, _again(outcomes, again))
 
 
@@ -185,7 +184,8 @@ def _with_known(outcome: Outcome, budget: Budget, settings: Settings) -> Outcome
         one = next((one for one in known if one.covers(finding.feature, finding.kind)), None)
         expired = one is not None and one.expires < today
         findings.append(replace(finding, known=one, expired=expired))
-    is_usual = outcome.skipped is None and budget.histories >= default_histories(outcome.view)
+    is_run = outcome.skipped is None and outcome.histories > 0
+    is_usual = is_run and budget.histories >= default_histories(outcome.view)
     is_whole = is_usual and all(finding.known is not None for finding in findings)
     gone = (one for one in known if not any(finding.known is one for finding in findings))
     return replace(outcome, findings=tuple(findings), stale=tuple(gone) if is_whole else ())

@@ -7,7 +7,7 @@ from typing import Literal
 
 from skewtest.declare.delivery import IN_ORDER, RELATIONS
 from skewtest.report import model
-from skewtest.results.findings import ALL_FEATURES
+from skewtest.results.finding import ALL_FEATURES
 
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
 CHANGES: tuple[Change, ...] = ("new", "worse", "not checked", "fixed", "better", "unchanged")

@@ -28,6 +28,7 @@ STYLES: dict[State, str] = {
     "advice": "yellow",
     "skipped": "dim",
     "unchecked": "dim",
+    "unfinished": "dim",
     "parity": "green",
 }
 
@@ -51,9 +52,11 @@ def closing_table(
     lines = table_lines(shown, colour=colour, width=width)
     if not verbose:
         states = [row.state for row in grid.rows if row not in shown.rows]
-        known, fine = states.count("known"), len(states) - states.count("known")
+        known, unfinished = states.count("known"), states.count("unfinished")
+        fine = len(states) - known - unfinished
         lines += [f"and {count(known, 'feature')} with known divergences"] if known else []
         lines += [f"and {count(fine, 'feature')} without fault"] if fine else []
+        lines += _unfinished_lines(report, unfinished)
     untested = [f"{one.view}.{name}" for one in report.outcomes for name in one.untested]
     if untested:
         lines.append(f"never tested: {', '.join(dict.fromkeys(map(one_line, untested)))}")
@@ -64,9 +67,24 @@ def closing_table(
     return lines
 
 
+def _unfinished_lines(report: model.Report, features: int) -> list[str]:
+    """Return how far features were looked at that stand beside one that ended the run."""
+    if not features:
+        return []
+    short = [outcome for outcome in report.outcomes if outcome.cut_short]
+    fewest = min(short, key=lambda outcome: outcome.histories / max(1, outcome.planned))
+    reach = f"{fewest.histories:,} of {fewest.planned:,} histories"
+    return [f"and {count(features, 'feature')} without fault so far, on {reach}"]
+
+
 def closing_lines(report: model.Report) -> list[str]:
     """Return what else is to be known: gaps, known divergences, unused files, advice."""
-    told = (*gap_lines(report), *known_lines(report), *_unused(report))
+    told = (
+        *gap_lines(report),
+        *untried_lines(report),
+        *known_lines(report),
+        *_unused(report),
+    )
     lines = [f"skewtest: {line}" for line in told]
     if any(not one.gates for one in report.outcomes) or report.versions:
         lines += advice(report.outcomes)
@@ -120,6 +138,17 @@ def gap_lines(report: model.Report) -> list[str]:
     lines = [one_line(f"incomplete: {gap}") for gap in report.incomplete[:MOST_GAPS]]
     left = len(report.incomplete) - len(lines)
     return [*lines, f"incomplete: and {left} more"] if left else lines
+
+
+def untried_lines(report: model.Report) -> list[str]:
+    """Return a line for each view whose laws were not tried because its sides differ anyway."""
+    lines = []
+    for outcome in report.outcomes:
+        reasons = {check.reason for check in outcome.checks if check.state == "incomplete"}
+        if reasons:
+            why = ", ".join(sorted(reasons))
+            lines.append(one_line(f"{outcome.view}: not all relations were tried: {why}"))
+    return lines
 
 
 def known_lines(report: model.Report) -> list[str]:

@@ -22,21 +22,12 @@ from skewtest.report.words import (
     shown_values,
     value_text,
 )
-from skewtest.results.findings import (
-    Attribution,
-    Compared,
-    Counterexample,
-    Finding,
-    Outcome,
-    Seconds,
-    VersionSpread,
-)
+from skewtest.results.finding import Attribution, Counterexample, Finding
+from skewtest.results.outcome import Check, Outcome, Seconds
 from skewtest.sides.answers import Failure, Nothing
 
 
-def part_of(
-    outcomes: tuple[Outcome | Compared | VersionSpread, ...], views: list[model.View], again: str
-) -> model.Report:
+def part_of(outcomes: tuple[Outcome, ...], views: list[model.View], again: str) -> model.Report:
     """Return what a run found as a report of its own, without saying where it comes from.
 
     Args:
@@ -48,10 +39,16 @@ def part_of(
         [],
         views=[encodable(view) for view in views],
         outcomes=[
-            encodable(outcome_of(one, again)) for one in outcomes if isinstance(one, Outcome)
+            encodable(outcome_of(outcome, again))
+            for outcome in outcomes
+            if outcome.culprits is None and outcome.spread is None
         ],
-        compared=[encodable(compared_of(one)) for one in outcomes if isinstance(one, Compared)],
-        versions=[encodable(spread_of(one)) for one in outcomes if isinstance(one, VersionSpread)],
+        compared=[
+            encodable(compared_of(outcome)) for outcome in outcomes if outcome.culprits is not None
+        ],
+        versions=[
+            encodable(spread_of(outcome)) for outcome in outcomes if outcome.spread is not None
+        ],
     )
 
 
@@ -68,12 +65,14 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
         again=again,
         histories=outcome.histories,
         planned=outcome.planned,
+        cut_short=outcome.cut_short,
         untested=list(outcome.untested),
         features={
             name: tally_of(tally, outcome.distances.get(name, Distances()))
             for name, tally in outcome.tallies.items()
         },
         incidents=dict(sorted(outcome.incidents.items())),
+        checks=[_check(check) for check in outcome.checks],
         data=dict(outcome.data),
         mutated=[model.Mutation(side=_side(side), name=name) for side, name in outcome.mutated],
         rejected=[model.Rejected(file=path, reason=why) for path, why in outcome.rejected],
@@ -87,6 +86,18 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
         seconds=model.Seconds(**asdict(outcome.seconds)),
         latency=_latency(outcome.seconds, outcome.histories),
         findings=[finding_of(outcome, finding) for finding in outcome.findings],
+    )
+
+
+def _check(check: Check) -> model.Check:
+    return model.Check(
+        law=check.law,
+        side=_side(check.side),
+        change=check.change,
+        state=check.state,
+        histories=check.histories,
+        reason=check.reason,
+        asked=check.asked,
     )
 
 
@@ -147,7 +158,7 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         side=finding.side,
         alone=finding.alone,
         relation=finding.relation,
-        change=finding.what,
+        change=finding.pair.right if finding.relation else "",
         attribution=attribution_of(finding.attribution),
         found_at=finding.found_at,
         headline=headline(finding, outcome.view.name),

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
-from skewtest.results.findings import ALL_FEATURES
+from skewtest.results.finding import ALL_FEATURES
 
-State = Literal["fails", "untested", "stale", "known", "advice", "parity", "skipped", "unchecked"]
-STATES: tuple[State, ...] = (
-    *("fails", "untested", "stale", "known", "advice", "parity", "skipped", "unchecked"),
-)
+State = Literal[
+    "fails",
+    "untested",
+    "stale",
+    "known",
+    "advice",
+    "unfinished",
+    "parity",
+    "skipped",
+    "unchecked",
+]
+STATES: tuple[State, ...] = get_args(State)
 """From what needs a look first; what several cells come to is the first of theirs."""
 WORDS: Mapping[State, str] = {
     "fails": "skew",
@@ -19,6 +27,7 @@ WORDS: Mapping[State, str] = {
     "stale": "no longer occurs",
     "known": "known",
     "advice": "would break",
+    "unfinished": "no fault so far",
     "skipped": "skipped",
     "unchecked": "not checked",
     "parity": "parity",
@@ -29,6 +38,7 @@ MARKS: Mapping[State, str] = {
     "stale": "!",
     "known": "k",
     "advice": "~",
+    "unfinished": "…",
     "skipped": "-",
     "unchecked": "·",
     "parity": "✓",
@@ -189,6 +199,10 @@ def _cell(outcome: model.Outcome, feature: str, place: int) -> Cell:
         state = "known"
     elif outcome.skipped is not None:
         state = "skipped"
+    elif outcome.cut_short:
+        state = "unfinished"
+    elif not outcome.histories:
+        state = "unchecked"
     kinds = tuple(dict.fromkeys(finding.kind for finding in findings))
     return Cell(state, kinds, (place,))
 

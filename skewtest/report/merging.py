@@ -7,7 +7,7 @@ import msgspec
 
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
-from skewtest.report.summary import not_checked
+from skewtest.report.summary import not_checked, unapplied
 
 NOTHING = "no feature view was checked"
 ORDER = (*SCENARIOS, RELATIONS)
@@ -85,9 +85,13 @@ def _fail(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared])
 
 def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
     """Return which of the checks that were asked for could not be run."""
-    told = [gap for one in outcomes if (gap := not_checked(one))]
+    gaps: list[str] = []
+    for outcome in outcomes:
+        gap = not_checked(outcome)
+        # A check that was skipped as a whole is one gap, not one for each of its laws.
+        gaps += [gap] if gap else unapplied(outcome)
     failed = {} if matrix is None else matrix.failed
-    return told + [f"cell {name} could not be run: {why}" for name, why in failed.items()]
+    return gaps + [f"cell {name} could not be run: {why}" for name, why in failed.items()]
 
 
 def merged_shards(

@@ -297,6 +297,22 @@ class Latency(Part, frozen=True, kw_only=True):
     online_us: float
 
 
+class Check(Part, frozen=True, kw_only=True):
+    """What holding one side to one law, in one way, came to.
+
+    `state` is "held", "broken", "not applicable" or "incomplete"; the latter two with the `reason`.
+    What the owner `asked` for by name and was not applied is a gap of the report.
+    """
+
+    law: str
+    side: Side
+    change: str
+    state: Literal["held", "broken", "not applicable", "incomplete"]
+    histories: int
+    reason: str
+    asked: bool
+
+
 class Outcome(Part, frozen=True, kw_only=True):
     """What one view came to under one scenario, or in one cell of the version matrix.
 
@@ -315,9 +331,11 @@ class Outcome(Part, frozen=True, kw_only=True):
     again: str
     histories: int
     planned: int
+    cut_short: bool = False
     untested: list[str]
     features: dict[str, Tally]
     incidents: dict[str, int]
+    checks: list[Check]
     data: dict[str, str]
     mutated: list[Mutation]
     rejected: list[Rejected]

@@ -10,7 +10,7 @@ import msgspec
 
 from skewtest.report import model
 from skewtest.report.summary import finding_cause, in_repository, places
-from skewtest.results.findings import ALL_FEATURES
+from skewtest.results.finding import ALL_FEATURES
 
 
 @dataclass(frozen=True, slots=True)

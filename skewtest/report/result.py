@@ -18,14 +18,8 @@ from skewtest.report.merging import whole_or_nothing
 from skewtest.report.model import encodable
 from skewtest.report.provenance import run_info, view_info
 from skewtest.report.terminal import report_text
-from skewtest.results.findings import (
-    Compared,
-    Finding,
-    Outcome,
-    PlainFunction,
-    VersionFinding,
-    VersionSpread,
-)
+from skewtest.results.finding import Finding
+from skewtest.results.outcome import Check, Outcome, PlainFunction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +33,7 @@ class Result:
     """
 
     view: FeatureView | PlainFunction
-    outcomes: tuple[Outcome | Compared | VersionSpread, ...]
+    outcomes: tuple[Outcome, ...]
     again: str
 
     @property
@@ -53,7 +47,7 @@ class Result:
         return max((outcome.histories for outcome in self.outcomes), default=0)
 
     @property
-    def findings(self) -> tuple[Finding | VersionFinding, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """Distinct failures, each with its counterexample."""
         return tuple(finding for outcome in self.outcomes for finding in outcome.findings)
 
@@ -72,12 +66,18 @@ class Result:
         return found
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        """What became of each law that a side was to be held to."""
+        checks: list[Check] = []
+        for outcome in self.outcomes:
+            checks += outcome.checks
+        return tuple(checks)
+
+    @property
     def broken(self) -> bool:
         """Whether user code failed, rather than disagreed."""
         return any(
-            finding.kind in ("error", "timeout")
-            for finding in self.findings
-            if not isinstance(finding, Finding) or finding.is_news
+            finding.kind in ("error", "timeout") for finding in self.findings if finding.is_news
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,10 +86,7 @@ class Result:
 
     def document(self) -> model.Report:
         """Return the report as data, with where it comes from."""
-        seconds = sum(
-            outcome.seconds.total if isinstance(outcome, Outcome) else outcome.seconds
-            for outcome in self.outcomes
-        )
+        seconds = sum(outcome.seconds.total for outcome in self.outcomes)
         found = self.part(Path.cwd())
         run = run_info(
             found,
@@ -127,7 +124,6 @@ class Result:
         held = {
             (outcome.scenario, name): found
             for outcome in self.outcomes
-            if isinstance(outcome, Outcome)
             for name, found in outcome.distances.items()
             if found.compared
         }

@@ -56,6 +56,16 @@ def not_checked(outcome: model.Outcome) -> str:
     return f"{outcome.view} was not checked under {outcome.column}: {outcome.skipped}"
 
 
+def unapplied(outcome: model.Outcome) -> list[str]:
+    """Return which laws an owner has named and no side was held to, as gaps of a report."""
+    gaps = []
+    for check in outcome.checks:
+        if check.asked and check.state in ("not applicable", "incomplete"):
+            place = f"{outcome.view}: {check.side} was not held to {check.law} ({check.change})"
+            gaps.append(f"{place}: {check.reason}")
+    return gaps
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it takes one."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -33,7 +33,8 @@ from skewtest.report.words import (
     shown_values,
     value_text,
 )
-from skewtest.results.findings import Compared, Finding, Outcome, VersionSpread
+from skewtest.results.finding import Finding
+from skewtest.results.outcome import Outcome
 
 WIDTH = 80
 MOST_SHOWN = 8
@@ -42,7 +43,7 @@ GAP = 2
 
 
 def report_text(
-    outcome: Outcome | Compared | VersionSpread,
+    outcome: Outcome,
     again: str,
     *,
     colour: bool = False,
@@ -56,9 +57,9 @@ def report_text(
         colour: whether to write ANSI colours.
         width: columns of the terminal.
     """
-    if isinstance(outcome, Compared):
+    if outcome.culprits is not None:
         return rendered(compared_blocks(outcome, again), colour=colour, width=width)
-    if isinstance(outcome, VersionSpread):
+    if outcome.spread is not None:
         return "\n".join(spread_lines(spread_of(outcome)))
     return rendered(outcome_blocks(outcome, again), colour=colour, width=width)
 
@@ -224,8 +225,7 @@ def _as_records(timeline: Timeline) -> Table:
 
 def _values(finding: Finding, marked: set[str]) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    sides = ("as it is", finding.what) if finding.relation else ("batch", "online")
-    for name in ("", *sides, "difference"):
+    for name in ("", *finding.pair, "difference"):
         table.add_column(name, overflow="fold")
     shown = shown_values(finding, marked)
     for name, (batch, online) in shown.items():
@@ -239,7 +239,7 @@ def _values(finding: Finding, marked: set[str]) -> RenderableType:
 
 def _two_runs(finding: Finding) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for name in ("", "first run", "second run"):
+    for name in ("", *finding.pair):
         table.add_column(name, overflow="fold")
     one, other = finding.divergence.left, finding.divergence.right
     table.add_row(finding.divergence.feature, value_text(one), value_text(other))

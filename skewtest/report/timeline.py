@@ -6,7 +6,7 @@ from typing import Any
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.steps import Step, steps_of
 from skewtest.report.words import length_text, moment_text, value_text
-from skewtest.results.findings import Counterexample
+from skewtest.results.finding import Counterexample
 from skewtest.times import EPOCH, instant, micros, window_text
 
 MOST_ROWS = 24

@@ -1,6 +1,6 @@
 """What differs between two environments, as text and as JSON values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -18,15 +18,8 @@ from skewtest.report.words import (
     shortened,
     value_text,
 )
-from skewtest.results.findings import (
-    Attribution,
-    Compared,
-    Parting,
-    Place,
-    VersionFinding,
-    Versions,
-    VersionSpread,
-)
+from skewtest.results.finding import Attribution, Finding, Place
+from skewtest.results.outcome import Outcome, Parting, Versions
 from skewtest.sides.answers import ProcessDiedError
 from skewtest.sides.elsewhere import CannotLoadError
 
@@ -40,7 +33,7 @@ PACKAGES = (
 """The packages that numbers depend on, which reports name first."""
 
 
-def compared_blocks(compared: Compared, again: str) -> list[RenderableType]:
+def compared_blocks(compared: Outcome, again: str) -> list[RenderableType]:
     """Return one block for each finding."""
     blocks: list[RenderableType] = []
     for finding in compared.findings:
@@ -50,7 +43,7 @@ def compared_blocks(compared: Compared, again: str) -> list[RenderableType]:
     return blocks
 
 
-def version_headline(finding: VersionFinding, a: str, b: str) -> str:
+def version_headline(finding: Finding, a: str, b: str) -> str:
     """Return the claim of a finding, in one line."""
     name = finding.feature
     if finding.kind == "nondeterministic":
@@ -125,23 +118,25 @@ def spread_lines(spread: model.Spread) -> list[str]:
     return lines
 
 
-def spread_of(spread: VersionSpread) -> model.Spread:
+def spread_of(outcome: Outcome) -> model.Spread:
     """Return what changes from version to version as a report has it.
 
     `parity` is a table of environments by environments for each side and feature: 1 where the
     two answer alike.
     """
+    spread = outcome.spread
+    assert spread is not None
     names = [one.name for one in spread.environments]
     return model.Spread(
-        view=spread.view.name,
-        ok=spread.ok,
-        histories=spread.histories,
+        view=outcome.view.name,
+        ok=outcome.ok,
+        histories=outcome.histories,
         environments=[environment_of(one) for one in spread.environments],
         failed=dict(spread.failed),
         parity={
             side: {
                 feature: _parity(names, spread.partings, side, feature)
-                for feature in spread.view.features
+                for feature in outcome.view.features
             }
             for side in ("batch", "online")
         },
@@ -158,7 +153,7 @@ def spread_of(spread: VersionSpread) -> model.Spread:
             )
             for parting in spread.partings
         ],
-        seconds=spread.seconds,
+        seconds=outcome.seconds.total,
     )
 
 
@@ -183,20 +178,20 @@ def _ranked(thresholds: Sequence[str]) -> list[str]:
     return sorted(thresholds, key=lambda text: order.get(text.split(" ")[0], len(order)))
 
 
-def _finding(compared: Compared, finding: VersionFinding) -> list[RenderableType]:
-    title = version_headline(finding, compared.a.name, compared.b.name)
+def _finding(compared: Outcome, finding: Finding) -> list[RenderableType]:
+    title = version_headline(finding, *compared.pair)
     blocks: list[RenderableType] = [Text(title, style="bold red"), Text("")]
     blocks += [_rows(finding), Text("")]
     for failure in finding.failures:
         blocks += [Padding(Text(failure_text(failure)), (0, 0, 0, 2)), Text("")]
     if finding.places:
-        blocks += [_places(compared, finding), Text("")]
+        blocks += [_places(finding), Text("")]
     return blocks
 
 
-def _rows(finding: VersionFinding) -> RenderableType:
-    example = finding.counterexample
-    if not example.rows:
+def _rows(finding: Finding) -> RenderableType:
+    example = finding.given
+    if example is None or not example.rows:
         return Padding(Text("no rows are needed to show it", style="dim"), (0, 0, 0, 2))
     names = list(dict.fromkeys(name for row in example.rows for name in row))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
@@ -212,9 +207,8 @@ def _rows(finding: VersionFinding) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _places(compared: Compared, finding: VersionFinding) -> RenderableType:
-    two_runs = finding.kind == "nondeterministic"
-    heads = ("one run", "another run") if two_runs else (compared.a.name, compared.b.name)
+def _places(finding: Finding) -> RenderableType:
+    heads = finding.pair
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("")
     for head in (*heads, "difference"):
@@ -244,12 +238,15 @@ def distance_text(place: Place) -> str:
     return told
 
 
-def _facts(compared: Compared, again: str) -> RenderableType:
+def _facts(compared: Outcome, again: str) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for side, other in ((compared.a, compared.b), (compared.b, compared.a)):
+    assert compared.cell is not None
+    for side, other in (compared.cell, compared.cell[::-1]):
         table.add_row(f"  {side.name}", Text(versions_text(side, other)))
-    if any(finding.cause == "library.version" for finding in compared.findings):
-        table.add_row("  cause", Text(cause_text(compared.culprits, compared.tried)))
+    is_version = any(finding.cause == "library.version" for finding in compared.findings)
+    if compared.culprits is not None and is_version:
+        culprits = compared.culprits
+        table.add_row("  cause", Text(cause_text(culprits.packages, culprits.tried)))
     table.add_row("  again", Text(again))
     return table
 
@@ -258,26 +255,33 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def compared_of(compared: Compared) -> model.Compared:
+def given_rows(finding: Finding) -> Sequence[Mapping[str, Any]]:
+    """Return the rows that a plain function was given."""
+    return () if finding.given is None else finding.given.rows
+
+
+def compared_of(compared: Outcome) -> model.Compared:
     """Return what was compared as a report has it."""
+    assert compared.cell is not None
+    assert compared.culprits is not None
     return model.Compared(
-        function=compared.view.name,
-        environments=[environment_of(side) for side in (compared.a, compared.b)],
+        function=compared.subject.name,
+        environments=[environment_of(side) for side in compared.cell],
         ok=compared.ok,
         inconclusive=compared.inconclusive,
         rows=compared.histories,
-        culprits=list(compared.culprits),
-        seconds=compared.seconds,
+        culprits=list(compared.culprits.packages),
+        seconds=compared.seconds.total,
         findings=[
             model.VersionFinding(
                 kind=finding.kind,
                 cause=finding.cause,
                 side=finding.side,
-                headline=version_headline(finding, compared.a.name, compared.b.name),
+                headline=version_headline(finding, *compared.pair),
                 failures=[failure_text(failure) for failure in finding.failures],
                 rows=[
                     {str(name): value_text(value) for name, value in row.items()}
-                    for row in finding.counterexample.rows
+                    for row in given_rows(finding)
                 ],
                 places=[
                     model.Place(

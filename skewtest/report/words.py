@@ -12,7 +12,8 @@ from skewtest.compare.values import magnitude, nothing_of
 from skewtest.declare.tolerance import Exact, Tolerance, Vector
 from skewtest.errors import listed, nearest
 from skewtest.report import model
-from skewtest.results.findings import ALL_FEATURES, Finding, Outcome
+from skewtest.results.finding import ALL_FEATURES, Finding
+from skewtest.results.outcome import Outcome
 from skewtest.sides.answers import Failure, Nothing
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 

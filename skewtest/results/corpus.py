@@ -16,7 +16,7 @@ from skewtest.deliver.operations import event_dicts
 from skewtest.errors import CorpusError, listed, nearest
 from skewtest.files import write_whole
 from skewtest.generate.history import COPIES, FAULTS, SEQUENCE, History, Restart
-from skewtest.results.findings import Finding
+from skewtest.results.finding import Finding
 from skewtest.times import MICROSECOND, micros
 
 FORMAT = 1

@@ -8,11 +8,12 @@ from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
-from skewtest.results.findings import ALL_FEATURES, UNKNOWN, Counterexample, Finding
+from skewtest.results.finding import ALL_FEATURES, UNKNOWN, Counterexample, Finding
+from skewtest.results.pair import PARITY, TWO_RUNS
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
+from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, Standing, judge, raw, sift
 from skewtest.run.minimise import minimise
-from skewtest.run.trial import Trial, run_trial
 from skewtest.sides.answers import Answers, Extra, Failure
 
 MINIMISED = 8
@@ -195,6 +196,7 @@ def _finding(
         cause=_cause(view, suspect, divergence),
         counterexample=Counterexample(view, history),
         divergence=divergence,
+        pair=TWO_RUNS if divergence.kind == "nondeterministic" else PARITY,
         values=values or {},
         side=side,
         alone=suspect.alone,

@@ -13,25 +13,22 @@ from skewtest.compare.tables import Divergence
 from skewtest.compare.values import Kind
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
-from skewtest.generate.history import Pack
 from skewtest.run.draft import Draft, can_share, pack_drafts
-from skewtest.run.trial import run_trial
+from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
 
 Group = tuple[str, Kind, object]
 Standing = dict[Group, Divergence]
-Look = Callable[[FeatureView, Pack], Mapping[int, list[Divergence]]]
 EVENTS_A_CALL = 30_000
 MOST_SINGLE = 40
 """Histories of up to so many events are tried event by event."""
 
 
-def parity(view: FeatureView, pack: Pack) -> Mapping[int, list[Divergence]]:
-    """Return, by lane, where batch and online differ."""
-    return run_trial(view, pack).divergences
-
-
 def judge(
-    view: FeatureView, drafts: Sequence[Draft], *, alone: bool = False, look: Look = parity
+    view: FeatureView,
+    drafts: Sequence[Draft],
+    *,
+    alone: bool = False,
+    experiment: Experiment = BATCH_AGAINST_ONLINE,
 ) -> list[Standing]:
     """Return, for each draft, the divergences that stand: the first of each group.
 
@@ -39,29 +36,36 @@ def judge(
         view: the view.
         drafts: histories of one scenario.
         alone: no draft shares a batch call with another.
-        look: what is looked for.
+        experiment: whose divergences are looked for.
     """
     if alone:
-        return [judge(view, [draft], look=look)[0] for draft in drafts]
-    return sift(view, drafts, raw(view, drafts, look), look)
+        return [judge(view, [draft], experiment=experiment)[0] for draft in drafts]
+    return sift(view, drafts, raw(view, drafts, experiment), experiment)
 
 
 def sift(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing], look: Look = parity
+    view: FeatureView,
+    drafts: Sequence[Draft],
+    found: list[Standing],
+    experiment: Experiment = BATCH_AGAINST_ONLINE,
 ) -> list[Standing]:
     """Return what stands of the divergences that drafts show."""
     found = _without_late_requests(view, drafts, found)
     found = _without_those_in_order(view, drafts, found)
-    return _without_rounding(view, drafts, found, look)
+    return _without_rounding(view, drafts, found, experiment)
 
 
-def raw(view: FeatureView, drafts: Sequence[Draft], look: Look = parity) -> list[Standing]:
+def raw(
+    view: FeatureView,
+    drafts: Sequence[Draft],
+    experiment: Experiment = BATCH_AGAINST_ONLINE,
+) -> list[Standing]:
     """Return, for each draft, the first divergence of each group, unfiltered."""
     shared = [index for index, draft in enumerate(drafts) if can_share(view, draft)]
     alone = sorted(set(range(len(drafts))) - set(shared))
     results: list[Standing] = [{} for _ in drafts]
     for chunk in (*_chunks(drafts, shared), *([index] for index in alone)):
-        found = look(view, pack_drafts(view, [drafts[index] for index in chunk]))
+        found = experiment.diverge(view, pack_drafts(view, [drafts[index] for index in chunk]))
         for lane, divergences in found.items():
             for divergence in divergences:
                 results[chunk[lane]].setdefault(divergence.group, divergence)
@@ -124,7 +128,7 @@ def _without_those_in_order(
 
 
 def _without_rounding(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing], look: Look
+    view: FeatureView, drafts: Sequence[Draft], found: list[Standing], experiment: Experiment
 ) -> list[Standing]:
     """Drop what is rounding: see `skewtest.compare.rounding`."""
     kept = list(found)
@@ -141,25 +145,28 @@ def _without_rounding(
             doubtful[index] = excess
     if not doubtful:
         return kept
-    exact = raw(view, [_on_grid(drafts[index]) for index in doubtful], look)
+    exact = raw(view, [_on_grid(drafts[index]) for index in doubtful], experiment)
     for (index, groups), regridded in zip(doubtful.items(), exact, strict=True):
         rounding = {
             group
             for group in groups
-            if group not in regridded and not _shows_on_one_event(view, drafts[index], group, look)
+            if group not in regridded
+            and not _shows_on_one_event(view, drafts[index], group, experiment)
         }
         kept[index] = {g: d for g, d in kept[index].items() if g not in rounding}
     return kept
 
 
-def _shows_on_one_event(view: FeatureView, draft: Draft, group: Group, look: Look) -> bool:
+def _shows_on_one_event(
+    view: FeatureView, draft: Draft, group: Group, experiment: Experiment
+) -> bool:
     """Return whether a divergence is there, and more than rounding, on some event alone."""
     if len(draft.events) > MOST_SINGLE:
         return False
     single = [replace(draft, events=(event,)) for event in draft.events]
     return any(
         group in standing and exceeds_bound(standing[group], 1, _largest(alone))
-        for alone, standing in zip(single, raw(view, single, look), strict=True)
+        for alone, standing in zip(single, raw(view, single, experiment), strict=True)
     )
 
 

@@ -28,7 +28,8 @@ from skewtest.run.edits import (
     rounded,
     shifted,
 )
-from skewtest.run.judge import Group, Look, judge, parity
+from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
+from skewtest.run.judge import Group, judge
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
@@ -51,7 +52,7 @@ class Minimiser:
     draft: Draft
     deadline: float
     alone: bool = False
-    look: Look = parity
+    experiment: Experiment = BATCH_AGAINST_ONLINE
 
     def run(self) -> Draft:
         """Return the smallest draft found."""
@@ -76,7 +77,7 @@ class Minimiser:
             return [False] * len(drafts)
         return [
             self.group in found
-            for found in judge(self.view, drafts, alone=self.alone, look=self.look)
+            for found in judge(self.view, drafts, alone=self.alone, experiment=self.experiment)
         ]
 
     def _first(self, *candidates: Draft | None) -> bool:
@@ -206,7 +207,7 @@ def minimise(
     seconds: float,
     *,
     alone: bool = False,
-    look: Look = parity,
+    experiment: Experiment = BATCH_AGAINST_ONLINE,
 ) -> Draft:
     """Return a smallest draft on which the divergences of `group` still stand.
 
@@ -216,10 +217,10 @@ def minimise(
         group: feature, kind and failure of the divergence.
         seconds: when to stop with the smallest draft so far.
         alone: give each candidate a batch call of its own, because company is what matters.
-        look: what the divergences are.
+        experiment: whose divergences they are.
     """
     deadline = time.perf_counter() + seconds
-    return Minimiser(view, group, draft.ordered(), deadline, alone, look).run()
+    return Minimiser(view, group, draft.ordered(), deadline, alone, experiment).run()
 
 
 def _spread(proposals: list[Edits], most: int) -> list[Edits]:

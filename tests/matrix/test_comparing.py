@@ -90,11 +90,11 @@ def test_what_differs_within_one_environment_is_not_put_down_to_a_version(functi
 
 def test_few_rows_show_a_difference_and_the_distance_is_told():
     (finding,) = compared(fns.only_one_row_matters).findings
-    assert finding.counterexample.rows == ({"x": 7.0, "k": "b"},)
+    assert finding.given.rows == ({"x": 7.0, "k": "b"},)
     (finding,) = compared(fns.one_ulp).findings
     assert [(place.path, place.ulps) for place in finding.places] == [("['total']", 1)]
     (finding,) = compared(fns.raises_on_one_side).findings
-    assert finding.counterexample.rows == ({"x": 7.0, "k": "b"},)
+    assert finding.given.rows == ({"x": 7.0, "k": "b"},)
     assert finding.side == "two"
 
 

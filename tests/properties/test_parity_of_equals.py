@@ -17,7 +17,7 @@ from skewtest.compare.tables import Divergence, compare
 from skewtest.compare.values import ToleranceError, difference, ulps_between
 from skewtest.generate.history import SEQUENCE
 from skewtest.results.corpus import load, save
-from skewtest.results.findings import Counterexample, Finding
+from skewtest.results.finding import Counterexample, Finding
 from skewtest.run.draft import draft_of, history_of_draft
 from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers
 from skewtest.strategies import histories

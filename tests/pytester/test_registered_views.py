@@ -28,7 +28,7 @@ def test_a_report_says_that_a_registered_module_could_not_be_imported(registered
     document = json.loads((registered.path / "out" / "report.json").read_text())
     assert document.pop("run")["command"].endswith("--skew-report=out")
     assert document == {
-        "version": 2,
+        "version": 3,
         "verdict": "incomplete",
         "ok": False,
         "incomplete": ["failed without a result: views::import"],

@@ -120,6 +120,7 @@ def outcome(view="v0", scenario="in_order", features=("f0",), findings=(), **giv
         "planned": 6_400,
         "untested": [],
         "features": {name: tally() for name in features},
+        "checks": [],
         "incidents": {"tie": 12, "burst": 0},
         "data": {},
         "mutated": [],

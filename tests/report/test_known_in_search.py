@@ -190,7 +190,7 @@ def test_none_is_said_to_be_gone_where_news_ended_the_search():
     """What differs only now and then may not have been met by then."""
     result = checked(view_of(["f0", "f1"], online=lambda name: int(name == "f0")), known("f1"))
     assert [finding.feature for finding in result.findings] == ["f0"]
-    assert [outcome.stale for outcome in result.outcomes] == [()]
+    assert [outcome.stale for outcome in result.outcomes] == [(), ()]
     result = checked(view_of(["f0", "f1"], online=lambda name: 0), known("f1"))
     assert [one.feature for one in result.outcomes[0].stale] == ["f1"]
 

@@ -9,7 +9,7 @@ from skewtest.checks.spread import thresholds
 from skewtest.environments.cells import Axes, cells_of, chosen
 from skewtest.environments.settings import environments_of, here
 from skewtest.errors import DeclarationError
-from skewtest.results.findings import Versions
+from skewtest.results.outcome import Versions
 
 ENVIRONMENTS = """
 [tool.skewtest.environments.train]

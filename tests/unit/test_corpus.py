@@ -23,7 +23,7 @@ from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
 from skewtest.results.corpus import load, save
-from skewtest.results.findings import Counterexample, Finding
+from skewtest.results.finding import Counterexample, Finding
 from skewtest.run.draft import draft_of
 
 AT = datetime(2024, 3, 8, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import skewtest as sk
 from skewtest.generate.history import BETWEEN, Restart
 from skewtest.report.timeline import drawing_of, timeline_of
-from skewtest.results.findings import Counterexample
+from skewtest.results.finding import Counterexample
 from skewtest.run.draft import Ask, Draft, Event, Slot, history_of_draft
 from skewtest.times import DAY_US, HOUR_US, instant
 

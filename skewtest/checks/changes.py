@@ -1,0 +1,149 @@
+"""Changes of a pack that must not change the answers to the requests that are still there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.history import LANE, SEQUENCE, Pack
+from skewtest.sides.columns import RowArray
+from skewtest.times import DAY_US, instants_of
+
+FOUR_WEEKS = 4 * 7 * DAY_US
+"""Whole weeks keep weekdays and hours; four of them also cross the end of a month."""
+
+
+class Changed(NamedTuple):
+    """A changed pack, and for each of its spine rows the row of the pack it came from."""
+
+    pack: Pack
+    rows: RowArray
+
+
+Change = Callable[[FeatureView, Pack], Changed]
+
+
+def leave_unchanged(_view: FeatureView, pack: Pack) -> Changed:
+    """Change nothing."""
+    return Changed(pack, np.arange(pack.spine.height))
+
+
+def remove_future(view: FeatureView, pack: Pack) -> Changed:
+    """Remove every event from the first `as_of` on; ask at that moment alone."""
+    first = _first_moments(pack)
+    rows = _rows_at_first_moment(pack, first)
+    events = {}
+    for name, frame in pack.events.items():
+        events[name] = frame.filter(pl.Series(~_is_future(view, pack, name, first)))
+    return Changed(replace(pack, events=events, spine=pack.spine[rows]), rows)
+
+
+def exchange_future(view: FeatureView, pack: Pack) -> Changed:
+    """Give the events from the first `as_of` on the values of others; ask at that moment alone."""
+    first = _first_moments(pack)
+    rows = _rows_at_first_moment(pack, first)
+    events = {}
+    for name, frame in pack.events.items():
+        future = np.flatnonzero(_is_future(view, pack, name, first))
+        source = view.sources[name]
+        payload = [c for c in source.columns if c not in source.keys and c != source.arrival]
+        donors = np.arange(frame.height)
+        donors[future] = np.roll(future, 1)
+        events[name] = frame.with_columns(frame[column].gather(donors) for column in payload)
+    return Changed(replace(pack, events=events, spine=pack.spine[rows]), rows)
+
+
+def remove_strangers(view: FeatureView, pack: Pack) -> Changed:
+    """Keep one entity of each lane: that of its first request."""
+    first_keys: dict[int, tuple[object, ...]] = {}
+    rows = []
+    lanes = pack.spine[LANE].to_list()
+    keys = zip(*(pack.spine[name].to_list() for name in view.entity), strict=True)
+    for row, (lane, key) in enumerate(zip(lanes, keys, strict=True)):
+        if first_keys.setdefault(lane, key) == key:
+            rows.append(row)
+    chosen = np.array(rows, dtype=np.int64)
+    events = {}
+    for name, frame in pack.events.items():
+        events[name] = frame.filter(_belongs_to(view, frame, first_keys))
+    return Changed(replace(pack, events=events, spine=pack.spine[chosen]), chosen)
+
+
+def _belongs_to(
+    view: FeatureView, frame: pl.DataFrame, first_keys: dict[int, tuple[object, ...]]
+) -> pl.Series:
+    """Return which events share a part of the key with the entity that is kept in their lane.
+
+    An event that holds only some of the entity's columns, or none, belongs to every entity.
+    """
+    places = [place for place, name in enumerate(view.entity) if name in frame.columns]
+    if not places:
+        return pl.Series([True] * frame.height, dtype=pl.Boolean)
+    columns = [frame[view.entity[place]].to_list() for place in places]
+    belongs = []
+    for lane, *cells in zip(frame[LANE].to_list(), *columns, strict=True):
+        key = first_keys.get(lane)
+        shared = key is not None and any(
+            cell == key[place] for cell, place in zip(cells, places, strict=True)
+        )
+        belongs.append(shared)
+    return pl.Series(belongs, dtype=pl.Boolean)
+
+
+def reverse_log(view: FeatureView, pack: Pack) -> Changed:
+    """Hand over the log from its end; events of one time keep their order."""
+    events = {}
+    for name, frame in pack.events.items():
+        at = instants_of(frame[view.sources[name].time]).to_numpy()
+        order = np.lexsort((frame[SEQUENCE].to_numpy(), -at))
+        events[name] = frame[order]
+    return Changed(replace(pack, events=events), np.arange(pack.spine.height))
+
+
+def reverse_spine(_view: FeatureView, pack: Pack) -> Changed:
+    """Ask for the same rows in the opposite order."""
+    rows = np.arange(pack.spine.height)[::-1].copy()
+    return Changed(replace(pack, spine=pack.spine[rows]), rows)
+
+
+def ask_last_alone(_view: FeatureView, pack: Pack) -> Changed:
+    """Ask for one row of each lane, its last."""
+    last = {lane: row for row, lane in enumerate(pack.spine[LANE].to_list())}
+    rows = np.array(sorted(last.values()), dtype=np.int64)
+    return Changed(replace(pack, spine=pack.spine[rows]), rows)
+
+
+def move_four_weeks(view: FeatureView, pack: Pack) -> Changed:
+    """Move everything by four whole weeks."""
+    events = {}
+    for name, frame in pack.events.items():
+        source = view.sources[name]
+        at = instants_of(frame[source.time]).to_numpy() + FOUR_WEEKS
+        events[name] = frame.with_columns(source.type.series(source.time, at))
+    as_of = instants_of(pack.spine[AS_OF]).to_numpy() + FOUR_WEEKS
+    spine = pack.spine.with_columns(view.time.series(AS_OF, as_of))
+    return Changed(replace(pack, events=events, spine=spine), np.arange(pack.spine.height))
+
+
+def _first_moments(pack: Pack) -> RowArray:
+    """Return, for each lane, its first `as_of` in microseconds."""
+    first = np.full(pack.lanes, np.iinfo(np.int64).max)
+    np.minimum.at(first, pack.spine[LANE].to_numpy(), instants_of(pack.spine[AS_OF]).to_numpy())
+    return first
+
+
+def _rows_at_first_moment(pack: Pack, first: RowArray) -> RowArray:
+    moments = instants_of(pack.spine[AS_OF]).to_numpy()
+    return np.flatnonzero(moments == first[pack.spine[LANE].to_numpy()])
+
+
+def _is_future(view: FeatureView, pack: Pack, name: str, first: RowArray) -> npt.NDArray[np.bool_]:
+    frame = pack.events[name]
+    at = instants_of(frame[view.sources[name].time]).to_numpy()
+    limit = first[frame[LANE].to_numpy()]
+    is_late: npt.NDArray[np.bool_] = at > limit if view.as_of == "inclusive" else at >= limit
+    return is_late

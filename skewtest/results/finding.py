@@ -1,0 +1,204 @@
+"""One way in which two sides differ, with what shows it: frozen values, without wording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from skewtest.compare.tables import Divergence
+from skewtest.compare.values import Kind
+from skewtest.declare.known import Known
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.steps import steps_of
+from skewtest.generate.history import FAULTS, SEQUENCE, History
+from skewtest.results.pair import PARITY, Pair
+from skewtest.sides.answers import Failure
+from skewtest.times import instants_of
+
+ALL_FEATURES = "*"
+UNKNOWN = "unknown"
+
+
+def _file_part(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-" else "-" for c in text)[:60]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counterexample:
+    """The smallest history found that still diverges: events by source, the spine, the delivery."""
+
+    view: FeatureView = field(repr=False)
+    history: History
+
+    @property
+    def events(self) -> pl.DataFrame:
+        """The events in sequence order; with several sources a first column `source`."""
+        tables = []
+        for name, source in self.view.sources.items():
+            frame = self.history.events[name]
+            at = instants_of(frame[source.time]).alias("#at")
+            tables.append((name, frame.drop(FAULTS, strict=False).with_columns(at)))
+        if len(tables) == 1:
+            return tables[0][1].drop("#at", SEQUENCE)
+        together = pl.concat(
+            [frame.select(pl.lit(name).alias("source"), pl.all()) for name, frame in tables],
+            how="diagonal",
+        )
+        return together.sort("#at", SEQUENCE, maintain_order=True).drop("#at", SEQUENCE)
+
+    @property
+    def spine(self) -> pl.DataFrame:
+        """The spine rows: entity, `as_of`, request columns."""
+        return self.history.spine
+
+    @property
+    def delivery(self) -> pl.DataFrame:
+        """What reached the online side, in order of arrival.
+
+        Columns: `arrival`, `step` ("event", "event again", "request", "snapshot", "restore"), and
+        `number`: the row of `events` or `spine`, from 0; null for the other steps.
+        """
+        steps = steps_of(self.view, self.history)
+        return pl.DataFrame(
+            [
+                self.view.time.series("arrival", [step.at for step in steps]),
+                pl.Series("step", [step.what for step in steps], dtype=pl.String),
+                pl.Series("number", [step.number for step in steps], dtype=pl.Int64),
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRows:
+    """The rows that a plain function was given, as few as still show what was found.
+
+    Attributes:
+        rows: the rows.
+        given: how many rows there were at first.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What the four runs of a counterexample say: both sides under both environments of a cell.
+
+    Attributes:
+        answers: what each answered on the diverging row, by (side, environment).
+        batch: whether batch differs between the environments.
+        online: whether online does.
+        logic: whether batch and online differ where both run in the serving environment.
+        culprits: packages whose change alone makes a side differ, as `numpy 1.26.4 -> 2.0.0`.
+        tried: how many packages were flipped to find that out; 0: just one differs.
+        drift: how many floats lie between each answer and the view's reference, by (side,
+            environment); empty without one, or where the feature is no number.
+    """
+
+    answers: Mapping[tuple[str, str], Any]
+    batch: bool
+    online: bool
+    logic: bool
+    culprits: tuple[str, ...] = ()
+    tried: int = 0
+    drift: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def version(self) -> bool:
+        """Whether versions make a difference."""
+        return self.batch or self.online
+
+    @property
+    def verdict(self) -> str:
+        """What it is: "version skew", "logic skew", "version and logic skew", or "unexplained"."""
+        if self.version:
+            return "version and logic skew" if self.logic else "version skew"
+        return "logic skew" if self.logic else "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place in a result where two environments differ.
+
+    Attributes:
+        path: such as `['spend'][3]`; "" for the result itself.
+        kind: "value", "null" or "dtype".
+        a: what the first environment returned there.
+        b: what the second one did.
+        ulps: how many floats lie between them, None where they are not both floats.
+        drift: how many floats lie between each and the reference, None without one.
+    """
+
+    path: str
+    kind: Kind
+    a: Any
+    b: Any
+    ulps: int | None = None
+    drift: tuple[int | None, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """One way in which two sides differ, with the smallest input that shows it.
+
+    Attributes:
+        feature: the feature's name; "*" where whole rows are concerned and there are several.
+        scenario: the delivery, the relations or the environments under which it was found.
+        kind: one of the kinds of divergence.
+        cause: a code of the closed list of causes; "unknown" until it is diagnosed.
+        counterexample: the smallest history; None where there was nothing to run, or where a plain
+            function was given rows.
+        given: the rows of a plain function, as few as show it.
+        divergence: the divergence on the counterexample.
+        pair: what the two ends of the divergence, and of `values`, are called.
+        values: what both ends answered on the diverging row, by feature.
+        side: the side to blame where that is certain: it failed, returned too many rows, breaks a
+            law, or is nondeterministic.
+        alone: False if it shows only where histories share a batch call: entities mix.
+        found_at: the number of the history that showed it first, from 1; 0 for a kept one.
+        corpus: the file it is kept in.
+        replayed: whether it came from a kept file.
+        relation: the law that the side breaks by itself, None where two sides are compared.
+        attribution: whether versions or logic are to blame, in a cell of the matrix.
+        places: where in a plain function's result two environments differ.
+        known: what pyproject.toml says of it; None where it is news.
+        expired: whether that holds no longer.
+    """
+
+    feature: str
+    scenario: str
+    kind: str
+    counterexample: Counterexample | None
+    divergence: Divergence
+    pair: Pair = PARITY
+    values: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    cause: str = UNKNOWN
+    side: str | None = None
+    alone: bool = True
+    found_at: int = 0
+    corpus: str | None = None
+    replayed: bool = False
+    relation: str | None = None
+    attribution: Attribution | None = None
+    given: GivenRows | None = None
+    places: tuple[Place, ...] = ()
+    known: Known | None = None
+    expired: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it fails a run: nobody has said that it is known, or no longer."""
+        return self.known is None or self.expired
+
+    @property
+    def slug(self) -> str:
+        """Feature and kind, as a file name can hold them."""
+        feature = "rows" if self.feature == ALL_FEATURES else _file_part(self.feature)
+        return f"{feature}.{_file_part(self.kind)}"
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures of user code that it consists of, left before right."""
+        return self.divergence.failures

@@ -1,0 +1,224 @@
+"""An experiment: two sides asked on the same histories, and what their answers come to.
+
+Every question is one: batch against online, a side against itself on a changed history, a side in
+one environment against the same side in another. The ends are called left and right; the pair says
+what they are.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from skewtest.compare.distances import Distances
+from skewtest.compare.tables import Comparison, Divergence, Tally, compare
+from skewtest.declare.delivery import Scenario
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import deliver
+from skewtest.generate.history import LANE, Pack
+from skewtest.results.pair import PARITY, Pair
+from skewtest.run.bootstrap import bootstrapped
+from skewtest.run.isolation import batch_answers
+from skewtest.sides.answers import Answers
+from skewtest.sides.columns import RowArray
+from skewtest.sides.objects import answer_online
+
+
+class NotApplicable(NamedTuple):
+    """That a question cannot be put to a side, and why. It is never an answer that held."""
+
+    reason: str
+
+
+class Asked(NamedTuple):
+    """What a side answered on a pack, or on a changed one.
+
+    Attributes:
+        answers: one for each spine row of the pack that it was asked on.
+        rows: for each of them the row of the unchanged pack that it stands for; None: the same.
+    """
+
+    answers: Answers
+    rows: RowArray | None = None
+
+
+Ask = Callable[[FeatureView, Pack, Answers | None], Asked | NotApplicable]
+"""Asks a side; the third argument is what the left side has answered, None if it is the left."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What one pack showed.
+
+    Attributes:
+        divergences: by lane; lanes that agree are absent.
+        tallies: by feature.
+        distances: by feature, how far apart the numbers are.
+        left: what the left side answered.
+        right: what the right side answered.
+        mutated: (side, frame or payload) that user code changed although it was not its own.
+    """
+
+    divergences: Mapping[int, list[Divergence]]
+    tallies: Mapping[str, Tally]
+    distances: Mapping[str, Distances]
+    left: Answers
+    right: Answers
+    mutated: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Two sides, and how they are asked.
+
+    Attributes:
+        pair: what they are called.
+        left: asks the left side.
+        right: asks the right side.
+        is_parity: whether they are two implementations; else one side is held against itself,
+            and where it fails there is nothing to compare.
+    """
+
+    pair: Pair
+    left: Ask
+    right: Ask
+    is_parity: bool = False
+
+    def run(
+        self, view: FeatureView, pack: Pack, left: Answers | None = None
+    ) -> Trial | NotApplicable:
+        """Ask both sides on a pack and compare what they answer.
+
+        Args:
+            view: whose sides they are.
+            pack: histories with their delivery.
+            left: what the left side has answered, if it has been asked already.
+        """
+        if left is None:
+            asked = self.left(view, pack, None)
+            if isinstance(asked, NotApplicable):
+                return asked
+            left = asked.answers
+        asked = self.right(view, pack, left)
+        if isinstance(asked, NotApplicable):
+            return asked
+        if self.is_parity:
+            return _trial(view, pack, left, asked.answers, None)
+        ends = left if asked.rows is None else left.take(asked.rows), asked.answers
+        return _trial(view, pack, *_without_failures(*ends), asked.rows)
+
+    def diverge(
+        self, view: FeatureView, pack: Pack, left: Answers | None = None
+    ) -> Mapping[int, list[Divergence]]:
+        """Return, by lane, where the sides differ; nothing where they cannot be asked."""
+        trial = self.run(view, pack, left)
+        return {} if isinstance(trial, NotApplicable) else trial.divergences
+
+
+def _without_failures(left: Answers, right: Answers) -> tuple[Answers, Answers]:
+    """Leave out rows on which a side fails: parity with the other side tells of those."""
+    unknown = left.skipped | right.skipped | frozenset(left.failures) | frozenset(right.failures)
+    return (
+        replace(left, failures={}, extra=(), skipped=unknown),
+        replace(right, failures={}, extra=(), skipped=unknown),
+    )
+
+
+def _trial(
+    view: FeatureView, pack: Pack, left: Answers, right: Answers, rows: RowArray | None
+) -> Trial:
+    comparison = compare(view, left, right)
+    mutated = {("batch", name) for name in left.mutated}
+    mutated |= {("online", name) for name in right.mutated}
+    return Trial(
+        divergences=_by_lane(view, pack, comparison, rows),
+        tallies=comparison.tallies,
+        distances=comparison.distances,
+        left=left,
+        right=right,
+        mutated=frozenset(mutated),
+    )
+
+
+def _by_lane(
+    view: FeatureView, pack: Pack, comparison: Comparison, rows: RowArray | None
+) -> dict[int, list[Divergence]]:
+    """Return divergences by lane, on the spine rows of the unchanged pack."""
+    by_lane: dict[int, list[Divergence]] = {}
+    if not comparison.divergences:
+        return by_lane
+    lanes = pack.spine[LANE].to_list()
+    for divergence in comparison.divergences:
+        if rows is not None and divergence.row >= 0:
+            divergence = replace(divergence, row=int(rows[divergence.row]))  # noqa: PLW2901
+        if divergence.row >= 0:
+            lane = lanes[divergence.row]
+        else:
+            lane = _lane_of_extra(view, pack, divergence)
+        by_lane.setdefault(lane, []).append(divergence)
+    return by_lane
+
+
+def _lane_of_extra(view: FeatureView, pack: Pack, divergence: Divergence) -> int:
+    """Return the lane whose keys an unasked row carries; the first lane if none does."""
+    entity = divergence.left.key[:-1]
+    for frame in (pack.spine, *pack.events.values()):
+        if not all(name in frame.columns for name in view.entity):
+            continue
+        keys = zip(*(frame[name].to_list() for name in view.entity), strict=True)
+        for lane, key in zip(frame[LANE].to_list(), keys, strict=True):
+            if key == entity:
+                return int(lane)
+    return 0
+
+
+# -- the pair of a feature view -------------------------------------------------------------------
+
+
+def ask_batch(view: FeatureView, pack: Pack, _left: Answers | None = None) -> Asked:
+    """Ask the batch side."""
+    return Asked(batch_answers(view, pack))
+
+
+def ask_online(view: FeatureView, pack: Pack, batch: Answers | None = None) -> Asked:
+    """Ask the online side; lanes that start from batch rows need to know what batch answered."""
+    delivered = deliver(view, pack)
+    if not pack.boots or batch is None:
+        return Asked(answer_online(view, pack.spine.height, delivered, pack.scenario))
+    booted, unasked = bootstrapped(view, pack, batch, delivered)
+    online = answer_online(view, pack.spine.height, booted, pack.scenario)
+    return Asked(replace(online, skipped=online.skipped | unasked))
+
+
+ASK: Mapping[str, Ask] = {"batch": ask_batch, "online": ask_online}
+BATCH_AGAINST_ONLINE = Experiment(PARITY, ask_batch, ask_online, is_parity=True)
+
+
+def run_trial(view: FeatureView, pack: Pack, batch: Answers | None = None) -> Trial:
+    """Run batch against online on a pack.
+
+    Args:
+        view: the view.
+        pack: histories with their delivery.
+        batch: what batch has answered in order, if it has been asked already.
+    """
+    known = None if needs_own_batch(view, pack.scenario) else batch
+    trial = BATCH_AGAINST_ONLINE.run(view, pack, known)
+    assert isinstance(trial, Trial)  # a view's own two sides can always be asked
+    return trial
+
+
+def needs_own_batch(view: FeatureView, scenario: Scenario) -> bool:
+    """Return whether batch is to see another log than in order: one with other arrivals."""
+    if scenario.delivery.late is None:
+        return False
+    has_arrival = any(source.arrival is not None for source in view.sources.values())
+    return scenario.delivery.freshness == "as_arrived" or has_arrival
+
+
+def answers_of_lanes(whole: Pack, part: Pack, answers: Answers) -> tuple[int, Answers]:
+    """Return how many lanes a part of a pack has, and the answers to its spine rows."""
+    lanes = part.spine[LANE].unique()
+    rows = np.flatnonzero(whole.spine[LANE].is_in(lanes.implode()).to_numpy())
+    return len(lanes), answers.take(rows)

@@ -1,0 +1,169 @@
+"""Batch answers of a pack; histories that bring a whole call down are singled out and blamed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.history import DELAY, LANE, Pack
+from skewtest.sides.answers import Answers, Failure, join_answers
+from skewtest.sides.columns import RowArray
+from skewtest.sides.functions import answer_batch
+from skewtest.times import instants_of
+
+SAME_FAILURES = 6
+"""After this many lanes that fail alike, the rest of a pack would teach nothing new."""
+
+
+@dataclass(slots=True)
+class Isolation:
+    """The search for the lanes on which batch fails as a whole."""
+
+    view: FeatureView
+    pack: Pack
+    rows: list[list[int]]
+    parts: list[tuple[RowArray, Answers]] = field(default_factory=list)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    skipped: set[int] = field(default_factory=set)
+    failure_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def try_lanes(self, lanes: list[int]) -> bool:
+        """Run some lanes; where they fail, halve them until single lanes are to blame.
+
+        Returns whether anything failed. Lanes that fail only in company are blamed on the first.
+        """
+        if max(self.failure_counts.values(), default=0) >= SAME_FAILURES:
+            self._skip(lanes)
+            return True
+        answers = answer_batch(self.view, take_lanes(self.pack, lanes))
+        if isinstance(answers, Answers):
+            self._take(lanes, answers)
+            return False
+        if len(lanes) == 1:
+            self.blame(lanes[0], answers)
+            return True
+        if answers.code == "timeout":
+            self.find_hang(lanes)
+            return True
+        middle = len(lanes) // 2
+        first_fails = self.try_lanes(lanes[:middle])
+        second_fails = self.try_lanes(lanes[middle:])
+        if not first_fails and not second_fails:
+            self.blame(lanes[0], answers)
+        return True
+
+    def find_hang(self, lanes: list[int]) -> None:
+        """Find one lane of those that hang together, by bisection: each try may cost the limit.
+
+        The others of its half are not run: to wait again would teach nothing.
+        """
+        hang = Failure("batch", "timeout", {"seconds": self.view.timeout})
+        while len(lanes) > 1:
+            half, rest = lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :]
+            answers = answer_batch(self.view, take_lanes(self.pack, half))
+            if isinstance(answers, Answers):
+                self._take(half, answers)
+                lanes = rest
+            else:
+                self._skip(rest)
+                lanes = half
+        self.blame(lanes[0], hang)
+
+    def blame(self, lane: int, failure: Failure) -> None:
+        """Put a failure down to one lane."""
+        self.failures.update(dict.fromkeys(self.rows[lane], failure))
+        self.failure_counts[failure.signature] += 1
+
+    def answers(self) -> Answers:
+        """Return what is known of all rows."""
+        known = join_answers(self.parts, self.view.features, self.pack.spine.height)
+        failed = list(self.failures)
+        return replace(
+            known,
+            values={name: column.with_failed(failed) for name, column in known.values.items()},
+            failures={**known.failures, **self.failures},
+            skipped=known.skipped | self.skipped,
+        )
+
+    def _take(self, lanes: list[int], answers: Answers) -> None:
+        self.parts.append((np.array(self._rows_of(lanes), dtype=np.int64), answers))
+
+    def _skip(self, lanes: list[int]) -> None:
+        self.skipped.update(self._rows_of(lanes))
+
+    def _rows_of(self, lanes: list[int]) -> list[int]:
+        rows: list[int] = []
+        for lane in lanes:
+            rows += self.rows[lane]
+        return sorted(rows)
+
+
+def take_lanes(pack: Pack, lanes: Iterable[int]) -> Pack:
+    """Return some lanes of a pack, under their own numbers."""
+    is_chosen = pl.col(LANE).is_in(list(lanes))
+    return replace(
+        pack,
+        events={name: frame.filter(is_chosen) for name, frame in pack.events.items()},
+        spine=pack.spine.filter(is_chosen),
+    )
+
+
+def batch_answers(view: FeatureView, pack: Pack) -> Answers:
+    """Return batch answers for a pack, in one call; under `as_arrived` in one for each `as_of`."""
+    delivery = pack.scenario.delivery
+    if delivery.late is None or delivery.freshness == "counts":
+        return _answer_in_one_call(view, pack)
+    moments = instants_of(pack.spine[AS_OF])
+    parts = []
+    for at in sorted(set(moments.to_list())):
+        rows = np.flatnonzero((moments == at).to_numpy())
+        parts.append((rows, _answer_in_one_call(view, _arrived_by(view, pack, at))))
+    return join_answers(parts, view.features, pack.spine.height)
+
+
+def _arrived_by(view: FeatureView, pack: Pack, at: int) -> Pack:
+    """Return the requests of one `as_of`, with the events that had arrived by then."""
+    is_asked = (instants_of(pack.spine[AS_OF]) == at).to_numpy()
+    events = {}
+    for name, source in view.sources.items():
+        frame = pack.events[name]
+        arrival = instants_of(frame[source.time]).to_numpy()
+        if DELAY in frame.columns:
+            arrival = arrival + frame[DELAY].to_numpy()
+        has_arrived = arrival <= at if view.as_of == "inclusive" else arrival < at
+        events[name] = frame.filter(pl.Series(has_arrived))
+    return replace(pack, events=events, spine=pack.spine.filter(pl.Series(is_asked)))
+
+
+def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
+    """Return batch answers for a pack; lanes that bring the whole call down are singled out."""
+    answers = answer_batch(view, pack)
+    if isinstance(answers, Answers):
+        return answers
+    rows: list[list[int]] = [[] for _ in range(pack.lanes)]
+    for row, lane in enumerate(pack.spine[LANE].to_list()):
+        rows[lane].append(row)
+    isolation = Isolation(view, pack, rows)
+    lanes = _by_size(pack)
+    if answers.code == "timeout":
+        isolation.find_hang(lanes)
+    elif len(lanes) == 1:
+        isolation.blame(lanes[0], answers)
+    else:
+        # The smallest lane alone tells whether the code fails on anything at all.
+        smallest_fails = isolation.try_lanes(lanes[:1])
+        others_fail = isolation.try_lanes(lanes[1:])
+        if not smallest_fails and not others_fail:
+            isolation.blame(lanes[0], answers)
+    return isolation.answers()
+
+
+def _by_size(pack: Pack) -> list[int]:
+    """Return lanes, those with the fewest events first."""
+    counts = np.zeros(pack.lanes, dtype=np.int64)
+    for frame in pack.events.values():
+        counts += np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
+    return [int(lane) for lane in np.argsort(counts, kind="stable")]
