@@ -80,7 +80,15 @@ def merged(
 def _fail(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared]) -> bool:
     """Return whether something was checked that fails the run."""
     judged = (one for one in outcomes if one.gates and one.skipped is None)
-    return not all(one.ok for one in judged) or not all(one.ok for one in compared)
+    return any(_shows_fault(one) for one in judged) or not all(one.ok for one in compared)
+
+
+def _shows_fault(outcome: model.Outcome) -> bool:
+    """Return whether an outcome is more than a gap: laws that were not applied are no skew."""
+    if outcome.ok:
+        return False
+    is_news = any(one.known is None or one.known.expired for one in outcome.findings)
+    return is_news or bool(outcome.untested) or bool(outcome.stale) or not unapplied(outcome)
 
 
 def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
