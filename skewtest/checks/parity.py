@@ -1,9 +1,8 @@
-"""The search: Hypothesis draws plans, packs are tried, what diverges is confirmed and minimised.
+"""The search: packs of histories are tried, what diverges is confirmed and minimised.
 
 All scenarios of a view are tried on the same packs, each of which batch answers once.
 """
 
-import contextlib
 import time
 import zlib
 from collections import Counter
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from skewtest.checks.laws import Laws
 from skewtest.compare.distances import Distances
@@ -22,12 +20,10 @@ from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.scenarios import spread
 from skewtest.drive.guard import remembered_interrupt
+from skewtest.generate.blocks import Blocks
 from skewtest.generate.hints import Hints, hints_of
 from skewtest.generate.history import History, Pack
-from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
-from skewtest.generate.packs import LONG, build
-from skewtest.generate.plan import Plan, plans
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome, Seconds
 from skewtest.run.budget import Budget
@@ -47,17 +43,10 @@ from skewtest.run.judge import Group, judge
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.objects import lacking_for
 
-PACKS = (64, 64, 128, 256, 512)
-PACK = 1_024
-"""Packs grow: what is found early is found cheaply, and large packs cost less for each history."""
-LONG_EVERY = 512
-"""Of a large pack, one history in so many is long."""
 FAULTY_SHARE, FAULTY_LEAST = 4, 256
 """Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
 MORE = 192
 """How many further histories are run after the first finding, to tell distinct failures apart."""
-ALONE_LONG = 20
-"""Every so many packs of a single lane, it is a long history."""
 SUSPECTS = 3
 MINIMISE_SECONDS, ADVICE_SECONDS = 6.0, 0.5
 """For one counterexample: of what is declared, and of what is only explored."""
@@ -71,10 +60,6 @@ Kept = Sequence[tuple[str, History]]
 
 def nothing_shown(_done: int, _planned: int) -> None:
     """Show no progress."""
-
-
-class _EnoughFound(BaseException):
-    """Ends Hypothesis's loop: a BaseException, which Hypothesis neither shrinks nor reports."""
 
 
 @dataclass(slots=True)
@@ -173,58 +158,44 @@ class Search:
     view: FeatureView
     budget: Budget
     progress: Progress
-    clock: Clock
+    blocks: Blocks
     hints: Hints
     running: list[Running]
     laws: Laws | None = None
     histories: int = 0
-    packs: int = 0
     check_interrupt: Callable[[], None] = lambda: None
 
     def run(self) -> None:
-        """Let Hypothesis draw plans until the budget is spent or enough is found."""
+        """Try packs until the budget is spent or enough is found."""
+        with remembered_interrupt() as self.check_interrupt:
+            while self.histories < self._stops_at():
+                self.try_next()
 
-        @seed(self.budget.seed)
-        @settings(
-            max_examples=max(1, self.budget.histories),
-            database=None,
-            deadline=None,
-            derandomize=False,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(plans(self.view))
-        def draw(plan: Plan) -> None:
-            self.try_plan(plan)
-
-        with contextlib.suppress(_EnoughFound), remembered_interrupt() as self.check_interrupt:
-            draw()
-
-    def try_plan(self, plan: Plan) -> None:
-        """Generate the pack of one plan and try it under each scenario; raise when done."""
+    def try_next(self) -> None:
+        """Generate the next pack and try it under each scenario."""
         active = [running for running in self.running if not running.is_over]
-        lanes = self._lanes()
+        first = self.histories
+        # It hangs on the budget alone, so a scenario is tried on the same histories whatever
+        # else is run beside it.
+        lanes = min(self.blocks.room(first), self.budget.histories - first)
         started = time.perf_counter()
         watch = active[0].watch if active else Stopwatch()
-        pack = build(self.view, self.clock, plan, lanes, self._long(lanes), hints=self.hints)
-        incidents = incidents_of(self.view, self.clock, pack)
+        pack = self.blocks.pack(first, lanes)
+        incidents = self.blocks.incidents(first, lanes)
         watch.generate += time.perf_counter() - started
         batch = batch_answers(self.view, pack)
         watch.batch += batch.seconds
         for running in active:
-            self._try_under(running, plan, pack, batch, incidents)
+            self._try_under(running, first, pack, batch, incidents)
         if self.laws is not None and not self._differs_in_order():
-            is_last = self._stops_at() <= self.histories + lanes
+            is_last = self._stops_at() <= first + lanes
             self.laws.try_pack(pack, batch, is_last=is_last)
         self.histories += lanes
-        self.packs += 1
         self.progress(self.histories, self.budget.histories)
         self.check_interrupt()
-        if self._stops_at() <= self.histories:
-            raise _EnoughFound
 
     def _try_under(
-        self, running: Running, plan: Plan, pack: Pack, batch: Answers, incidents: Counter[str]
+        self, running: Running, first: int, pack: Pack, batch: Answers, incidents: Counter[str]
     ) -> None:
         if running.scenario.name == IN_ORDER:
             concerned = replace(pack, lags={}) if running.trusting >= TRUSTING else pack
@@ -233,7 +204,7 @@ class Search:
             running.incidents.update(incidents)  # += would drop those that were never met
         else:
             name = zlib.crc32(running.scenario.name.encode())
-            rng = np.random.default_rng([plan.seed, name])
+            rng = np.random.default_rng([self.budget.seed % 2**64, first, name])
             concerned = spread(self.view, pack, running.scenario, self.hints, rng)
             lanes, answers = answers_of_lanes(pack, concerned, batch)
             running.try_pack(self.view, concerned, answers)
@@ -251,23 +222,6 @@ class Search:
         if self.laws is not None and not self._differs_in_order():
             wanted.append(self.laws.stop_at)
         return max(wanted)
-
-    def _lanes(self) -> int:
-        """Return the size of the next pack: it hangs on the budget alone.
-
-        So a scenario is tried on the same histories whatever else is run beside it.
-        """
-        if not self.view.laned:
-            return 1
-        usual = PACKS[self.packs] if self.packs < len(PACKS) else PACK
-        return min(usual, self.budget.histories - self.histories)
-
-    def _long(self, lanes: int) -> Sequence[int]:
-        first, count = self.packs + 1, max(1, lanes // LONG_EVERY)
-        turns = range(2) if self.packs == 0 else range(first, first + count)
-        long = [LONG[turn % len(LONG)] for turn in turns]
-        fits = lanes > len(long) or self.packs % ALONE_LONG == ALONE_LONG - 1
-        return long[-lanes:] if fits else ()
 
 
 def search(
@@ -320,7 +274,8 @@ def search(
     for run in able:
         found[run.scenario.name] += _replayed(view, run, kept).values()
     if able or laws:
-        Search(view, budget, progress, Clock.of(view, hints), hints, able, laws).run()
+        blocks = Blocks(view, Clock.of(view, hints), hints, budget.seed)
+        Search(view, budget, progress, blocks, hints, able, laws).run()
     for run in able:
         shown = {finding.divergence.group for finding in found[run.scenario.name]}
         found[run.scenario.name] += _minimised(view, run, shown)

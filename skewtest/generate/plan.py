@@ -1,68 +1,100 @@
-"""Plans: the few things Hypothesis draws for a pack. Everything else follows from its seed."""
+"""Plans: what histories share, and what Hypothesis draws for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from skewtest.declare.kinds import Column, Drawn, Structs
 from skewtest.declare.view import FeatureView
 
 POOL = 24
+"""The most values of one draw: more are seldom told apart by a history of a dozen events."""
+DRAWS = 3
+"""How many draws make a pool. The first is always the strategy's simplest value, which no plan is
+to have alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What numpy needs to fill a pack.
+    """What histories share.
 
     Attributes:
-        seed: of the numpy generator.
-        odd: share of lanes with odd values: range ends, wild magnitudes, all null.
-        crowd: share of lanes with several entities.
+        seed: of the run: any int.
+        odd: share of histories with odd values (range ends, wild magnitudes, all null); None where
+            each block has its own.
+        crowd: share of histories with several entities; None where each block has its own.
         pools: values drawn from the owner's strategies, by column path.
+        first: the number of the first history that shares them.
     """
 
     seed: int
-    odd: float
-    crowd: float
-    pools: Mapping[str, tuple[Any, ...]]
-
-    def rng(self) -> np.random.Generator:
-        """Return the generator that fills this plan's pack, the same each time."""
-        return np.random.default_rng(self.seed)
+    odd: float | None = None
+    crowd: float | None = None
+    pools: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    first: int = 0
 
 
-def plans(view: FeatureView) -> st.SearchStrategy[Plan]:
-    """Return the strategy of plans for a view."""
-    pools = {
-        path: st.lists(column.strategy, min_size=1, max_size=POOL).map(tuple)
-        for path, column in drawn_columns(view).items()
+def plan_of(view: FeatureView, seed: int, first: int) -> Plan:
+    """Return the plan of the histories from a number on."""
+    return Plan(seed, pools=draw_pools(view, seed, first), first=first)
+
+
+def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any, ...]]:
+    """Return the values that Hypothesis draws from the owner's strategies, by column path.
+
+    They hang on the seed and the number alone, whatever else Hypothesis has drawn before.
+    """
+    columns = drawn_columns(view)
+    if not columns:
+        return {}
+    pools: dict[str, list[Any]] = {path: [] for path in columns}
+    values = {
+        path: st.lists(column.strategy, min_size=1, max_size=POOL)
+        for path, column in columns.items()
     }
-    return st.builds(
-        Plan,
-        seed=st.integers(0, 2**63 - 1),
-        odd=st.sampled_from([0.1, 0.3, 0.5]),
-        crowd=st.sampled_from([0.4, 0.6, 0.2]),
-        pools=st.fixed_dictionaries(pools),
+
+    @seeded(f"{seed} {first}")
+    @settings(
+        max_examples=DRAWS,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
+    @given(st.fixed_dictionaries(values))
+    def draw(drawn: dict[str, list[Any]]) -> None:
+        for path, some in drawn.items():
+            pools[path] += some
+
+    draw()
+    return {path: tuple(pool) for path, pool in pools.items()}
 
 
 def drawn_columns(view: FeatureView) -> dict[str, Drawn]:
     """Return the columns that come from Hypothesis strategies, by path."""
-    tables = {name: source.columns for name, source in view.sources.items()}
-    found: dict[str, Drawn] = {}
-    for table, columns in {**tables, "spine": view.request}.items():
+    drawn: dict[str, Drawn] = {}
+    for table, columns in _tables(view).items():
         for name, column in columns.items():
-            found |= _drawn(f"{table}.{name}", column)
-    return found
+            drawn |= _drawn_parts(f"{table}.{name}", column)
+    return drawn
 
 
-def _drawn(path: str, column: Column) -> dict[str, Drawn]:
+def _tables(view: FeatureView) -> dict[str, Mapping[str, Column]]:
+    sources = {name: source.columns for name, source in view.sources.items()}
+    return {**sources, "spine": view.request}
+
+
+def _drawn_parts(path: str, column: Column) -> dict[str, Drawn]:
+    """Return a column, or the fields of a record, that come from strategies."""
     if isinstance(column, Drawn):
         return {path: column}
+    drawn: dict[str, Drawn] = {}
     if isinstance(column, Structs):
-        fields = (_drawn(f"{path}.{name}", inner) for name, inner in column.fields.items())
-        return {key: value for field in fields for key, value in field.items()}
-    return {}
+        for name, inner in column.fields.items():
+            drawn |= _drawn_parts(f"{path}.{name}", inner)
+    return drawn

@@ -1,14 +1,12 @@
-"""Fill value columns: each lane has a regime for each column, so that histories differ in kind.
+"""Fill value columns: each history has a regime for each column, so that histories differ in kind.
 
-Floats lie on a dyadic grid (multiples of 2**-8, or finer for small ranges), on which sums and
-squares are exact, so that most comparisons need no tolerance. A small share of lanes is wild.
+A kind of column registers with `fill_plain` how it is filled; see also `incidents` for what of it
+is counted, `strategies` and `run.edits` for how it is drawn one by one and made plainer.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,22 +27,34 @@ from skewtest.declare.kinds import (
     Vectors,
 )
 from skewtest.declare.source import Source
-from skewtest.generate.hints import Hints
-from skewtest.generate.keys import IDS_STRIDE, render, render_id
-from skewtest.generate.plan import Plan
+from skewtest.generate.floats import HINTED_SHARE, float_values, grid_spacing
+from skewtest.generate.keys import BASES, PLAIN, render_all, render_ids
+from skewtest.generate.rows import Fill, Rows, fill_by_regime
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["EDGE_INTS", "ODD_TEXTS", "arrival_series", "fill", "fill_plain", "grid_spacing"]
 
-GRID = -8
-GRID_LIMIT = 2.0**20
-NULL_RATES = np.array([0.0, 0.3, 0.7, 1.0])
+IntArray = npt.NDArray[np.int64]
+
+NULL_RATES = (0.0, 0.3, 0.7, 1.0)
+"""How many of a history's values are null, if no log has told: none, some, most, all (which is a
+mean of nothing)."""
+NULL_WEIGHTS = (4, 4, 1, 1)
+"""How often each of NULL_RATES is: most histories have values to compute with."""
 EDGE_INTS = np.array(
-    [0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16, 2**24 + 1, 2**31 - 1, 2**31, 2**32, 2**53,
-     2**53 + 1, 2**53 - 1, -(2**31), -(2**53) - 1],
+    [
+        *(0, 1, -1, 2),
+        # What 8, 16, 32 bits hold, signed and not, and the first that they do not.
+        *(127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32, -(2**31)),
+        # What float32 and float64 do not tell from the number before.
+        *(2**24 + 1, 2**53, 2**53 + 1, 2**53 - 1, -(2**53) - 1),
+    ],
     dtype=np.int64,
-)  # fmt: skip
+)
+SMALL_INTS = 11
+"""Small ints are 0 to 10: counters, digits that read well."""
+TRUE_SHARES = (0.5, 0.0, 1.0, 0.2, 0.8)
+"""How many of a history's bools are true: all and none are cases of their own."""
 ZERO_VECTORS = 0.03
 """A share of vectors that have no direction: cosine similarity divides by their length."""
 ODD_TEXTS = (
@@ -52,6 +62,10 @@ ODD_TEXTS = (
     *("NaN", "nan", "true", "\u00e9", "e\u0301", "\u00df", "ss", "\u0130", "i", "I", "\u2003"),
     *("\U0001f600", "a,b", 'a"b', "a'b", "a\nb", "%", "\\", "\u202eab", "a\x00b"),
 )
+"""Texts that code confuses: cased, padded, numbers, words for null; one letter as two code points,
+letters whose upper case is two or hangs on the locale; separators, quotes, controls."""
+PLAIN_TEXTS = 3
+"""How many of ODD_TEXTS are plain letters; and how many texts a history of few texts has."""
 
 
 def arrival_series(source: Source, instants: IntArray | Sequence[int | None]) -> pl.Series:
@@ -62,246 +76,212 @@ def arrival_series(source: Source, instants: IntArray | Sequence[int | None]) ->
     return kind.time.series(source.arrival, instants)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """The rows to fill: their lanes, event times and position within the lane."""
+def fill(column: Column, path: str, rows: Rows, rate: float | None) -> pl.Series:
+    """Return one column, nulls included.
 
-    lane: IntArray
-    instants: IntArray
-    position: IntArray
-    lanes: int
-    hints: Hints = field(default_factory=Hints)
-
-    def __len__(self) -> int:
-        return len(self.lane)
-
-
-def fill(
-    column: Column, path: str, rows: Rows, plan: Plan, rng: np.random.Generator, rate: float | None
-) -> pl.Series:
-    """Return one column; `path` names it in the plan's pools, `rate` is its typical null rate."""
-    values = filled(column, path, rows, plan, rng)
+    Args:
+        column: the declared kind.
+        path: table and column: the name of its dice, and of its pool of drawn values.
+        rows: to fill.
+        rate: the typical share of nulls, or None where no log has told.
+    """
+    rows = rows.named(path)
+    values = fill_plain(column, path, rows)
     if not column.nullable:
         return values
-    rates = NULL_RATES if rate is None else np.array([0.0, rate, min(1.0, 3 * rate), 1.0])
-    by_lane = rng.choice(rates, rows.lanes, p=[0.4, 0.4, 0.1, 0.1])
-    missing = rng.random(len(rows)) < by_lane[rows.lane]
-    return values.zip_with(
-        pl.Series(~missing), pl.Series([None], dtype=values.dtype).new_from_index(0, len(rows))
-    )
+    # Where a log has told it: none, its own, three times as many for a bad day, all.
+    rates = NULL_RATES if rate is None else (0.0, rate, min(1.0, 3 * rate), 1.0)
+    share = np.array(rates)[rows.histories.weigh("share of nulls", NULL_WEIGHTS)]
+    return with_nulls(values, rows.dice.chance("is null", rows.by_history(share)))
+
+
+def with_nulls(values: pl.Series, missing: npt.NDArray[np.bool_]) -> pl.Series:
+    """Return a column with nulls where a mask says so."""
+    nulls = pl.Series([None], dtype=values.dtype).new_from_index(0, len(values))
+    return values.zip_with(pl.Series(~missing), nulls)
 
 
 @singledispatch
-def filled(
-    column: Column, path: str, rows: Rows, plan: Plan, rng: np.random.Generator
-) -> pl.Series:
-    """Return a column without its nulls."""
+def fill_plain(column: Column, path: str, rows: Rows) -> pl.Series:
+    """Return a column without its nulls; each kind of column registers how."""
     raise NotImplementedError(type(column))
 
 
-@filled.register
-def _(column: Floats, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    values = float_values(column, rows, plan, rng)
-    for declared, odd in ((column.nan, math.nan), (column.inf, math.inf)):
+@fill_plain.register
+def _(column: Key, path: str, rows: Rows) -> pl.Series:
+    """A key in a record is no identity of an entity: any of its lane's plain ones will do."""
+    return render_all(column, _bases(rows), rows.dice.below("slot", len(PLAIN) - 1), path)
+
+
+@fill_plain.register
+def _(column: Floats, path: str, rows: Rows) -> pl.Series:
+    values = float_values(column, rows)
+    odd = [(column.nan, math.nan), (column.inf, math.inf), (column.inf, -math.inf)]
+    odd += [(column.negative_zero, -0.0)]
+    for declared, value in odd:
         if declared:
-            values[_sprinkled(rows, rng)] = odd
-    if column.inf:
-        values[_sprinkled(rows, rng)] = -math.inf
-    if column.negative_zero:
-        values[_sprinkled(rows, rng)] = -0.0
+            values[rows.sprinkled(f"{value}")] = value
     return pl.Series(path, values)
 
 
-@filled.register
-def _(column: Ints, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    small = np.clip(rng.integers(0, 11, len(rows)), column.min, column.max)
+@fill_plain.register
+def _(column: Ints, path: str, rows: Rows) -> pl.Series:
     low, high = column.min, column.max
     likely = (low, high, min(low + 1, high), max(high - 1, low), *EDGE_INTS.tolist())
     special = np.array([number for number in likely if low <= number <= high], dtype=np.int64)
-    anywhere = rng.integers(column.min, column.max, len(rows), endpoint=True)
-    constant = rng.choice(np.concatenate([special, small[:4]]), rows.lanes)[rows.lane]
-    edges = rng.choice(special, len(rows))
-    mentioned = [n for n in rows.hints.numbers if type(n) is int and low <= n <= high]
-    beside = [number + step for number in mentioned for step in (0, 0, -1, 1)]
-    inside = np.array([n for n in beside if low <= n <= high] or special, dtype=np.int64)
-    hinted = np.where(rng.random(len(rows)) < 0.7, rng.choice(inside, len(rows)), small)
-    regime = _regimes(rows, rng, plan, usual=(0, 1, 4), odd=(2, 3))
-    return pl.Series(path, np.choose(regime, [small, anywhere, edges, constant, hinted]))
+    hinted = _hinted_ints(column, rows)
+
+    def small(some: Rows) -> IntArray:
+        return np.clip(some.dice.below("small", SMALL_INTS), low, high)
+
+    def anywhere(some: Rows) -> IntArray:
+        return some.dice.between("anywhere", low, high + 1)
+
+    def edges(some: Rows) -> IntArray:
+        return some.dice.choose("edge", special)
+
+    def constant(some: Rows) -> IntArray:
+        options = np.concatenate([special, np.clip(np.arange(SMALL_INTS // 2), low, high)])
+        return some.by_history(some.histories.choose("constant", options))
+
+    def mentioned(some: Rows) -> IntArray:
+        is_hinted = some.dice.chance("is hinted", HINTED_SHARE)
+        numbers = special if len(hinted) == 0 else hinted
+        return np.where(is_hinted, some.dice.choose("hint", numbers), small(some))
+
+    usual: dict[Fill, int] = {small: 1, anywhere: 1, mentioned: 1}
+    odd: dict[Fill, int] = {edges: 1, constant: 1}
+    return pl.Series(path, fill_by_regime(rows, np.int64, usual, odd))
 
 
-@filled.register
-def _(column: Bools, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    share = rng.choice([0.5, 0.0, 1.0, 0.2, 0.8], rows.lanes)
-    return pl.Series(path, rng.random(len(rows)) < share[rows.lane])
+def _hinted_ints(column: Ints, rows: Rows) -> IntArray:
+    """Return the numbers that the implementations mention, and those beside them."""
+    inside = []
+    for number in rows.hints.numbers:
+        if type(number) is int:
+            # Itself as often as both beside it: `<` for `<=` shows on it alone.
+            inside += [number, number, number - 1, number + 1]
+    return np.array([n for n in inside if column.min <= n <= column.max], dtype=np.int64)
 
 
-@filled.register
-def _(column: Categories, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
+@fill_plain.register
+def _(column: Bools, path: str, rows: Rows) -> pl.Series:
+    share = rows.by_history(rows.histories.choose("share of true", TRUE_SHARES))
+    return pl.Series(path, rows.dice.chance("is true", share))
+
+
+@fill_plain.register
+def _(column: Categories, path: str, rows: Rows) -> pl.Series:
     known = len(column.values)
-    pool = list(column.values)
-    if column.unseen:
-        first = column.values[0]
-        pool += [
-            v for v in (first.upper(), first.title(), f"{first} ", "unseen", "") if v not in pool
-        ]
-    anywhere = rng.integers(0, known, len(rows))
-    start = rng.integers(0, known, rows.lanes)[rows.lane]
-    cycle = (start + rows.position * rng.choice([1, -1], rows.lanes)[rows.lane]) % known
-    regime = _regimes(rows, rng, plan, usual=(0, 1), odd=(2,))
-    codes = np.choose(regime, [anywhere, cycle, start])
+    start = rows.histories.below("start", known)
+    step = rows.histories.choose("step", (1, -1))
+
+    def anywhere(some: Rows) -> IntArray:
+        return some.dice.below("value", known)
+
+    def cycle(some: Rows) -> IntArray:
+        """All in turn, forwards or backwards: statuses in the right order and against it."""
+        turn: IntArray = (some.by_history(start) + some.position * some.by_history(step)) % known
+        return turn
+
+    def constant(some: Rows) -> IntArray:
+        return some.by_history(start)
+
+    codes = fill_by_regime(rows, np.int64, {anywhere: 1, cycle: 1}, {constant: 1})
+    pool = [*column.values, *_unseen(column)]
     if len(pool) > known:
-        odd = _sprinkled(rows, rng)
-        codes[odd] = rng.integers(known, len(pool), int(odd.sum()))
+        unseen = rows.sprinkled("unseen")
+        codes[unseen] = known + rows.dice.take(unseen).below("unseen value", len(pool) - known)
     return pl.Series(path, pool, dtype=pl.String).gather(codes)
 
 
-@filled.register
-def _(column: Ids, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    numbers = (rows.lane * IDS_STRIDE + rows.position).tolist()
-    return pl.Series(path, [render_id(number) for number in numbers], dtype=column.dtype)
+def _unseen(column: Categories) -> list[str]:
+    """Return values that are none of the declared ones, most of them nearly one."""
+    if not column.unseen:
+        return []
+    first = column.values[0]
+    odd = (first.upper(), first.title(), f"{first} ", "unseen", "")
+    return [value for value in odd if value not in column.values]
 
 
-@filled.register
-def _(column: Strings, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
+@fill_plain.register
+def _(column: Ids, path: str, rows: Rows) -> pl.Series:
+    return render_ids(_bases(rows), rows.position, path)
+
+
+@fill_plain.register
+def _(column: Strings, path: str, rows: Rows) -> pl.Series:
     texts = (*ODD_TEXTS, "x" * column.max_size, *rows.hints.texts)
     pool = list(dict.fromkeys(text[: column.max_size] for text in texts))
-    few = rng.integers(0, len(pool), (rows.lanes, 3))
-    picked = few[rows.lane, rng.integers(0, 3, len(rows))]
-    anywhere = rng.integers(0, len(pool), len(rows))
-    plain = rng.integers(0, 3, len(rows))
-    regime = rng.choice(3, rows.lanes, p=[0.4, 0.3, 0.3])[rows.lane]
-    return pl.Series(path, pool, dtype=pl.String).gather(
-        np.choose(regime, [plain, picked, anywhere])
-    )
+    few = np.stack([rows.histories.below(f"text {n}", len(pool)) for n in range(PLAIN_TEXTS)])
+
+    def plain(some: Rows) -> IntArray:
+        return some.dice.below("text", min(PLAIN_TEXTS, len(pool)))
+
+    def one_of_few(some: Rows) -> IntArray:
+        """Few texts come again: only then do counts of distinct ones and last ones differ."""
+        picked: IntArray = few[some.dice.below("which of few", len(few)), some.lane]
+        return picked
+
+    def anywhere(some: Rows) -> IntArray:
+        return some.dice.below("text", len(pool))
+
+    # As odd as other columns are plain: seven in ten histories, whatever the block's share is, for
+    # texts are declared free where anything may stand in them.
+    ways = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+    way = rows.by_history(rows.histories.choose("way", ways))
+    codes = np.choose(way, [plain(rows), one_of_few(rows), anywhere(rows)])
+    return pl.Series(path, pool, dtype=pl.String).gather(codes)
 
 
-@filled.register
-def _(column: Timestamps, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    steps = np.array([0, 1, -1, SECOND_US, -SECOND_US, HOUR_US, -HOUR_US, DAY_US, -DAY_US])
-    near = rows.instants + rng.choice(steps, len(rows))
-    far = rows.instants + rng.integers(-400 * DAY_US, 30 * DAY_US, len(rows))
-    moments = np.where(rng.random(len(rows)) < 0.6, near, far)
+@fill_plain.register
+def _(column: Timestamps, path: str, rows: Rows) -> pl.Series:
+    # At, just beside, an hour and a day off the event's own time: which of the two counts?
+    steps = (0, 1, -1, SECOND_US, -SECOND_US, HOUR_US, -HOUR_US, DAY_US, -DAY_US)
+    near = rows.instants + rows.dice.choose("beside", steps)
+    # From more than a year ago (accounts, birthdays) to a month ahead (due dates).
+    far = rows.instants + rows.dice.between("far", -400 * DAY_US, 30 * DAY_US)
+    moments = np.where(rows.dice.chance("is near", 0.6), near, far)
     if column.min is not None:
         moments = np.maximum(moments, instant(column.min))
     if column.max is not None:
         moments = np.minimum(moments, instant(column.max))
     floored = moments - moments % column.time.tick
-    below = np.zeros(len(rows), dtype=bool)
     if column.min is not None:
-        below = floored < instant(column.min)
-    return column.time.series(path, floored + below * column.time.tick)
+        floored += (floored < instant(column.min)) * column.time.tick
+    return column.time.series(path, floored)
 
 
-@filled.register
-def _(column: Vectors, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    elements = [float_values(column.element, rows, plan, rng) for _ in range(column.size)]
-    made = np.stack(elements, axis=1)
+@fill_plain.register
+def _(column: Vectors, path: str, rows: Rows) -> pl.Series:
+    parts = [float_values(column.element, rows.named(f"{n}")) for n in range(column.size)]
+    vectors = np.stack(parts, axis=1)
     if column.element.min <= 0 <= column.element.max:
-        made[rng.random(len(made)) < ZERO_VECTORS] = 0.0
-    stacked = pl.Series(path, made, dtype=pl.Array(pl.Float64, column.size))
+        vectors[rows.dice.chance("is zero", ZERO_VECTORS)] = 0.0
+    stacked = pl.Series(path, vectors, dtype=pl.Array(pl.Float64, column.size))
     return stacked.arr.to_list()
 
 
-@filled.register
-def _(column: Structs, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
+@fill_plain.register
+def _(column: Structs, path: str, rows: Rows) -> pl.Series:
     fields = [
-        fill(inner, f"{path}.{name}", rows, plan, rng, None).alias(name)
+        fill(inner, f"{path}.{name}", rows, None).alias(name)
         for name, inner in column.fields.items()
     ]
     return pl.DataFrame(fields).to_struct(path)
 
 
-@filled.register
-def _(column: Drawn, path: str, rows: Rows, plan: Plan, rng: np.random.Generator) -> pl.Series:
-    pool = pl.Series(path, plan.pools[path], dtype=column.dtype)
-    return pool.gather(rng.integers(0, len(pool), len(rows)))
+@fill_plain.register
+def _(column: Drawn, path: str, rows: Rows) -> pl.Series:
+    pools = [plan.pools[path] for plan in rows.lanes.plans]
+    sizes = np.array([len(pool) for pool in pools], dtype=np.int64)
+    plan = rows.by_history(rows.lanes.plan)
+    first = np.cumsum(sizes) - sizes
+    values = [value for pool in pools for value in pool]
+    picked = first[plan] + rows.dice.below("value", sizes[plan])
+    return pl.Series(path, values, dtype=column.dtype).gather(picked)
 
 
-def key_values(column: Key, slots: IntArray, lane: IntArray, name: str) -> pl.Series:
-    """Return the keys of (lane, slot) pairs, rendering each pair once."""
-    pairs, inverse = np.unique(lane * SLOTS_MOST + slots, return_inverse=True)
-    rendered = [render(column, *divmod(int(pair), SLOTS_MOST)) for pair in pairs]
-    return pl.Series(name, rendered, dtype=column.dtype).gather(inverse)
-
-
-SLOTS_MOST = 64
-
-
-def float_values(column: Floats, rows: Rows, plan: Plan, rng: np.random.Generator) -> FloatArray:
-    """Return float64 values in the declared range, in a regime for each lane."""
-    size, low, high = len(rows), column.min, column.max
-    spacing = grid_spacing(column)
-    near_low, near_high = max(low, -GRID_LIMIT), min(high, GRID_LIMIT)
-    if near_low >= near_high:
-        near_low, near_high = low, high
-    home = min(max(0.0, low), high)
-    step = max(spacing, 2.0 ** math.floor(math.log2(max(high - low, 1e-300)) - 3))
-    step = min(step, 1.0) if high - low >= 1 else step
-    small = home + rng.integers(0, 11, size) * (step if low <= home + 10 * step <= high else -step)
-    anywhere = near_low + rng.random(size) * (near_high - near_low)
-    grid = np.round(anywhere / spacing) * spacing
-    halves = np.floor(anywhere) + rng.choice([0.5, 0.125, 0.25, 0.375, 0.625, 0.875], size)
-    ends = rng.choice(np.array([low, high, home, min(home + 1, high)]), size)
-    constant = rng.choice(np.concatenate([grid[:8], small[:8], [high, low]]), rows.lanes)[rows.lane]
-    near = constant + rng.integers(0, 4, size) * spacing
-    hinted = _hinted(rows, low, high, spacing, grid, rng)
-    wild = _wild(column, rows, rng)
-    regime = _regimes(rows, rng, plan, usual=(0, 1, 1, 0, 2, 7), odd=(3, 4, 2, 3, 4, 5, 6))
-    values = np.choose(regime, [small, grid, halves, ends, constant, wild, near, hinted])
-    if column.step is not None:
-        values = np.round(values / column.step) * column.step
-        if column.step < 1:
-            values = np.round(values, max(0, math.ceil(-math.log10(column.step)) + 3))
-    # Adding 0.0 makes of -0.0, which rounding leaves, the plain 0.0.
-    clipped: FloatArray = np.clip(values, low, high) + 0.0
-    return clipped
-
-
-def _hinted(
-    rows: Rows,
-    low: float,
-    high: float,
-    step: float,
-    otherwise: npt.NDArray[Any],
-    rng: np.random.Generator,
-) -> npt.NDArray[Any]:
-    """Return numbers at and beside those that the implementations mention, mixed with others."""
-    inside = [number for number in rows.hints.numbers if low <= number <= high]
-    if not inside:
-        return otherwise
-    picked = rng.choice(np.array(inside, dtype=np.float64), len(rows))
-    beside = picked + rng.choice([0.0, 0.0, -step, step], len(rows))
-    return np.where(rng.random(len(rows)) < 0.7, np.clip(beside, low, high), otherwise)
-
-
-def grid_spacing(column: Floats) -> float:
-    """Return the spacing of the dyadic grid: 2**-8, finer where the range is narrow."""
-    width = max(column.max - column.min, 1e-300)
-    return float(2.0 ** min(GRID, math.floor(math.log2(width)) + GRID))
-
-
-def _wild(column: Floats, rows: Rows, rng: np.random.Generator) -> FloatArray:
-    """Values that no grid holds: decimals, mixed magnitudes, a big one before small ones."""
-    size, low, high = len(rows), column.min, column.max
-    uniform = low + rng.random(size) * (high - low)
-    largest = max(abs(low), abs(high))
-    magnitude = largest * 10.0 ** -rng.uniform(0, 12, size)
-    signed = np.where(rng.random(size) < 0.5, magnitude, -magnitude)
-    big_first = np.where(rows.position == 0, largest, np.round(uniform % 1.0, 2))
-    kind = rng.integers(0, 3, rows.lanes)[rows.lane]
-    return np.choose(kind, [np.round(uniform, 2), signed, big_first])
-
-
-def _regimes(
-    rows: Rows, rng: np.random.Generator, plan: Plan, usual: tuple[int, ...], odd: tuple[int, ...]
-) -> IntArray:
-    """Return a regime for each row, one for a lane."""
-    is_odd = rng.random(rows.lanes) < plan.odd
-    by_lane = np.where(is_odd, rng.choice(odd, rows.lanes), rng.choice(usual, rows.lanes))
-    return by_lane[rows.lane]
-
-
-def _sprinkled(rows: Rows, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return a third of the rows of a third of the lanes."""
-    chosen: npt.NDArray[Any] = rng.random(rows.lanes) < 1 / 3
-    return chosen[rows.lane] & (rng.random(len(rows)) < 1 / 3)
+def _bases(rows: Rows) -> IntArray:
+    """Return who owns the keys of each row."""
+    return rows.by_history(rows.lanes.numbers % BASES)

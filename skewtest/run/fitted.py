@@ -6,11 +6,13 @@ from skewtest.generate.hints import Hints
 from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
-from skewtest.generate.plan import Plan, drawn_columns
+from skewtest.generate.plan import Plan, draw_pools
 from skewtest.sides.answers import Failure
 from skewtest.sides.functions import call_by_name, named_frames
 
 TRAINING_HISTORIES = 64
+TRAINING_FIRST = 2**40
+"""The number of the first: no run gets there, so nothing is tried on what it was fitted to."""
 
 
 def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Failure:
@@ -37,8 +39,9 @@ def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Fai
 
 
 def training_pack(view: FeatureView, hints: Hints, seed: int) -> Pack:
-    """Return the histories of a seed, without Hypothesis's drawing of plans."""
-    pools = {path: (column.strategy.example(),) for path, column in drawn_columns(view).items()}
-    plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools)
+    """Return the histories that artefacts are fitted to."""
+    pools = draw_pools(view, seed, TRAINING_FIRST)
+    # Mostly plain values: what is fitted to range ends and nulls tells little.
+    plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools, first=TRAINING_FIRST)
     lanes = TRAINING_HISTORIES if view.laned else 1
     return build(view, Clock.of(view, hints), plan, lanes, hints=hints)

@@ -13,7 +13,8 @@ from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, SEQUENCE
 from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
-from skewtest.generate.packs import COUNTS, build
+from skewtest.generate.lanes import COUNTS
+from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan, drawn_columns
 from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
 from skewtest.times import instant, instants_of

@@ -1,0 +1,132 @@
+"""Who is who: which key each entity of a lane has in each key column, plain or easily confused.
+
+A lane has up to three entities. In plain lanes each column tells them apart by itself, or, where
+the entity is several columns, only both together do (slots of `keys.TEMPLATES`, rendered):
+
+    entity        user_id          user_id  shop_id
+    0             a                a        a
+    1             b                a        b         the same user in another shop
+    2             c                b        a         another user in the same shop
+
+In an odd lane, entities 0 and 1 are two that a careless implementation takes for one:
+
+    entity        user_id          user_id  shop_id        user_id  shop_id
+    0             a                a        a              a        a_a
+    1             A                A        a              a_a      a
+                  cased alike      cased alike             joined by "_" alike: a_a_a
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from skewtest.declare.kinds import Column, Key
+from skewtest.declare.view import FeatureView
+from skewtest.generate.dice import Dice
+from skewtest.generate.keys import BASES, JOINED, JOINED_ODDS, collisions, render_all
+from skewtest.generate.lanes import ENTITIES, Lanes
+
+IntArray = npt.NDArray[np.int64]
+
+APART = (0, 1, 2)
+TOGETHER = ((0, 0, 1), (0, 1, 0), (0, 0, 0))
+"""The slots of entities 0, 1 and 2 in the first, second and any further column of an entity."""
+COLLIDING_SHARE = 0.15
+"""Of lanes, for each key column: about ten in a block, as five ways to collide share them."""
+JOINED_SHARE = 0.2
+"""Of lanes, where there is something to join: more, as five separators share them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """The keys of all entities of all lanes, by column: lanes * ENTITIES each."""
+
+    columns: Mapping[str, pl.Series]
+
+    def of(self, name: str, lane: IntArray, entity: IntArray) -> pl.Series:
+        """Return the keys of rows, by their lane and entity."""
+        return self.columns[name].gather(lane * ENTITIES + entity)
+
+
+def draw_keys(view: FeatureView, lanes: Lanes) -> Keys:
+    """Return the keys that lanes have in the key columns of a view."""
+    kinds = _key_columns(view)
+    slots = draw_slots(view.entity, kinds, lanes.dice)
+    bases = np.repeat(lanes.numbers % BASES, ENTITIES)
+    columns = {
+        name: render_all(kind, bases, slots[name].ravel(), name) for name, kind in kinds.items()
+    }
+    return Keys(columns)
+
+
+def draw_slots(
+    entity: Sequence[str], columns: Mapping[str, Key], dice: Dice
+) -> Mapping[str, IntArray]:
+    """Return, for each key column, the slot of each (lane, entity): int64[lanes, ENTITIES].
+
+    Args:
+        entity: the columns that a view computes features for.
+        columns: all key columns of the view, by name.
+        dice: one for each lane.
+    """
+    entity = [name for name in entity if name in columns]
+    slots = _plain_slots(columns, entity, len(dice))
+    for name, column in columns.items():
+        _collide(slots, name, column, entity, dice)
+    joined = [name for name in entity if _is_text_with_variants(columns[name])]
+    if len(joined) > 1:
+        _collide_joined(slots, joined, dice)
+    return slots
+
+
+def _key_columns(view: FeatureView) -> dict[str, Key]:
+    tables: list[Mapping[str, Column]] = [source.columns for source in view.sources.values()]
+    columns: dict[str, Key] = {}
+    for table in (*tables, view.request):
+        columns |= {name: kind for name, kind in table.items() if isinstance(kind, Key)}
+    return columns
+
+
+def _plain_slots(columns: Mapping[str, Key], entity: list[str], lanes: int) -> dict[str, IntArray]:
+    """Return the slots of lanes whose entities nobody confuses."""
+    slots = {}
+    for name in columns:
+        plain = APART
+        if name in entity and len(entity) > 1:
+            plain = TOGETHER[min(entity.index(name), len(TOGETHER) - 1)]
+        slots[name] = np.tile(np.array(plain, dtype=np.int64), (lanes, 1))
+    return slots
+
+
+def _collide(
+    slots: dict[str, IntArray], name: str, column: Key, entity: list[str], dice: Dice
+) -> None:
+    """Give entities 0 and 1 of some lanes keys of one column that are easily confused."""
+    pairs = collisions(column)
+    if not pairs:
+        return
+    odd = dice.chance(f"{name} collides", COLLIDING_SHARE)
+    slots[name][odd, :2] = dice.take(odd).choose(f"pair of {name}", pairs)
+    if name not in entity:
+        return
+    # Two entities are confused only if nothing else tells them apart.
+    for other in entity:
+        if other != name:
+            slots[other][odd, 1] = slots[other][odd, 0]
+
+
+def _collide_joined(slots: dict[str, IntArray], joined: list[str], dice: Dice) -> None:
+    """Give entities 0 and 1 of some lanes keys that are alike once two columns are joined."""
+    odd = dice.chance("joined alike", JOINED_SHARE)
+    chosen = dice.take(odd)
+    separated = np.array(JOINED)[chosen.weigh("separator", JOINED_ODDS)]
+    plain = np.zeros_like(separated)
+    slots[joined[0]][odd, :2] = np.stack([plain, separated], axis=1)
+    slots[joined[1]][odd, :2] = np.stack([separated, plain], axis=1)
+
+
+def _is_text_with_variants(column: Key) -> bool:
+    return column.type == "string" and column.variants

@@ -1,0 +1,142 @@
+"""Lanes: what is drawn for each history of a pack as a whole, before its events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skewtest.generate.dice import BLOCK, Dice
+from skewtest.generate.instants import Clock
+from skewtest.generate.moments import MOMENTS, as_of_moments, is_repeated
+from skewtest.generate.plan import Plan
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+ENTITIES = 3
+"""How many a history has at most: two that could be confused, and a bystander."""
+COUNTS = np.concatenate([[0, 1, 1, 1, 2, 2, 2, 3, 3], np.arange(4, 13), [16, 20, 24, 40]])
+"""How many events a history has. No event and one event are cases of their own (empty, undefined
+variance); two to three make small counterexamples; up to 12 for a state machine's turns; 40 for
+quantiles and small caps. Larger caps are for `LONG`."""
+ODD_SHARES = (0.1, 0.3, 0.5)
+"""How many histories of a block have odd values, for each column by itself: few, so that a bug of
+two columns meets plain values in one of them; many, so that it meets odd ones in both."""
+CROWDED_SHARES = (0.4, 0.6, 0.2)
+"""How many histories of a block have several entities. The others have all their events in one,
+where most bugs are."""
+ASKED_SHARES = (0.05, 0.4, 0.6)
+"""How much of what can be asked a history asks for: hardly more than one request, or so many that
+one changes what the next one sees."""
+STRANGER_SHARE = 0.1
+"""How many histories with one entity ask for others too: these have no events."""
+LATE_SHARE = 0.125
+"""How many histories have an event exactly at `as_of` that precedes the request, where it is not
+to count: an eighth, as such requests also hide what else their history would show."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lanes:
+    """n histories side by side, as parallel arrays.
+
+    Attributes:
+        numbers: int64[n], of the histories, from 0.
+        dice: one for each.
+        counts: int64[n], how many events each has.
+        is_long: bool[n], which have more events than any cap or counter.
+        is_crowded: bool[n], which have events of several entities.
+        odd: float64[n], with which probability each has odd values in a column.
+        moments: int64[n, MOMENTS], when each may ask, in microseconds, ascending.
+        asked: bool[n, ENTITIES, MOMENTS], what each asks for.
+        plan: int64[n], the place of each history's plan in `plans`.
+        plans: which have the values of columns that owners gave strategies for.
+    """
+
+    numbers: IntArray
+    dice: Dice
+    counts: IntArray
+    is_long: Mask
+    is_crowded: Mask
+    odd: FloatArray
+    moments: IntArray
+    asked: npt.NDArray[np.bool_]
+    plan: IntArray
+    plans: Sequence[Plan]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def late(self, as_of: str) -> IntArray:
+        """Return the lanes in which an event exactly at `as_of` precedes the request."""
+        if as_of != "exclusive":
+            return np.array([], dtype=np.int64)
+        return np.flatnonzero(self.dice.chance("is late", LATE_SHARE))
+
+
+def draw_lanes(
+    clock: Clock,
+    plans: Sequence[Plan],
+    plan: IntArray,
+    numbers: IntArray,
+    long: Mapping[int, int],
+    events: int | None = None,
+) -> Lanes:
+    """Return what is drawn for histories as a whole.
+
+    Args:
+        clock: of the view.
+        plans: what histories share.
+        plan: int64[n], the place of each history's plan in `plans`.
+        numbers: int64[n], the numbers of the histories.
+        long: how many events long histories have, by place in `numbers`.
+        events: the same number of events for each other history, instead of a mixture.
+    """
+    seed = plans[0].seed
+    dice = Dice.of_histories(seed, numbers)
+    counts = dice.choose("events", COUNTS if events is None else (events,))
+    is_long = np.zeros(len(numbers), dtype=bool)
+    for lane, count in long.items():
+        counts[lane], is_long[lane] = count, True
+    blocks = Dice.of_histories(seed, numbers // BLOCK * BLOCK)
+    odd, crowd = blocks.choose("odd", ODD_SHARES), blocks.choose("crowd", CROWDED_SHARES)
+    if plans[0].odd is not None:
+        odd = np.full(len(numbers), plans[0].odd)
+    if plans[0].crowd is not None:
+        crowd = np.full(len(numbers), plans[0].crowd)
+    is_crowded = dice.chance("is crowded", crowd) & ~is_long
+    firsts = np.array([plan.first for plan in plans], dtype=np.int64)
+    moments = as_of_moments(clock, Dice.of_histories(seed, firsts).named("plan"))[plan]
+    return Lanes(
+        numbers=numbers,
+        dice=dice,
+        counts=counts,
+        is_long=is_long,
+        is_crowded=is_crowded,
+        odd=odd,
+        moments=moments,
+        asked=_asked(dice, is_crowded, is_long, moments),
+        plan=plan,
+        plans=plans,
+    )
+
+
+def _asked(dice: Dice, is_crowded: Mask, is_long: Mask, moments: IntArray) -> Mask:
+    """Return which (lane, entity, moment) is asked for: often one, always at least one.
+
+    Entities that no event has are asked for too. A long lane asks at the last moment, when all
+    its events can have been seen.
+    """
+    lanes, cells = np.arange(len(dice)), ENTITIES * MOMENTS
+    share = np.repeat(dice.choose("share asked", ASKED_SHARES), cells)
+    asked = dice.parts(cells).chance("is asked", share).reshape(-1, ENTITIES, MOMENTS)
+    asks_strangers = is_crowded | dice.chance("asks strangers", STRANGER_SHARE)
+    asked[:, 1:] &= asks_strangers[:, None, None]
+    asked[lanes, 0, dice.below("surely asked", MOMENTS)] = True
+    asked[is_long, 0, -1] = True
+    # Of equal moments the first stands for all: nobody asks the same thing twice.
+    for number, repeated in reversed(list(enumerate(is_repeated(moments).T))):
+        asked[repeated, :, number - 1] |= asked[repeated, :, number]
+        asked[repeated, :, number] = False
+    return asked
