@@ -1,29 +1,17 @@
 """Edits: what minimising proposes. Each makes a history smaller or plainer, whatever it shows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from skewtest.declare.kinds import (
-    Bools,
-    Categories,
-    Column,
-    Floats,
-    Ints,
-    Key,
-    Strings,
-    Structs,
-    Timestamps,
-    Vectors,
-)
+from skewtest.declare.kinds import Column
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import AFTER, BEFORE, BETWEEN, Restart
 from skewtest.generate.keys import PLAIN
 from skewtest.run.draft import Ask, Draft, Event, Slot
-from skewtest.times import DAY_US, HOUR_US, instant, micros
+from skewtest.run.plain import plain_values
+from skewtest.times import DAY_US, HOUR_US, micros
 
-PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
 MOST_DAYS = 10
 
 
@@ -312,43 +300,7 @@ def cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
 
 def _plainer(kind: Column, value: Any, rank: int) -> list[Any]:
     """Return the plain value number `rank` of a column, if it is plainer than what is there."""
-    options = _plain_values(kind, value)
+    options = plain_values(kind, value)
     if rank >= len(options) or value in options[: rank + 1]:
         return []
     return [options[rank]]
-
-
-def _plain_values(kind: Column, value: Any) -> list[Any]:
-    match kind:
-        case Key():
-            return [Slot(0, 0)] if isinstance(value, Slot) and value.slot >= len(PLAIN) else []
-        case Floats():
-            return _plain_numbers(kind.min, kind.max, value, float)
-        case Ints():
-            return _plain_numbers(kind.min, kind.max, value, int)
-        case Bools():
-            return [False, True]
-        case Categories():
-            return list(kind.values[:2])
-        case Strings():
-            return ["a", ""]
-        case Vectors():
-            one = min(max(1.0, kind.element.min), kind.element.max)
-            return [[one] * kind.size]
-        case Structs():
-            plain = {n: _plain_values(inner, None)[:1] for n, inner in kind.fields.items()}
-            return [{n: v[0] for n, v in plain.items()}] if all(plain.values()) else []
-        case Timestamps():
-            late_enough = kind.min is None or instant(kind.min) <= PLAIN_AS_OF
-            early_enough = kind.max is None or instant(kind.max) >= PLAIN_AS_OF
-            return kind.time.datetimes([PLAIN_AS_OF]) if late_enough and early_enough else []
-    return []
-
-
-def _plain_numbers(low: Any, high: Any, value: Any, kind: Callable[[Any], Any]) -> list[Any]:
-    options = [kind(plain) for plain in (1, 0) if low <= plain <= high]
-    if not options:
-        options = [kind(low)]
-    if isinstance(value, int | float) and abs(value) < 2**53 and low <= round(value) <= high:
-        options = [*options[:1], *(options[1:] or options), kind(round(value))]
-    return options

@@ -12,7 +12,6 @@ from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft
 from skewtest.run.edits import (
-    PLAIN_AS_OF,
     Edit,
     Edits,
     apart,
@@ -30,6 +29,7 @@ from skewtest.run.edits import (
 )
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
 from skewtest.run.judge import Group, judge
+from skewtest.run.plain import PLAIN_AS_OF
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
