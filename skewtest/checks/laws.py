@@ -21,6 +21,7 @@ from skewtest.results.outcome import Check, CheckState, Outcome, Seconds
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
+from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Experiment, NotApplicable
 from skewtest.run.judge import Group, judge
 from skewtest.run.minimise import minimise
@@ -31,7 +32,6 @@ EVERY = 24
 """Relations are tried on the first large pack, by when most skews have been found, and then on one
 in so many. A short search tries them on its last pack."""
 SUSPECTS = 3
-MINIMISE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _state_of(progress: Progress, stopped: str) -> tuple[CheckState, str]:
 def _finding(view: FeatureView, breach: Breach) -> Finding:
     relation, group = breach.relation, breach.group
     experiment = experiment_of(relation)
-    draft = minimise(view, breach.draft, group, MINIMISE_SECONDS, experiment=experiment)
+    draft = minimise(view, breach.draft, group, LAWS.effort(), experiment=experiment)
     pack = pack_drafts(view, [draft])
     found: list[Divergence] = []
     for divergences in experiment.diverge(view, pack).values():

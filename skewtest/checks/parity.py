@@ -36,6 +36,7 @@ from skewtest.run.confirm import (
     suspects_of,
 )
 from skewtest.run.draft import draft_of
+from skewtest.run.effort import ADVICE, DECLARED, NONE
 from skewtest.run.experiment import Trial, answers_of_lanes, run_trial
 from skewtest.run.fitted import fitted_view
 from skewtest.run.isolation import batch_answers
@@ -48,8 +49,6 @@ FAULTY_SHARE, FAULTY_LEAST = 4, 256
 MORE = 192
 """How many further histories are run after the first finding, to tell distinct failures apart."""
 SUSPECTS = 3
-MINIMISE_SECONDS, ADVICE_SECONDS = 6.0, 0.5
-"""For one counterexample: of what is declared, and of what is only explored."""
 DIFFER_IN_ORDER = "the sides differ in order"
 TRUSTING = 2
 """So many packs show that the online side trusts the order of delivery; then it gets it."""
@@ -318,7 +317,9 @@ def _replayed(view: FeatureView, run: Running, kept: Kept) -> dict[Group, Findin
         run.replayed += 1
         for group in judge(view, [draft])[0]:
             found = replace(
-                finding_of(view, Suspect(group, draft, 0), 0.0), corpus=path, replayed=True
+                finding_of(view, Suspect(group, draft, 0), NONE.effort()),
+                corpus=path,
+                replayed=True,
             )
             # A file that was kept for another feature shows this one too: its own file goes first.
             is_own = Path(path).name.startswith(f"{found.slug}-")
@@ -337,7 +338,7 @@ def _minimised(view: FeatureView, run: Running, known: Container[Group]) -> list
     gates = run.scenario.name in view.delivery.scenarios
     suspects = [suspect for suspect in run.suspects.values() if suspect.group not in known]
     suspects.sort(key=lambda suspect: run.is_known(view, suspect.group))
-    findings = findings_of(view, suspects, MINIMISE_SECONDS if gates else ADVICE_SECONDS)
+    findings = findings_of(view, suspects, DECLARED if gates else ADVICE)
     run.watch.minimise += time.perf_counter() - started
     return findings
 

@@ -11,10 +11,9 @@ from skewtest.generate.history import History
 from skewtest.results.outcome import Outcome, Seconds
 from skewtest.run.confirm import Suspect, findings_of
 from skewtest.run.draft import Draft, draft_of, pack_drafts
+from skewtest.run.effort import REPLAY
 from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, judge
-
-MINIMISE_SECONDS = 10.0
 
 
 def replay_outcome(view: FeatureView, history: History) -> Outcome:
@@ -29,10 +28,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     trial = run_trial(view, pack)
     suspects = [_suspect(view, draft, *one) for one in _first_rows(trial).items()]
     stand = [suspect for suspect in suspects if suspect is not None]
-    findings = [
-        replace(finding, scenario="replay")
-        for finding in findings_of(view, stand, MINIMISE_SECONDS)
-    ]
+    findings = [replace(finding, scenario="replay") for finding in findings_of(view, stand, REPLAY)]
     untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
     return Outcome(
         subject=view,

@@ -28,6 +28,7 @@ from skewtest.results.finding import Counterexample
 from skewtest.results.outcome import Outcome, Parting, Seconds, Spread, Versions
 from skewtest.results.pair import Pair
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
+from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
 from skewtest.run.experiment import Asked, Experiment
 from skewtest.run.fitted import fitted_view, training_pack
 from skewtest.run.isolation import batch_answers
@@ -38,7 +39,6 @@ from skewtest.sides.elsewhere import CannotLoadError
 from skewtest.sides.objects import answer_online
 
 PACKS = 4
-MINIMISE_SECONDS = 2.0
 SIDES = ("batch", "online")
 VERSIONS = "versions"
 
@@ -191,7 +191,7 @@ def _example(
         if not standing:
             continue
         group = next(iter(standing))
-        draft = minimise(view, draft, group, MINIMISE_SECONDS, experiment=experiment)
+        draft = minimise(view, draft, group, VERSIONS_EFFORT.effort(), experiment=experiment)
         found = list(experiment.diverge(view, pack_drafts(view, [draft])).get(0, []))
         shown = [divergence for divergence in found if divergence.group == group]
         divergence = shown[0] if shown else standing[group]

@@ -11,6 +11,7 @@ from skewtest.generate.history import LANE, Pack
 from skewtest.results.finding import ALL_FEATURES, UNKNOWN, Counterexample, Finding
 from skewtest.results.pair import PARITY, TWO_RUNS
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
+from skewtest.run.effort import NONE, Allowance, Effort
 from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, Standing, judge, raw, sift
 from skewtest.run.minimise import minimise
@@ -113,7 +114,9 @@ def _in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -
     return replace(suspect, restless=(side, _restless(trial, again, side)))
 
 
-def findings_of(view: FeatureView, suspects: Sequence[Suspect], seconds: float) -> list[Finding]:
+def findings_of(
+    view: FeatureView, suspects: Sequence[Suspect], allowance: Allowance
+) -> list[Finding]:
     """Return suspects as findings, each minimised.
 
     Those after the first few are told on a small history that is there already, where one shows
@@ -122,9 +125,9 @@ def findings_of(view: FeatureView, suspects: Sequence[Suspect], seconds: float) 
     Args:
         view: the view.
         suspects: of one scenario, confirmed; those that matter most first.
-        seconds: how long each may be minimised.
+        allowance: how much effort each may be minimised with.
     """
-    found = [finding_of(view, suspect, seconds) for suspect in suspects[:MINIMISED]]
+    found = [finding_of(view, suspect, allowance.effort()) for suspect in suspects[:MINIMISED]]
     others = suspects[MINIMISED:]
     small = [draft_of(view, f.counterexample.history) for f in found if f.counterexample and others]
     shown = judge(view, small) if small else []
@@ -132,13 +135,13 @@ def findings_of(view: FeatureView, suspects: Sequence[Suspect], seconds: float) 
         drafts = (d for d, stands in zip(small, shown, strict=True) if suspect.group in stands)
         draft = next(drafts, None) if suspect.alone and suspect.restless is None else None
         if draft is None:
-            found.append(finding_of(view, suspect, seconds / MINIMISED))
+            found.append(finding_of(view, suspect, allowance.effort(MINIMISED)))
         else:
-            found.append(finding_of(view, replace(suspect, draft=draft), 0.0))
+            found.append(finding_of(view, replace(suspect, draft=draft), NONE.effort()))
     return found
 
 
-def finding_of(view: FeatureView, suspect: Suspect, seconds: float) -> Finding:
+def finding_of(view: FeatureView, suspect: Suspect, effort: Effort) -> Finding:
     """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
     draft, group = suspect.draft, suspect.group
     if suspect.restless is not None:
@@ -146,7 +149,7 @@ def finding_of(view: FeatureView, suspect: Suspect, seconds: float) -> Finding:
         return _finding(view, suspect, divergence, side=blamed)
     holds = suspect.alone or group in judge(view, [draft])[0]
     if holds and group[1] != "timeout":
-        draft = _minimised(view, suspect, seconds)
+        draft = _minimised(view, suspect, effort)
     trial = run_trial(view, pack_drafts(view, [draft]))
     again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
     shown = _of_group(trial, group) or _of_group(again, group)
@@ -168,16 +171,16 @@ def _blamed(divergence: Divergence) -> str | None:
     return failures[0].side if len(failures) == 1 else None
 
 
-def _minimised(view: FeatureView, suspect: Suspect, seconds: float) -> Draft:
+def _minimised(view: FeatureView, suspect: Suspect, effort: Effort) -> Draft:
     """Return the smallest draft of a suspect that still differs when it is run alone.
 
     Where candidates that share a batch call have disturbed each other, each gets its own.
     """
     if suspect.alone:
-        draft = minimise(view, suspect.draft, suspect.group, seconds)
+        draft = minimise(view, suspect.draft, suspect.group, effort)
         if suspect.group in judge(view, [draft])[0]:
             return draft
-    return minimise(view, suspect.draft, suspect.group, seconds, alone=True)
+    return minimise(view, suspect.draft, suspect.group, effort, alone=True)
 
 
 def _finding(

@@ -4,7 +4,6 @@ All candidates of a round stand side by side in one batch call. A round proposes
 keep the failure alone are then combined, as many as keep it together.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +26,7 @@ from skewtest.run.edits import (
     rounded,
     shifted,
 )
+from skewtest.run.effort import Effort
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
 from skewtest.run.judge import Group, judge
 from skewtest.run.plain import PLAIN_AS_OF
@@ -50,7 +50,7 @@ class Minimiser:
     view: FeatureView
     group: Group
     draft: Draft
-    deadline: float
+    effort: Effort
     alone: bool = False
     experiment: Experiment = BATCH_AGAINST_ONLINE
 
@@ -70,11 +70,12 @@ class Minimiser:
         return self.draft
 
     def _is_late(self) -> bool:
-        return time.perf_counter() > self.deadline
+        return not self.effort.allows_more()
 
     def _holding(self, drafts: Sequence[Draft]) -> list[bool]:
         if self._is_late() or not drafts:
             return [False] * len(drafts)
+        self.effort.spend(sum(_size(draft) for draft in drafts))
         return [
             self.group in found
             for found in judge(self.view, drafts, alone=self.alone, experiment=self.experiment)
@@ -95,7 +96,7 @@ class Minimiser:
         waiting = [edits for edits in proposals if edits]
         if not waiting:
             return
-        size = len(base.events) + len(base.spine) + 1
+        size = _size(base)
         waiting = _spread(waiting, max(FEWEST, EVENTS_A_ROUND // size))
         everything = applied(base, joined(waiting))
         if size > FEWEST and self._first(everything):
@@ -204,7 +205,7 @@ def minimise(
     view: FeatureView,
     draft: Draft,
     group: Group,
-    seconds: float,
+    effort: Effort,
     *,
     alone: bool = False,
     experiment: Experiment = BATCH_AGAINST_ONLINE,
@@ -215,12 +216,16 @@ def minimise(
         view: the view that diverges.
         draft: a history on which it does.
         group: feature, kind and failure of the divergence.
-        seconds: when to stop with the smallest draft so far.
+        effort: when to stop with the smallest draft so far.
         alone: give each candidate a batch call of its own, because company is what matters.
         experiment: whose divergences they are.
     """
-    deadline = time.perf_counter() + seconds
-    return Minimiser(view, group, draft.ordered(), deadline, alone, experiment).run()
+    return Minimiser(view, group, draft.ordered(), effort, alone, experiment).run()
+
+
+def _size(draft: Draft) -> int:
+    """Return what running a draft costs: its events and requests, and the lane itself."""
+    return len(draft.events) + len(draft.spine) + 1
 
 
 def _spread(proposals: list[Edits], most: int) -> list[Edits]:

@@ -1,6 +1,5 @@
 """From a history that diverges to the smallest and plainest one that still does."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -10,6 +9,7 @@ import skewtest as sk
 from skewtest.run import minimise as module
 from skewtest.run.draft import Ask, Draft, Event, Slot
 from skewtest.run.edits import Edit, applied
+from skewtest.run.effort import NONE, Effort
 from skewtest.run.judge import judge
 from skewtest.run.minimise import Minimiser, minimise
 from skewtest.times import DAY_US, HOUR_US, instant
@@ -80,9 +80,9 @@ def group_of(view, draft):
     return group
 
 
-def smallest(view, draft=None, seconds=20.0, **settings):
+def smallest(view, draft=None, rows=2_000_000, **settings):
     draft = draft or messy()
-    return minimise(view, draft, group_of(view, draft), seconds, **settings)
+    return minimise(view, draft, group_of(view, draft), Effort(rows, 60.0), **settings)
 
 
 def still_fails(view, draft):
@@ -279,21 +279,38 @@ def test_minimising_twice_gives_the_same():
 def test_without_time_the_history_stays_and_is_in_order():
     draft = messy()
     view = failing(lambda events, _: bool(events))
-    assert minimise(view, draft, group_of(view, draft), 0.0) == draft
+    assert minimise(view, draft, group_of(view, draft), NONE.effort()) == draft
 
 
-def test_the_time_limit_holds_where_the_owners_code_is_slow():
-    def slow(events, _):
-        time.sleep(0.002)
+def test_an_effort_that_is_spent_leaves_a_history_that_still_fails():
+    tried = []
+
+    def counted(events, _):
+        tried.append(len(events))
         return bool(events)
 
-    view = failing(slow)
+    view = failing(counted)
     draft = messy(60)
     group = group_of(view, draft)
-    began = time.perf_counter()
-    small = minimise(view, draft, group, 0.3)
-    assert time.perf_counter() - began < 3
+    effort = Effort(rows=300, cpu=60.0)
+    small = minimise(view, draft, group, effort)
+    assert effort.is_spent
     assert still_fails(view, small)
+
+
+def test_rows_and_not_seconds_decide_how_far_minimising_goes():
+    """The same draft comes out the same, whatever else the machine does."""
+    view, draft = failing(lambda events, _: len(events) >= 7), messy(60)
+    group = group_of(view, draft)
+    first, second = (minimise(view, draft, group, Effort(400, 60.0)) for _ in range(2))
+    assert first == second
+
+
+def test_cpu_seconds_end_what_slow_code_would_draw_out():
+    effort = Effort(rows=10**9, cpu=0.0)
+    view, draft = failing(lambda events, _: bool(events)), messy(60)
+    assert still_fails(view, minimise(view, draft, group_of(view, draft), effort))
+    assert effort.is_spent
 
 
 def test_a_failure_that_shows_only_alone_is_minimised_alone():
@@ -457,7 +474,7 @@ def _keeps_its_own_failure():
     draft = Draft(messy().events, messy().spine[-1:])
     (standing,) = judge(view, [draft])
     group = next(g for g in standing if g[1] == "value")
-    small = minimise(view, draft, group, 20.0)
+    small = minimise(view, draft, group, Effort(2_000_000, 60.0))
     return group in judge(view, [small])[0] and len(small.events) == 2
 
 
@@ -470,7 +487,7 @@ def _spells_keys_plainly():
 def _stops_when_told():
     draft = messy()
     view = failing(lambda events, _: bool(events))
-    return minimise(view, draft, group_of(view, draft), 0.0) == draft
+    return minimise(view, draft, group_of(view, draft), NONE.effort()) == draft
 
 
 CHECKS = (_is_small_and_plain, _keeps_its_own_failure, _spells_keys_plainly, _stops_when_told)

@@ -1,0 +1,109 @@
+"""What user code costs, and how much of a run a budget of seconds allows."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skewtest.generate.history import Pack
+from skewtest.run.experiment import Trial
+
+SCHEDULER = Path("/proc/thread-self/schedstat")
+"""Linux tells here how long a thread waited for a processor that others held."""
+SLICE = 1.0
+"""Seconds that one pack may cost: so often progress is shown and Ctrl-C is heard."""
+GROWTH = 8
+"""A pack may be so many times as large as the largest before, in events and requests: code that is
+quick on a small table may be slow on a large one, and this finds out early."""
+CHEAP = 0.05
+"""What costs fewer seconds than this is allowed any pack: to measure it would be to measure noise."""
+
+
+def seconds_spent() -> float:
+    """Return a clock that runs while this thread computes or waits, not while others hold the CPU.
+
+    It is CPU time where the system does not tell how long a thread was held up.
+    """
+    try:
+        held_up = int(SCHEDULER.read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return time.process_time()
+    return time.monotonic() - held_up
+
+
+@dataclass(slots=True)
+class Cost:
+    """What the two sides have cost so far.
+
+    Attributes:
+        budget: seconds that may be spent on the whole; None: as many as it takes.
+        began: when the run began, by `seconds_spent`.
+        batch_rows: events and requests that batch has been called with.
+        batch_seconds: what that took.
+        online_steps: events and requests that the online side has got.
+        online_seconds: what that took.
+        largest: the most events and requests of one pack.
+    """
+
+    budget: float | None
+    began: float = field(default_factory=seconds_spent)
+    batch_rows: int = 0
+    batch_seconds: float = 0.0
+    online_steps: int = 0
+    online_seconds: float = 0.0
+    largest: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """What the run has cost so far."""
+        return seconds_spent() - self.began
+
+    @property
+    def left(self) -> float:
+        """What may still be spent."""
+        return float("inf") if self.budget is None else self.budget - self.seconds
+
+    @property
+    def batch_us(self) -> float:
+        """Microseconds that batch costs a row."""
+        return 1e6 * self.batch_seconds / max(1, self.batch_rows)
+
+    @property
+    def online_us(self) -> float:
+        """Microseconds that the online side costs an event or request."""
+        return 1e6 * self.online_seconds / max(1, self.online_steps)
+
+    def note(self, pack: Pack, trial: Trial) -> None:
+        """Take note of what a pack has cost.
+
+        The dearest rate of a call does not last: the first one may import or compile.
+        """
+        size = count_rows(pack)
+        is_first = self.largest == 0
+        if not is_first and self.batch_rows < size:
+            # A larger call says more than all before it: drop what the first one cost beside it.
+            self.batch_rows = self.online_steps = 0
+            self.batch_seconds = self.online_seconds = 0.0
+        self.batch_rows += size
+        self.online_steps += size
+        self.batch_seconds += trial.left.seconds
+        self.online_seconds += trial.right.seconds
+        self.largest = max(self.largest, size)
+
+    def predict(self, rows: int) -> float:
+        """Return how many seconds a pack of so many events and requests will take."""
+        return rows * (self.batch_us + self.online_us) / 1e6
+
+    def allow_rows(self) -> int:
+        """Return how many events and requests the next pack may have."""
+        if self.largest == 0:
+            return 1
+        rate = (self.batch_us + self.online_us) / 1e6
+        allowed = int(min(SLICE, max(0.0, self.left)) / rate) if rate else 2**62
+        if self.predict(GROWTH * self.largest) < CHEAP:
+            return allowed
+        return min(allowed, GROWTH * self.largest)
+
+
+def count_rows(pack: Pack) -> int:
+    """Return how many events and requests a pack has."""
+    return pack.spine.height + sum(frame.height for frame in pack.events.values())

@@ -1,0 +1,58 @@
+"""Effort: how much may be tried, counted so that a busy machine changes no result."""
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Effort:
+    """What minimising one divergence may cost.
+
+    Rows are counted, not seconds: the same seed gives the same counterexample on a laptop and on a
+    busy CI machine. User code that costs a millisecond a row would take hours for so many, so CPU
+    seconds end it too; a machine that is slower than another changes that bound, load does not.
+
+    Attributes:
+        rows: how many events and requests of candidates may still be run.
+        cpu: how many CPU seconds may be spent.
+    """
+
+    rows: int
+    cpu: float
+    began: float = field(default_factory=time.process_time)
+    is_spent: bool = False
+
+    def allows_more(self) -> bool:
+        """Return whether anything may still be tried; once it may not, it never may again."""
+        if self.rows <= 0 or time.process_time() - self.began > self.cpu:
+            self.is_spent = True
+        return not self.is_spent
+
+    def spend(self, rows: int) -> None:
+        """Take note that candidates of so many events and requests are run."""
+        self.rows -= rows
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much effort each divergence of a kind of check gets."""
+
+    rows: int
+    cpu: float
+
+    def effort(self, share: int = 1) -> Effort:
+        """Return a fresh effort, or one of so many equal shares of it."""
+        return Effort(self.rows // share, self.cpu / share)
+
+
+DECLARED = Allowance(rows=400_000, cpu=30.0)
+"""Enough for a cap of 1,000 events, which takes some 300,000 rows; usual ones take 5,000."""
+ADVICE = Allowance(rows=30_000, cpu=3.0)
+"""What is only explored promises nothing: a roughly small history says enough."""
+LAWS = Allowance(rows=200_000, cpu=15.0)
+REPLAY = Allowance(rows=600_000, cpu=30.0)
+"""Real logs begin larger than generated histories."""
+VERSIONS = Allowance(rows=60_000, cpu=10.0)
+"""Each candidate crosses into another process."""
+NONE = Allowance(rows=0, cpu=0.0)
+"""What was kept is small already."""
