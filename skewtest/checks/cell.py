@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from skewtest.checks.culprits import culprits_of
-from skewtest.checks.parity import Kept, Progress, nothing_shown, search
+from skewtest.checks.parity import search
+from skewtest.checks.under_scenario import KeptHistories
 from skewtest.compare.encoded import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
@@ -22,6 +23,7 @@ from skewtest.results.finding import UNKNOWN, Attribution, Finding
 from skewtest.results.outcome import Outcome, Versions
 from skewtest.run.budget import Budget
 from skewtest.run.isolation import batch_answers
+from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.elsewhere import remote_batch, remote_online
 from skewtest.sides.objects import answer_online
@@ -109,9 +111,9 @@ def run_cell(
     view: FeatureView,
     placed: Placed,
     budget: Budget,
-    kept: Kept = (),
+    kept: KeptHistories = (),
     rejected: Sequence[tuple[str, str]] = (),
-    progress: Progress = nothing_shown,
+    progress: Progress = SILENT,
     tell: Tell = quiet,
 ) -> Outcome:
     """Check a view in a cell, and say of each finding whether versions or logic are to blame."""

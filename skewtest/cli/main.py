@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from skewtest import __version__
 from skewtest.cli.environments import env
@@ -137,6 +137,21 @@ def check(
     raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
 
 
+class Bar:
+    """A progress bar as a run knows it."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, histories: int, planned: int) -> None:
+        """Show how far the run is."""
+        self._bar.update(self._task, completed=histories, total=planned)
+
+    def say(self, line: str) -> None:
+        """Show what is being done."""
+        self._bar.update(self._task, description=line)
+
+
 def _checked(
     view: FeatureView,
     settings: Settings,
@@ -161,7 +176,7 @@ def _checked(
                 scenarios,
                 settings,
                 again,
-                lambda done, planned: bar.update(task, completed=done, total=planned),
+                Bar(bar, task),
             )
         except SkewtestError as error:
             _refuse(str(error))

@@ -117,7 +117,7 @@ def _checked(session: Any, item: pytest.Item, view: Any, scenarios: list[str]) -
                 scenarios,
                 _settings(session, item.config),
                 lambda seed: _again(item, seed),
-                progress.show,
+                progress,
             )
     finally:
         progress.clear()
@@ -147,8 +147,8 @@ def _checked_in_cell(session: Any, item: pytest.Item, view: Any, scenario: str) 
                 item.stash[PLACED],
                 _settings(session, item.config),
                 lambda seed: _again(item, seed),
-                progress.show,
-                progress.tell,
+                progress,
+                progress.say,
             )
     finally:
         progress.clear()
@@ -163,7 +163,7 @@ def _spread(session: Any, item: pytest.Item, view: Any) -> Any:
             item.config.stash[CELLS].for_view(view.name),
             _settings(session, item.config),
             lambda seed: _again(item, seed),
-            progress.tell,
+            progress.say,
         )
     finally:
         progress.clear()
@@ -202,7 +202,7 @@ def prepare_cell(item: pytest.Item, view: Any, scenario: str | None) -> None:
     progress = Progress(item.config, item.name)
     refused = None
     try:
-        item.stash[PLACED] = running.prepared(view, cell, progress.tell)
+        item.stash[PLACED] = running.prepared(view, cell, progress.say)
     except errors.SkewtestError as error:
         refused = error
     finally:
@@ -281,14 +281,14 @@ class Progress:
         quiet = config.get_verbosity() < 0 or reporter is None or hasattr(config, "workerinput")
         self._writer = None if quiet or not reporter.isatty else reporter._tw
 
-    def show(self, done: int, planned: int) -> None:
+    def advance(self, done: int, planned: int) -> None:
         """Show how far the check is."""
         if self._writer is None or time.monotonic() - self._began < PROGRESS_AFTER:
             return
         self._shown = True
         self._write(f"\r{self._name}: {done:,} of {planned:,} histories ")
 
-    def tell(self, line: str) -> None:
+    def say(self, line: str) -> None:
         """Show what is being built, in place of what was shown before."""
         if self._writer is not None:
             self._shown = True

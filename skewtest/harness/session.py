@@ -9,8 +9,9 @@ from pathlib import Path
 from skewtest.api import checked_scenarios, default_histories, default_seed
 from skewtest.checks.cell import Placed
 from skewtest.checks.cell import run_cell as run_in_cell
-from skewtest.checks.parity import Kept, Progress, nothing_shown, search
+from skewtest.checks.parity import search
 from skewtest.checks.spread import spread
+from skewtest.checks.under_scenario import KeptHistories
 from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
@@ -22,6 +23,7 @@ from skewtest.results.corpus import load, save
 from skewtest.results.finding import ALL_FEATURES, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.run.budget import Budget
+from skewtest.run.progress import SILENT, Progress
 
 PROFILES = {"dev": 1, "ci": 2, "nightly": 20}
 """How many times the default number of histories each profile runs."""
@@ -50,7 +52,7 @@ def run(
     scenarios: Sequence[str] | None,
     settings: Settings,
     again: Callable[[int | None], str],
-    progress: Progress = nothing_shown,
+    progress: Progress = SILENT,
 ) -> Result:
     """Check a view as the options say; keep what is found in the corpus.
 
@@ -82,7 +84,7 @@ def run_cell(
     placed: Placed,
     settings: Settings,
     again: Callable[[int | None], str],
-    progress: Progress = nothing_shown,
+    progress: Progress = SILENT,
     tell: Tell = quiet,
 ) -> Result:
     """Check a view in a cell of the matrix, in order, as the options say.
@@ -140,7 +142,9 @@ def _budget(view: FeatureView, settings: Settings, cell: str = "") -> Budget:
     return Budget(histories, seed, known)
 
 
-def _corpus(view: FeatureView, settings: Settings) -> tuple[Kept, Sequence[tuple[str, str]]]:
+def _corpus(
+    view: FeatureView, settings: Settings
+) -> tuple[KeptHistories, Sequence[tuple[str, str]]]:
     """Return the kept counterexamples of a view by file, and the files that cannot be used."""
     kept, rejected = load(settings.corpus, view) if settings.corpus else ([], [])
     return (

@@ -132,6 +132,29 @@ class Seconds:
     detect: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a budget of seconds left out of a run, and why.
+
+    Attributes:
+        seconds: what the run took, time in which others held the processor not counted.
+        budget: how many seconds it had; None: as many as it took.
+        histories: how many histories were tried.
+        planned: how many were to be tried.
+        left_out: how many were too dear to be tried: the longest ones.
+        batch_us: microseconds that batch costs an event or request.
+        online_us: the same of the online side.
+    """
+
+    seconds: float
+    budget: float | None
+    histories: int
+    planned: int
+    left_out: int
+    batch_us: float
+    online_us: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """Everything that one experiment on one view, or one plain function, found.
@@ -144,6 +167,7 @@ class Outcome:
         planned: how many would be run without findings.
         cut_short: whether findings ended the run early, so that the other features were looked at
             on fewer histories than planned.
+        reach: what a budget of seconds left out, None where it left out nothing.
         findings: distinct failures (feature and kind), each minimised.
         pair: what its two sides are called.
         untested: features that were never non-null on either side; none where there are findings
@@ -173,6 +197,7 @@ class Outcome:
     histories: int
     planned: int
     cut_short: bool = False
+    reach: Reach | None = None
     findings: tuple[Finding, ...] = ()
     pair: Pair = PARITY
     untested: tuple[str, ...] = ()

@@ -13,8 +13,10 @@ class Budget:
         histories: how many to generate.
         seed: of what is generated.
         known: divergences that are known, which end no search.
+        seconds: how many CPU seconds may be spent; None where histories alone decide.
     """
 
     histories: int
     seed: int
     known: tuple[Known, ...] = ()
+    seconds: float | None = None

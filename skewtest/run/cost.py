@@ -15,7 +15,7 @@ GROWTH = 8
 """A pack may be so many times as large as the largest before, in events and requests: code that is
 quick on a small table may be slow on a large one, and this finds out early."""
 CHEAP = 0.05
-"""What costs fewer seconds than this is allowed any pack: to measure it would be to measure noise."""
+"""What costs fewer seconds than this is allowed any pack: noise would decide otherwise."""
 
 
 def seconds_spent() -> float:
@@ -92,6 +92,10 @@ class Cost:
     def predict(self, rows: int) -> float:
         """Return how many seconds a pack of so many events and requests will take."""
         return rows * (self.batch_us + self.online_us) / 1e6
+
+    def is_too_dear(self, rows: int, slices: int) -> bool:
+        """Return whether a history of so many events and requests would eat up the budget."""
+        return self.budget is not None and self.predict(rows) > slices * SLICE
 
     def allow_rows(self) -> int:
         """Return how many events and requests the next pack may have."""

@@ -36,6 +36,9 @@ NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
 """Plain distances of events from `as_of` and each other, as far as they are no window."""
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
 PASSES = 3
+FEW, MANY = 2, 40
+"""A counterexample of so few events is small enough, and one of so many needs them: a counter or
+a cap. Between them another order of dropping is worth its effort."""
 MOST_TURNS = 20
 FEWEST = 32
 """So many proposals are always tried one by one."""
@@ -53,6 +56,7 @@ class Minimiser:
     effort: Effort
     alone: bool = False
     experiment: Experiment = BATCH_AGAINST_ONLINE
+    drops_events_first: bool = False
 
     def run(self) -> Draft:
         """Return the smallest draft found."""
@@ -123,7 +127,8 @@ class Minimiser:
 
     def _drop(self) -> None:
         """Drop spine rows and events: whole entities, large pieces, small ones."""
-        self._settle((Edit("ask", i),) for i in range(len(self.draft.spine)))
+        if not self.drops_events_first:
+            self._drop_requests()
         self._settle(entity_drops(self.view, self.draft))
         piece = max(1, len(self.draft.events) // 2)
         while True:
@@ -133,9 +138,14 @@ class Minimiser:
                 for start in range(0, before, piece)
             )
             if self._is_late() or (piece == 1 and len(self.draft.events) == before):
-                return
+                break
             if len(self.draft.events) == before or piece > len(self.draft.events) // 2:
                 piece = max(1, min(piece // 2, len(self.draft.events) // 2))
+        if self.drops_events_first:
+            self._drop_requests()
+
+    def _drop_requests(self) -> None:
+        self._settle((Edit("ask", i),) for i in range(len(self.draft.spine)))
 
     def _drop_faults(self) -> None:
         """Let the delivery be as in order as it can be."""
@@ -220,7 +230,13 @@ def minimise(
         alone: give each candidate a batch call of its own, because company is what matters.
         experiment: whose divergences they are.
     """
-    return Minimiser(view, group, draft.ordered(), effort, alone, experiment).run()
+    begun = Minimiser(view, group, draft.ordered(), effort, alone, experiment)
+    small = begun.run()
+    if not FEW < len(small.events) < MANY:
+        return small
+    # With one request less, a history may need more events: the other order may end lower.
+    other = replace(begun, draft=draft.ordered(), drops_events_first=True).run()
+    return min(small, other, key=_size)
 
 
 def _size(draft: Draft) -> int:

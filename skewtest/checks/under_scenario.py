@@ -1,0 +1,283 @@
+"""One view under one scenario: what its packs have shown so far."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from skewtest.compare.distances import Distances
+from skewtest.compare.tables import Tally
+from skewtest.declare.delivery import IN_ORDER, Scenario
+from skewtest.declare.known import Known
+from skewtest.declare.view import FeatureView
+from skewtest.generate.history import History, Pack
+from skewtest.results.finding import Finding
+from skewtest.results.outcome import Outcome, Reach, Seconds
+from skewtest.run.budget import Budget
+from skewtest.run.confirm import (
+    Suspect,
+    confirmed,
+    finding_of,
+    findings_of,
+    named,
+    suspects_of,
+)
+from skewtest.run.draft import draft_of
+from skewtest.run.effort import ADVICE, DECLARED, NONE
+from skewtest.run.experiment import Trial, run_trial
+from skewtest.run.judge import Group, judge
+from skewtest.sides.answers import Answers
+
+FAULTY_SHARE, FAULTY_LEAST = 4, 256
+"""Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
+MORE = 192
+"""How many further histories are run after the first finding, to tell distinct failures apart."""
+SUSPECTS = 3
+"""Histories of a pack that are confirmed for each group of divergences: the first may not stand."""
+SMALL = 4
+"""A suspect of so few events is minimised as it is; a larger one gives way to a smaller one."""
+TRUSTING = 2
+"""After this many packs whose only divergences come from requests that trail an event of their own
+instant, the online side gets no more of them: it trusts the order of delivery, which is its right.
+"""
+
+KeptHistories = Sequence[tuple[str, History]]
+"""Counterexamples of the corpus, with their file."""
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Where time goes, in seconds."""
+
+    began: float = field(default_factory=time.perf_counter)
+    began_cpu: float = field(default_factory=time.process_time)
+    generate: float = 0.0
+    batch: float = 0.0
+    online: float = 0.0
+    minimise: float = 0.0
+    detect: float | None = None
+
+    def note_detection(self) -> None:
+        """Take note that the first finding has been confirmed."""
+        if self.detect is None:
+            self.detect = time.process_time() - self.began_cpu
+
+    def read(self) -> Seconds:
+        """Return what it shows."""
+        return Seconds(
+            total=time.perf_counter() - self.began,
+            cpu=time.process_time() - self.began_cpu,
+            generate=self.generate,
+            batch=self.batch,
+            online=self.online,
+            minimise=self.minimise,
+            detect=self.detect,
+        )
+
+
+@dataclass(slots=True)
+class ScenarioRun:
+    """The search under one scenario.
+
+    Attributes:
+        view: what is run.
+        scenario: the delivery.
+        budget: how much to run.
+        lacking: what the scenario needs and the view has not, None where it can be run.
+        stop_at: after how many generated histories enough is known.
+        tried: how many generated histories were looked at, those included that the scenario does
+            not concern.
+        histories: how many it concerned.
+        replayed: how many kept histories were run.
+        findings: those of kept files, and once the search is over those of the search.
+        suspects: what was confirmed and is yet to be minimised, by group.
+        trusting: in how many packs the online side did no more than trust the order of delivery.
+        reach: what a budget of seconds left out, None where it left out nothing.
+    """
+
+    view: FeatureView
+    scenario: Scenario
+    budget: Budget
+    lacking: str | None = None
+    stop_at: int = 0
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    tried: int = 0
+    histories: int = 0
+    replayed: int = 0
+    unconfirmed: int = 0
+    trusting: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    suspects: dict[Group, Suspect] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    distances: dict[str, Distances] = field(default_factory=dict)
+    incidents: Counter[str] = field(default_factory=Counter)
+    mutated: set[tuple[str, str]] = field(default_factory=set)
+    reach: Reach | None = None
+
+    def __post_init__(self) -> None:
+        self.stop_at = self.planned
+
+    @property
+    def planned(self) -> int:
+        """How many histories are generated for the scenario: in order is the most thorough."""
+        histories = self.budget.histories
+        if self.scenario.name == IN_ORDER:
+            return histories
+        return max(min(FAULTY_LEAST, histories), histories // FAULTY_SHARE)
+
+    @property
+    def gates(self) -> bool:
+        """Whether the view declares the scenario; otherwise it is explored, as advice."""
+        return self.scenario.name in self.view.delivery.scenarios
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough is known."""
+        return self.tried >= self.stop_at
+
+    @property
+    def known(self) -> list[Known]:
+        """What pyproject.toml says is known of this scenario."""
+        return [known for known in self.budget.known if known.scenario == self.scenario.name]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the search has found something that is not known."""
+        return any(not self.is_known(group) for group in self.suspects)
+
+    def is_known(self, group: Group) -> bool:
+        """Return whether a divergence is one that its owner knows of."""
+        feature, kind, _ = group
+        return any(known.covers(named(self.view, feature), kind) for known in self.known)
+
+    def replay(self, kept: KeptHistories) -> None:
+        """Run the kept counterexamples of the scenario; those that still diverge are findings."""
+        findings: dict[Group, Finding] = {}
+        with_own_file: set[Group] = set()
+        for path, history in kept:
+            if history.scenario.name != self.scenario.name:
+                continue
+            draft = draft_of(self.view, history)
+            self.replayed += 1
+            for group in judge(self.view, [draft])[0]:
+                finding = finding_of(self.view, Suspect(group, draft, 0), NONE.effort())
+                finding = replace(finding, corpus=path, replayed=True)
+                # A file that was kept for another feature shows this one too: its own goes first.
+                is_own = Path(path).name.startswith(f"{finding.slug}-")
+                if group not in findings or (is_own and group not in with_own_file):
+                    findings[group] = finding
+                if is_own:
+                    with_own_file.add(group)
+        if findings:
+            self.watch.note_detection()
+        self.findings += findings.values()
+
+    def try_pack(self, pack: Pack, batch: Answers | None) -> Trial | None:
+        """Try a pack as this scenario delivers it; None where nothing is asked."""
+        if pack.spine.is_empty():
+            return None
+        if self.trusting >= TRUSTING:
+            pack = replace(pack, lags={})
+        trial = run_trial(self.view, pack, batch)
+        trusts_order = bool(trial.divergences) and self._look_into(pack, trial)
+        if trusts_order:
+            trial = run_trial(self.view, replace(pack, lags={}), batch)
+        self._count(trial)
+        return trial
+
+    def _count(self, trial: Trial) -> None:
+        for name, tally in trial.tallies.items():
+            self.tallies[name] = self.tallies.get(name, Tally()) + tally
+            before = self.distances.get(name, Distances())
+            self.distances[name] = before + trial.distances[name]
+        self.mutated |= trial.mutated
+        self.watch.online += trial.right.seconds
+
+    def _look_into(self, pack: Pack, trial: Trial) -> bool:
+        """Keep what stands; return whether all that was found is trust in the order of delivery."""
+        suspects = suspects_of(self.view, pack, trial, self.tried, SUSPECTS)
+        fresh = [suspect for suspect in suspects if self._is_wanted(suspect)]
+        standing, dropped = confirmed(self.view, pack, trial, fresh)
+        self.unconfirmed += dropped
+        trusts_order = bool(dropped) and any(s.draft.lag is not None for s in fresh)
+        self.trusting += trusts_order
+        for suspect in standing:
+            self._keep(suspect)
+        news = [suspect for suspect in standing if not self.is_known(suspect.group)]
+        if news and self.watch.detect is None:
+            self.watch.note_detection()
+            hangs = any(suspect.group[1] == "timeout" for suspect in news)
+            # Each further history may hang as well, and cost its whole limit.
+            self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+        return trusts_order and not standing
+
+    def _is_wanted(self, suspect: Suspect) -> bool:
+        """Return whether a suspect is new, or smaller than a large one that is kept.
+
+        The first history stands alone, whatever its size. Minimising ends in the nearest smallest
+        history, so it is better begun from the smallest of many.
+        """
+        before = self.suspects.get(suspect.group)
+        if before is None:
+            return True
+        events = len(before.draft.events)
+        return events > SMALL and len(suspect.draft.events) < events
+
+    def _keep(self, suspect: Suspect) -> None:
+        before = self.suspects.get(suspect.group)
+        if before is not None:
+            suspect = replace(suspect, found_at=before.found_at)
+        self.suspects[suspect.group] = suspect
+
+    def minimise(self) -> None:
+        """Make findings of the suspects, without those that kept files show already."""
+        began = time.perf_counter()
+        shown = {finding.divergence.group for finding in self.findings}
+        suspects = [s for s in self.suspects.values() if s.group not in shown]
+        suspects.sort(key=lambda suspect: self.is_known(suspect.group))
+        self.findings += findings_of(self.view, suspects, DECLARED if self.gates else ADVICE)
+        self.watch.minimise += time.perf_counter() - began
+
+    def outcome(self, rejected: Sequence[tuple[str, str]] = ()) -> Outcome:
+        """Return what the scenario came to.
+
+        Args:
+            rejected: files of the corpus that could not be used, with the reason.
+        """
+        skipped = self.lacking
+        if skipped is None and not self.findings and not self.histories + self.replayed:
+            skipped = f"none of {self.tried:,} histories was concerned"
+        has_news = bool(news_of(self.findings, self.known))
+        return Outcome(
+            subject=self.view,
+            scenario=self.scenario.name,
+            seed=self.budget.seed,
+            histories=self.histories + self.replayed,
+            planned=self.planned,
+            cut_short=has_news and skipped is None and self.tried < self.planned,
+            reach=self.reach,
+            findings=tuple(self.findings),
+            untested=() if has_news or skipped is not None else self._untested(),
+            tallies=dict(self.tallies),
+            distances=dict(self.distances),
+            incidents=dict(self.incidents),
+            mutated=tuple(sorted(self.mutated)),
+            rejected=tuple(rejected),
+            unconfirmed=self.unconfirmed,
+            seconds=self.watch.read(),
+            gates=self.gates,
+            skipped=skipped,
+        )
+
+    def _untested(self) -> tuple[str, ...]:
+        """Return the features that had no value; the histories of a fault are too few to tell."""
+        if self.scenario.name != IN_ORDER:
+            return ()
+        features = self.view.features
+        return tuple(n for n in features if not self.tallies.get(n, Tally()).compared)
+
+
+def news_of(findings: Sequence[Finding], known: Sequence[Known]) -> list[Finding]:
+    """Return the findings that are not known."""
+    return [f for f in findings if not any(k.covers(f.feature, f.kind) for k in known)]
