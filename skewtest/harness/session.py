@@ -14,8 +14,8 @@ from skewtest.checks.spread import spread
 from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
-from skewtest.environments.build import Tell, quiet
 from skewtest.environments.cells import Cell
+from skewtest.environments.locks import Tell, quiet
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
 from skewtest.results.corpus import load, save
