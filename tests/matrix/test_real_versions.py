@@ -188,7 +188,7 @@ def test_a_build_that_was_killed_is_built_again(tmp_path):
     killed = build_apart(
         tmp_path,
         code="import os, skewtest.environments.build as b; "
-        "b._prove = lambda *a: os.kill(os.getpid(), 9)",
+        "b.import_packages = lambda *a: os.kill(os.getpid(), 9)",
     )
     killed.communicate(timeout=120)
     assert killed.returncode == -9
@@ -221,7 +221,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
 def test_without_uv_environments_are_built_by_pip_and_told_so(tmp_path):
     slow = build_apart(
         tmp_path,
-        code="from skewtest.environments import build, locks\n"
+        code="from skewtest.environments import build, locks; "
         "build.uv_path = locks.uv_path = lambda: None",
     )
     key, told = slow.communicate(timeout=300)
