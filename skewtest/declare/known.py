@@ -6,16 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, SCENARIOS
+from skewtest.declare.divergence import BROKEN_KINDS, KINDS
 from skewtest.errors import DeclarationError, listed, nearest
 
 NEEDED = ("view", "feature", "owner", "reason", "expires")
 OPTIONAL = ("scenario", "kind", "cell")
-KINDS = (
-    *("value", "null", "missing row", "extra row", "dtype", "error", "timeout"),
-    "nondeterministic",
-)
-BROKEN = ("error", "timeout", "nondeterministic")
-"""Kinds of code that breaks, rather than differs: they are known only by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +39,11 @@ class Known:
 
     def covers(self, feature: str, kind: str) -> bool:
         """Return whether a finding of its view and scenario is the one that is known."""
-        kinds = (self.kind,) if self.kind else (one for one in KINDS if one not in BROKEN)
-        return self.feature == feature and kind in kinds
+        if self.feature != feature:
+            return False
+        if self.kind:
+            return kind == self.kind
+        return kind in KINDS and kind not in BROKEN_KINDS
 
     @classmethod
     def from_table(cls, table: object, place: str) -> "Known":
