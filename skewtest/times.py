@@ -94,7 +94,7 @@ def micros(length: timedelta) -> int:
     return length // MICROSECOND
 
 
-def checked_zone(argument: str, zone: str | None) -> str | None:
+def check_zone(argument: str, zone: str | None) -> str | None:
     """Return `zone` if it is an IANA name or `None`; raise DeclarationError otherwise."""
     if zone is None:
         return None

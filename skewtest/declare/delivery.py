@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import DAY_US, MICROSECOND, checked_zone, micros
+from skewtest.times import DAY_US, MICROSECOND, check_zone, micros
 
 Order: TypeAlias = Literal["in_order", "any"]
 Freshness: TypeAlias = Literal["as_arrived", "counts"]
@@ -103,9 +103,9 @@ CAUSES: Mapping[str, str] = MappingProxyType(
 
 def _check_choice(argument: str, got: object, choices: tuple[str, ...], other: str = "") -> None:
     if got not in choices:
-        wanted = f"one of {listed(choices)}{other}"
         raise DeclarationError(
-            f"Delivery({argument}=...) must be {wanted}; got {got!r}." + nearest(str(got), choices)
+            f"Delivery({argument}=...) must be one of {listed(choices)}{other}; "
+            f"got {got!r}." + nearest(str(got), choices)
         )
 
 
@@ -190,7 +190,7 @@ class Delivery:
                 "Delivery(redeliver_after_restart=True) needs restarts=True: "
                 "without a restart nothing is delivered again"
             )
-        checked_zone("Delivery(zone=...)", self.zone)
+        check_zone("Delivery(zone=...)", self.zone)
 
     @property
     def scenarios(self) -> tuple[str, ...]:

@@ -149,11 +149,11 @@ def pairwise(axes: Axes, valid: Sequence[Choice], pairs: set[Pair]) -> list[Choi
     if len(axes.values) < 2:  # noqa: PLR2004 - a pair
         return list(valid)
     rows = make({name: list(versions) for name, versions in axes.values.items()}, strength=2)
-    known = set(valid)
+    valid_choices = set(valid)
     choices = []
     for row in rows:
         choice = tuple((name, row[name]) for name in axes.values)
-        if choice in known:
+        if choice in valid_choices:
             choices.append(choice)
     uncovered = pairs - _pairs_of(choices)
     # Greedy is enough: each round covers one pair at least, and excludes break few of them.
