@@ -14,7 +14,7 @@ from skewtest.checks.cell import versions_of
 from skewtest.checks.culprits import culprits_of
 from skewtest.compare.encoded import Difference, differences, odd_kind, ulps_between
 from skewtest.compare.tables import Divergence
-from skewtest.compare.values import Kind
+from skewtest.declare.divergence import Kind
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
 from skewtest.drive import worker
