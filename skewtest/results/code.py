@@ -107,7 +107,7 @@ def files_of(view: FeatureView, root: Path) -> dict[str, str]:
 def _add_digest(digests: dict[str, str], file: Path, root: Path) -> None:
     digest = file_digest(file)
     if digest is not None:
-        digests[shown_from(str(file), root)] = digest
+        digests[path_from(str(file), root)] = digest
 
 
 def _add_imported(
@@ -130,7 +130,7 @@ def _add_imported(
             waiting.append((imported, False))
 
 
-def uncovered_of(view: FeatureView, files: Iterable[str], root: Path) -> list[str]:
+def find_uncovered(view: FeatureView, files: Iterable[str], root: Path) -> list[str]:
     """Return the sides that are queries whose text lies in no file that is known.
 
     Args:
@@ -148,7 +148,11 @@ def uncovered_of(view: FeatureView, files: Iterable[str], root: Path) -> list[st
     if queries:
         for file in files:
             texts += _texts_in(root / file)
-    return [side for side, query in queries if not any(query in text for text in texts)]
+    uncovered = []
+    for side, query in queries:
+        if not any(query in text for text in texts):
+            uncovered.append(side)
+    return uncovered
 
 
 def _texts_in(file: Path) -> list[str]:
@@ -173,15 +177,14 @@ def query_file(query: str, root: Path) -> Path | None:
     text = query.strip()
     for folder, folders, files in os.walk(root):
         # What os.walk is given back decides where it goes on, and in which order.
-        folders[:] = sorted(set(folders) - NOT_OURS)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in set(folders) - NOT_OURS if name[0] != ".")
         for name in sorted(files):
-            if name.endswith(".sql") and text in _read_or_empty(Path(folder, name)):
+            if name.endswith(".sql") and text in _text_of(Path(folder, name)):
                 return Path(folder, name)
     return None
 
 
-def _read_or_empty(file: Path) -> str:
+def _text_of(file: Path) -> str:
     """Return a file's text; of one that cannot be read none, as nothing was read from it."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
@@ -206,10 +209,10 @@ def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
     for node in ast.walk(tree):
         names = _names_imported(node, (module.__package__ or "").split("."))
         # What is imported from a package has run the package's own file too.
-        parents = {name.rpartition(".")[0] for name in names}
-        for name in (*names, *parents):
-            if name in sys.modules:
-                yield sys.modules[name]
+        for name in names:
+            for loaded in (name, name.rpartition(".")[0]):
+                if loaded in sys.modules:
+                    yield sys.modules[loaded]
 
 
 def _names_imported(node: ast.AST, package: list[str]) -> list[str]:
@@ -230,7 +233,10 @@ def _names_imported(node: ast.AST, package: list[str]) -> list[str]:
         base = [*base, node.module]
     origin = ".".join(base)
     # `from a import b` imports the module a.b, or a name of the module a: both are looked for.
-    return [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+    names = [origin]
+    for alias in node.names:
+        names.append(f"{origin}.{alias.name}")
+    return names
 
 
 def _is_of_project(file: Path, root: Path) -> bool:
@@ -260,7 +266,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def shown_from(file: str, root: Path) -> str:
+def path_from(file: str, root: Path) -> str:
     """Return a path from the root, if it lies in the same repository.
 
     Args:

@@ -108,11 +108,12 @@ def _describe_history(view: FeatureView, history: History) -> Document:
 def _describe_events(schema: Mapping[str, pl.DataType], frame: pl.DataFrame) -> list[Document]:
     numbers = frame[SEQUENCE].to_list()
     fault_columns = [name for name in FAULTS if name in frame.columns]
-    faults = frame.select(fault_columns).to_dicts() if fault_columns else [{}] * frame.height
+    faults: list[Document] = [{}] * frame.height
+    if fault_columns:
+        faults = frame.select(fault_columns).to_dicts()
+    events = event_dicts(schema, frame)
     rows = []
-    for number, event_faults, event in zip(
-        numbers, faults, event_dicts(schema, frame), strict=True
-    ):
+    for number, event_faults, event in zip(numbers, faults, events, strict=True):
         row: Document = {_NUMBER: number}
         for name, value in event_faults.items():
             if value:
