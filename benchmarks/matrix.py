@@ -20,7 +20,7 @@ import pandas as pd
 import skewtest as sk
 from skewtest.checks.cell import prepared, run_cell
 from skewtest.checks.parity import search
-from skewtest.environments.build import built
+from skewtest.environments.build import build_environment
 from skewtest.environments.cells import Cell
 from skewtest.run.budget import Budget
 from skewtest.sides.process import end_workers
@@ -90,10 +90,10 @@ def main() -> None:
     old = sk.Environment("old", python="3.11", requirements=OLD)
     new = sk.Environment("new", python="3.11", requirements=["pandas==2.3.3", "numpy==2.2.6"])
     for environment in (old, new):
-        built(environment)
+        build_environment(environment)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["SKEWTEST_CACHE"], before = cache, os.environ.get("SKEWTEST_CACHE")
-        cold = seconds(lambda: built(old))
+        cold = seconds(lambda: build_environment(old))
         os.environ.pop("SKEWTEST_CACHE")
         if before is not None:
             os.environ["SKEWTEST_CACHE"] = before

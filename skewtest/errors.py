@@ -40,8 +40,11 @@ class SkewError(AssertionError):
 def nearest(wrong: str, valid: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the valid spelling nearest to `wrong`, or `""`."""
     names = list(valid)
-    close = [] if wrong in names else difflib.get_close_matches(wrong, names, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    # What is spelled rightly is wrong for another reason, which the message says.
+    if wrong not in names:
+        for name in difflib.get_close_matches(wrong, names, n=1):
+            return f" Did you mean {name!r}?"
+    return ""
 
 
 def listed(names: Iterable[object]) -> str:

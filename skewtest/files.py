@@ -28,18 +28,23 @@ def write_whole(path: Path, text: str | bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = text.encode() if isinstance(text, str) else text
+    content = text
+    if isinstance(content, str):
+        content = content.encode()
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return
-    place = path.resolve()
-    part = place.with_name(f".{place.name[:40]}.{secrets.token_hex(4)}")
+    # A link is followed: what it points at is replaced, and it stays a link.
+    target = path.resolve()
+    # In the same folder, because a file is renamed within one disk alone. File systems allow names
+    # of 255 bytes, which forty characters of any script and a suffix stay below.
+    draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}")
     try:
-        with part.open("xb") as file:
+        with draft.open("xb") as file:
             file.write(content)
-        if place.exists():
-            shutil.copymode(place, part)
-        part.replace(place)
-    except BaseException:
-        part.unlink(missing_ok=True)
+        if target.exists():
+            shutil.copymode(target, draft)
+        draft.replace(target)
+    except BaseException:  # also Ctrl-C
+        draft.unlink(missing_ok=True)
         raise

@@ -10,6 +10,7 @@ def test_it_is_never_negative(history): ...
 from dataclasses import dataclass
 from datetime import datetime
 from functools import singledispatch
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,17 @@ from skewtest.generate.instants import Clock
 from skewtest.generate.keys import PLAIN
 from skewtest.generate.values import EDGE_INTS, ODD_TEXTS, grid_spacing
 from skewtest.run.draft import Ask, Draft, Event, Own, Slot, history_of_draft
-from skewtest.times import DAY_US, HOUR_US, SECOND_US, TimeType, instant
+from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 
+# A Friday two days before the clocks change in America: an arbitrary moment with an edge nearby.
 ANCHOR = instant(datetime(2024, 3, 8))
+
+# More than a year back and more than a month ahead: the longest usual windows, and the future.
+EARLIEST = -400 * DAY_US
+LATEST = 40 * DAY_US
+
+# Requests are few because each one is compared by itself, and a test of one shrinks best.
+_MOST_REQUESTS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +67,10 @@ class GivenHistory:
     @property
     def events(self) -> dict[str, pl.DataFrame]:
         """The events of each source, in sequence order, declared columns only."""
-        return {
-            name: self.history.events[name].select(list(source.schema))
-            for name, source in self.view.sources.items()
-        }
+        frames = {}
+        for name, source in self.view.sources.items():
+            frames[name] = self.history.events[name].select(list(source.schema))
+        return frames
 
     @property
     def spine(self) -> pl.DataFrame:
@@ -71,9 +80,10 @@ class GivenHistory:
     @property
     def event_dicts(self) -> dict[str, list[dict[str, Any]]]:
         """The events of each source as the online side receives them."""
-        return {
-            n: event_dicts(s.schema, self.history.events[n]) for n, s in self.view.sources.items()
-        }
+        events = {}
+        for name, source in self.view.sources.items():
+            events[name] = event_dicts(source.schema, self.history.events[name])
+        return events
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -102,30 +112,37 @@ def histories(view: FeatureView, *, max_events: int = 20) -> st.SearchStrategy[G
     # An event can also go by its coin turning 0, which Hypothesis shrinks to far more readily
     # than it deletes elements of unequal size.
     coined = st.lists(st.tuples(st.integers(0, 7), event), max_size=max_events)
-    events = coined.map(lambda drawn: [event for coin, event in drawn if coin])
-    asks = st.lists(_asks(view, clock), min_size=1, max_size=4)
-    return _built(view, events, asks)
+    events = coined.map(_drop_coins)
+    asks = st.lists(_asks(view, clock), min_size=1, max_size=_MOST_REQUESTS)
+    return _build_history(view, events, asks)
+
+
+def _drop_coins(coined_events: list[tuple[int, Event]]) -> list[Event]:
+    return [event for coin, event in coined_events if coin]
 
 
 @st.composite
-def _built(
+def _build_history(
     draw: st.DrawFn,
     view: FeatureView,
     events: st.SearchStrategy[list[Event]],
     asks: st.SearchStrategy[list[Ask]],
 ) -> GivenHistory:
-    drawn = [_numbered(event, number) for number, event in enumerate(draw(events))]
-    draft = Draft(tuple(drawn), _distinct(draw(asks))).ordered()
+    numbered = [_number_ids(event, number) for number, event in enumerate(draw(events))]
+    draft = Draft(tuple(numbered), _drop_repetitions(draw(asks))).ordered()
     return GivenHistory(view, history_of_draft(view, draft))
 
 
-def _numbered(event: Event, number: int) -> Event:
+def _number_ids(event: Event, number: int) -> Event:
     """Return an event whose own ids no other event has."""
-    values = (Own(number) if isinstance(value, Own) else value for value in event.values)
+    values = []
+    for value in event.values:
+        values.append(Own(number) if isinstance(value, Own) else value)
     return event._replace(values=tuple(values))
 
 
-def _distinct(spine: list[Ask]) -> tuple[Ask, ...]:
+def _drop_repetitions(spine: list[Ask]) -> tuple[Ask, ...]:
+    """Return requests of which no two ask for the same entity at the same time: it is the key."""
     return tuple({(ask.at, ask.entity): ask for ask in spine}.values())
 
 
@@ -138,41 +155,47 @@ def _events(clock: Clock, source: Source) -> st.SearchStrategy[Event]:
 def _asks(view: FeatureView, clock: Clock) -> st.SearchStrategy[Ask]:
     entity = [_cell(kind, nullable=False) for kind in view.entity_columns.values()]
     request = [_cell(kind, nullable=kind.nullable) for kind in view.request.values()]
-    moments = _moments(clock)
+    # On the moments around which events lie, and shortly after: it counts some and not others.
     steps = [0, clock.tick, SECOND_US, HOUR_US, DAY_US]
-    at = st.sampled_from([moment + step for moment in moments for step in steps])
-    return st.builds(Ask, at.map(_clipped(clock)), st.tuples(*entity), st.tuples(*request))
+    instants = [moment + step for moment, step in product(_moments(clock), steps)]
+    at = st.sampled_from(instants).map(_clip_to(clock))
+    return st.builds(Ask, at, st.tuples(*entity), st.tuples(*request))
 
 
 def _instants(clock: Clock) -> st.SearchStrategy[int]:
     """Event times: whole days and hours first, then edges, then anything."""
-    edges = [
-        moment - window + nudge
-        for moment in _moments(clock)
-        for window in (0, *clock.windows.tolist())
-        for nudge in (0, -clock.tick, clock.tick)
-    ]
-    anchor = _moments(clock)[0]
+    moments = _moments(clock)
+    windows = (0, *clock.windows.tolist())
+    # A window may be open or closed at either end: on its edge, and one tick to either side.
+    nudges = (0, -clock.tick, clock.tick)
+    edges = []
+    for moment, window, nudge in product(moments, windows, nudges):
+        edges.append(moment - window + nudge)
+    anchor = moments[0]
     days = st.integers(0, 60).map(lambda day: anchor - DAY_US * (day + 1))
     hours = st.integers(-48, 24 * 40).map(lambda hour: anchor - HOUR_US * hour)
-    anything = st.integers(-400 * DAY_US, 40 * DAY_US).map(lambda step: anchor + step)
-    return st.one_of(days, st.sampled_from(edges), hours, anything).map(_clipped(clock))
+    anything = st.integers(EARLIEST, LATEST).map(lambda step: anchor + step)
+    return st.one_of(days, st.sampled_from(edges), hours, anything).map(_clip_to(clock))
 
 
 def _moments(clock: Clock) -> list[int]:
+    """Return the moments around which events and requests lie, the plainest first."""
     if clock.first is not None and clock.last is not None:
         middle = (clock.first + clock.last) // 2
         return [middle - middle % DAY_US, clock.last]
     return [ANCHOR, *(int(change) for change in clock.changes[:2])]
 
 
-def _clipped(clock: Clock) -> Any:
+def _clip_to(clock: Clock) -> Any:
+    """Return what moves an instant into the time that the view's sources are declared for."""
     return lambda at: int(clock.clip(np.array([at], dtype=np.int64))[0])
 
 
 def _cell(kind: Column, *, nullable: bool) -> st.SearchStrategy[Any]:
     cells = cell_strategy(kind)
-    return st.one_of(cells, st.none()) if nullable else cells
+    if not nullable:
+        return cells
+    return st.one_of(cells, st.none())
 
 
 @singledispatch
@@ -183,7 +206,10 @@ def cell_strategy(kind: Column) -> st.SearchStrategy[Any]:
 
 @cell_strategy.register
 def _(kind: Key) -> st.SearchStrategy[Any]:
-    last = len(PLAIN) + 2 if kind.variants and kind.type == "string" else len(PLAIN) - 1
+    # The three spellings after the plain ones differ in case and blanks; ints have none.
+    last = len(PLAIN) - 1
+    if kind.variants and kind.type == "string":
+        last = len(PLAIN) + 2
     return st.integers(0, last).map(lambda slot: Slot(0, slot))
 
 
@@ -198,11 +224,19 @@ def _(kind: Floats) -> st.SearchStrategy[Any]:
     low, high = int(np.ceil(kind.min / spacing)), int(np.floor(kind.max / spacing))
     whole = st.integers(int(np.ceil(kind.min)), int(np.floor(kind.max))).map(float)
     ends = st.sampled_from([kind.min, kind.max])
-    options = [st.integers(low, high).map(lambda n: n * spacing), ends] if low <= high else [ends]
+    options = [ends]
+    if low <= high:
+        options.insert(0, st.integers(low, high).map(lambda n: n * spacing))
+    # Whole numbers first: they are what Hypothesis shrinks to, and what people read most easily.
     if kind.step is None and np.ceil(kind.min) <= np.floor(kind.max):
         options.insert(0, whole)
-    odd = [(kind.nan, float("nan")), (kind.inf, float("inf")), (kind.negative_zero, -0.0)]
-    options += [st.just(value) for declared, value in odd if declared]
+    for is_declared, value in (
+        (kind.nan, float("nan")),
+        (kind.inf, float("inf")),
+        (kind.negative_zero, -0.0),
+    ):
+        if is_declared:
+            options.append(st.just(value))
     return st.one_of(options)
 
 
@@ -220,8 +254,11 @@ def _(kind: Bools) -> st.SearchStrategy[Any]:
 
 @cell_strategy.register
 def _(kind: Categories) -> st.SearchStrategy[Any]:
-    odd = [kind.values[0].upper(), f"{kind.values[0]} ", "unseen"] if kind.unseen else []
-    return st.sampled_from([*kind.values, *odd])
+    values = list(kind.values)
+    if kind.unseen:
+        first = kind.values[0]
+        values += [first.upper(), f"{first} ", "unseen"]
+    return st.sampled_from(values)
 
 
 @cell_strategy.register
@@ -231,13 +268,16 @@ def _(kind: Strings) -> st.SearchStrategy[Any]:
 
 @cell_strategy.register
 def _(kind: Timestamps) -> st.SearchStrategy[Any]:
-    low = ANCHOR - 400 * DAY_US if kind.min is None else instant(kind.min)
-    high = max(low, ANCHOR + 40 * DAY_US if kind.max is None else instant(kind.max))
-    return st.integers(0, (high - low) // kind.time.tick).map(
-        lambda steps: TimeType(kind.time.unit, kind.time.zone).datetimes(
-            [high - steps * kind.time.tick]
-        )[0]
-    )
+    low = ANCHOR + EARLIEST if kind.min is None else instant(kind.min)
+    high = ANCHOR + LATEST if kind.max is None else instant(kind.max)
+    high = max(low, high)
+    tick = kind.time.tick
+
+    def moment_before(steps: int) -> datetime | None:
+        return kind.time.datetimes([high - steps * tick])[0]
+
+    # Counted back from the latest, so that examples shrink to it.
+    return st.integers(0, (high - low) // tick).map(moment_before)
 
 
 @cell_strategy.register

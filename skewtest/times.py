@@ -8,7 +8,7 @@ its way to user code or into a report.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -18,7 +18,7 @@ import polars as pl
 from skewtest.errors import DeclarationError
 
 Unit: TypeAlias = Literal["ms", "us", "ns"]
-UNITS = ("ms", "us", "ns")
+UNITS: tuple[Unit, ...] = get_args(Unit)
 AsOf: TypeAlias = Literal["exclusive", "inclusive"]
 
 MICROSECOND = timedelta(microseconds=1)
@@ -27,6 +27,10 @@ HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAIVE_EPOCH = datetime(1970, 1, 1)
+
+# Zones change their offset a few times a year, some twice within six weeks (Morocco, for Ramadan):
+# two changes in thirty days, which would hide each other, are in no zone of today.
+_SEARCH_STEP = 30 * DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,12 @@ class TimeType:
     def series(
         self, name: str, instants: npt.NDArray[np.int64] | Sequence[int | None]
     ) -> pl.Series:
-        """Return instants (int64 microseconds, `None` allowed) as a column of this type."""
+        """Return instants as a column of this type.
+
+        Args:
+            name: of the column.
+            instants: int64 microseconds since the epoch; `None` becomes null.
+        """
         moments = pl.Series(name, instants, dtype=pl.Int64).cast(pl.Datetime("us", self.zone))
         return moments if self.unit == "us" else moments.cast(self.dtype)
 
@@ -65,6 +74,7 @@ class TimeType:
         lengths = pl.Series(instants, dtype=pl.Int64).cast(pl.Duration("us")).to_numpy().tolist()
         zone = self.tzinfo()
         epoch = NAIVE_EPOCH if zone is None else EPOCH
+        # Comprehensions, because every event of every history comes by here.
         moments = [None if length is None else epoch + length for length in lengths]
         if zone is None or zone is UTC:
             return moments
@@ -76,11 +86,15 @@ def instants_of(column: pl.Series) -> pl.Series:
 
     An aware column counts from the epoch in UTC whatever its zone, a naive one from its own.
     """
-    unit = column.dtype.time_unit if isinstance(column.dtype, pl.Datetime) else None
+    assert isinstance(column.dtype, pl.Datetime), column.dtype
     physical = column.to_physical()
-    if unit == "us":
-        return physical
-    return physical * 1_000 if unit == "ms" else physical // 1_000
+    match column.dtype.time_unit:
+        case "us":
+            return physical
+        case "ms":
+            return physical * 1_000
+        case _:  # nanoseconds; what is below a microsecond is lost, as Python's datetimes lose it
+            return physical // 1_000
 
 
 def instant(moment: datetime) -> int:
@@ -94,8 +108,16 @@ def micros(length: timedelta) -> int:
     return length // MICROSECOND
 
 
-def checked_zone(argument: str, zone: str | None) -> str | None:
-    """Return `zone` if it is an IANA name or `None`; raise DeclarationError otherwise."""
+def check_zone(argument: str, zone: str | None) -> str | None:
+    """Return a zone that is an IANA name, or None.
+
+    Args:
+        argument: how errors call it.
+        zone: the name; None for naive times.
+
+    Raises:
+        DeclarationError: there is no such zone on this machine.
+    """
     if zone is None:
         return None
     try:
@@ -109,30 +131,49 @@ def checked_zone(argument: str, zone: str | None) -> str | None:
 
 
 def midnights(days: Iterable[int], zone: str) -> npt.NDArray[np.int64]:
-    """Return the instants of local midnight on days (days since 1970-01-01) in `zone`."""
+    """Return the instants of local midnight on some days in a zone, int64 microseconds.
+
+    Args:
+        days: whole days since 1970-01-01.
+        zone: IANA name.
+    """
     local = ZoneInfo(zone)
-    starts = [(NAIVE_EPOCH + timedelta(days=int(day))).replace(tzinfo=local) for day in days]
-    return np.array([instant(start.astimezone(UTC)) for start in starts], dtype=np.int64)
+    instants = []
+    for day in days:
+        # Wall time first, then UTC: a day has 23 or 25 hours where the clock changes.
+        midnight = (NAIVE_EPOCH + timedelta(days=int(day))).replace(tzinfo=local)
+        instants.append(instant(midnight.astimezone(UTC)))
+    return np.array(instants, dtype=np.int64)
 
 
 def shift_changes(zone: str, first: int, last: int) -> list[int]:
-    """Return the instants in [first, last) at which a zone changes its UTC offset, by bisection."""
+    """Return the instants at which a zone changes its UTC offset, by bisection.
+
+    Args:
+        zone: IANA name.
+        first: instant from which on, in microseconds.
+        last: instant before which.
+    """
     local = ZoneInfo(zone)
-
-    def offset(at: int) -> timedelta | None:
-        return (EPOCH + at * MICROSECOND).astimezone(local).utcoffset()
-
-    found = []
-    step = 30 * DAY_US
-    for start in range(first, last, step):
-        low, high = start, min(start + step, last)
-        if offset(low) == offset(high):
+    changes = []
+    for start in range(first, last, _SEARCH_STEP):
+        low, high = start, min(start + _SEARCH_STEP, last)
+        offset = _offset(local, low)
+        if offset == _offset(local, high):
             continue
+        # The offset is the old one at low and another at high; changes are on whole seconds.
         while high - low > SECOND_US:
             middle = (low + high) // 2
-            low, high = (middle, high) if offset(middle) == offset(low) else (low, middle)
-        found.append(high - high % SECOND_US)
-    return found
+            if _offset(local, middle) == offset:
+                low = middle
+            else:
+                high = middle
+        changes.append(high - high % SECOND_US)
+    return changes
+
+
+def _offset(zone: ZoneInfo, at: int) -> timedelta | None:
+    return (EPOCH + at * MICROSECOND).astimezone(zone).utcoffset()
 
 
 def window_text(length: timedelta) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from skewtest.checks.comparing import compare_function
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
-from skewtest.environments.build import Tell, quiet
-from skewtest.environments.settings import declared_environment
+from skewtest.environments.locks import Tell, quiet
+from skewtest.environments.settings import find_environment
 from skewtest.errors import DeclarationError
 from skewtest.report.result import Result
 
@@ -69,7 +69,7 @@ def _environment(place: str, given: Environment | str) -> Environment:
     if isinstance(given, Environment):
         return given
     if isinstance(given, str):
-        return declared_environment(given)
+        return find_environment(given)
     raise DeclarationError(
         f"compare_environments({place}=...) takes an Environment, or the name of one; got {given!r}"
     )

@@ -13,9 +13,10 @@ from skewtest.checks.cell import differences_on
 from skewtest.checks.spread import SIDES, answers_of
 from skewtest.declare.environment import Environment
 from skewtest.declare.view import FeatureView
-from skewtest.environments.build import Tell, built, quiet
+from skewtest.environments.build import build_environment
 from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.environments.interpreters import interpreter_of
+from skewtest.environments.locks import Tell, quiet
 from skewtest.errors import DeclarationError, SkewtestError, listed
 from skewtest.generate.hints import hints_of
 from skewtest.generate.history import Pack
@@ -78,7 +79,7 @@ class Releases:
     def _run(self, release: str) -> dict[str, tuple[Answers, ...]] | str:
         self.tell(f"{self.package} {release}")
         try:
-            one = built(with_release(self.base, self.package, release), self.tell)
+            one = build_environment(with_release(self.base, self.package, release), self.tell)
             return {
                 side: tuple(answers_of(self.view, one, side, pack) for pack in self.packs)
                 for side in SIDES

@@ -16,8 +16,10 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import deliver, event_dicts
 from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.worker import cpu_features
-from skewtest.environments.build import Built, Tell, built, quiet
+from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
+from skewtest.environments.locks import Tell, quiet
+from skewtest.environments.runtime import Runtime
 from skewtest.generate.history import SEQUENCE, Pack
 from skewtest.results.finding import UNKNOWN, Attribution, Finding
 from skewtest.results.outcome import Outcome, Versions
@@ -27,7 +29,7 @@ from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.elsewhere import remote_batch, remote_online
 from skewtest.sides.objects import answer_online
-from skewtest.sides.process import RemoteError, Runtime, worker_of
+from skewtest.sides.process import RemoteError, worker_of
 from skewtest.times import instant, instants_of
 
 CAUSE = "library.version"
@@ -39,8 +41,8 @@ NONDETERMINISTIC = "nondeterministic"
 class Placed:
     """The environments of a cell, built."""
 
-    batch: Built
-    online: Built
+    batch: BuiltEnvironment
+    online: BuiltEnvironment
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Placed:
         return versions_of(self.batch), versions_of(self.online)
 
 
-def versions_of(one: Built) -> Versions:
+def versions_of(one: BuiltEnvironment) -> Versions:
     """Return an environment as a report has it, with what else numbers depend on."""
     if one.environment.is_here:
         return Versions(one.environment.name, one.versions, tuple(cpu_features()))
@@ -73,7 +75,9 @@ def _cpu_of(runtime: Runtime) -> tuple[str, ...]:
     return tuple(found["cpu"])
 
 
-def in_environments(view: FeatureView, batch: Built, online: Built) -> FeatureView:
+def in_environments(
+    view: FeatureView, batch: BuiltEnvironment, online: BuiltEnvironment
+) -> FeatureView:
     """Return a view whose sides run in two environments; what runs here stays in this process."""
     changes: dict[str, Any] = {}
     if not batch.environment.is_here:
@@ -92,7 +96,9 @@ def prepared(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
         NoAddressError: a side cannot be found by another interpreter.
     """
     with ThreadPoolExecutor(2) as pool:
-        batch, online = pool.map(lambda one: built(one, tell), (cell.batch, cell.online))
+        batch, online = pool.map(
+            lambda environment: build_environment(environment, tell), (cell.batch, cell.online)
+        )
     placed = Placed(batch, online)
     if view.batch is not None and view.online is not None and view.fitted is None:
         for side in _remote_sides(placed.view(view)):
@@ -164,7 +170,7 @@ def attribution(
     if batch or online:
         side = "batch" if batch else "online"
 
-        def does_as(flipped: Built, target: Built) -> bool:
+        def does_as(flipped: BuiltEnvironment, target: BuiltEnvironment) -> bool:
             there = in_environments(view, flipped, flipped)
             found = batch_answers(there, pack) if side == "batch" else _online(there, pack)
             return not differ(found, answers[side, target.environment.name])

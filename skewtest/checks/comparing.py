@@ -14,20 +14,22 @@ from skewtest.checks.cell import versions_of
 from skewtest.checks.culprits import culprits_of
 from skewtest.compare.encoded import Difference, differences, odd_kind, ulps_between
 from skewtest.compare.tables import Divergence
-from skewtest.compare.values import Kind
+from skewtest.declare.divergence import Kind
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
 from skewtest.drive import worker
 from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.values import OddValueError, plain
-from skewtest.environments.build import Built, Tell, built, quiet
+from skewtest.environments.build import BuiltEnvironment, build_environment
+from skewtest.environments.locks import Tell, quiet
+from skewtest.environments.runtime import HASH_SEEDS
 from skewtest.errors import DeclarationError, nearest
 from skewtest.results.finding import UNKNOWN, Finding, GivenRows, Place
 from skewtest.results.outcome import Culprits, Outcome, PlainFunction, Seconds
 from skewtest.results.pair import TWO_RUNS, Pair
 from skewtest.sides.answers import Failure, ProcessDiedError
 from skewtest.sides.elsewhere import CannotLoadError, Code, code_of, loaded
-from skewtest.sides.process import HASH_SEEDS, RemoteError
+from skewtest.sides.process import RemoteError
 
 CAUSE = "library.version"
 TIMES = 2
@@ -66,7 +68,7 @@ def compare_function(
     given = _checked_rows(rows)
     name, code = _code(function)
     with ThreadPoolExecutor(2) as pool:
-        left, right = pool.map(lambda e: built(e, tell), (a, b))
+        left, right = pool.map(lambda environment: build_environment(environment, tell), (a, b))
     task = Task(code, _kind(function), timeout)
     found, answers = _compared(task, left, right, given, tolerance)
     findings = _findings(name, task, (left, right), given, tolerance, found, answers, reference)
@@ -117,8 +119,8 @@ class Answer:
 
 def _compared(
     task: Task,
-    left: Built,
-    right: Built,
+    left: BuiltEnvironment,
+    right: BuiltEnvironment,
     rows: Sequence[Mapping[str, Any]],
     tolerance: Tolerance | None,
 ) -> tuple[list[Difference], tuple[Answer, Answer]]:
@@ -130,7 +132,9 @@ def _compared(
 
 
 def _answers(
-    task: Task, environments: tuple[Built, Built], rows: Sequence[Mapping[str, Any]]
+    task: Task,
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
+    rows: Sequence[Mapping[str, Any]],
 ) -> tuple[Answer, Answer]:
     """Return what both environments answer; each in two processes, all at the same time."""
     sent = [worker.encode(dict(row)) for row in rows]
@@ -142,7 +146,9 @@ def _answers(
     return _steady(first), _steady(second)
 
 
-def _runs(task: Task, environment: Built, seed: str, rows: Sequence[Any]) -> list[Answer]:
+def _runs(
+    task: Task, environment: BuiltEnvironment, seed: str, rows: Sequence[Any]
+) -> list[Answer]:
     """Return what one process answers, in each of its runs."""
     name = environment.environment.name
     try:
@@ -192,7 +198,7 @@ def _steady(runs: list[Answer]) -> Answer:
 def _findings(
     name: str,
     task: Task,
-    environments: tuple[Built, Built],
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
     rows: Sequence[Mapping[str, Any]],
     tolerance: Tolerance | None,
     found: list[Difference],
@@ -212,7 +218,9 @@ def _findings(
     return _differing_findings(name, task, environments, rows, tolerance, found, reference)
 
 
-def _finding_of(name: str, environments: tuple[Built, Built], **facts: Any) -> Finding:
+def _finding_of(
+    name: str, environments: tuple[BuiltEnvironment, BuiltEnvironment], **facts: Any
+) -> Finding:
     pair = Pair(environments[0].environment.name, environments[1].environment.name)
     return Finding(
         **{"feature": name, "scenario": f"{pair.left}~{pair.right}", "pair": pair, **facts}
@@ -221,8 +229,8 @@ def _finding_of(name: str, environments: tuple[Built, Built], **facts: Any) -> F
 
 def _unsteady_finding(
     name: str,
-    environments: tuple[Built, Built],
-    unsteady: Built,
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
+    unsteady: BuiltEnvironment,
     answer: Answer,
     rows: Sequence[Mapping[str, Any]],
 ) -> Finding:
@@ -244,7 +252,7 @@ def _unsteady_finding(
 def _failing_finding(
     name: str,
     task: Task,
-    environments: tuple[Built, Built],
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
     rows: Sequence[Mapping[str, Any]],
     failures: tuple[Failure | None, Failure | None],
 ) -> Finding:
@@ -279,7 +287,7 @@ def _failure_kind(failures: tuple[Failure | None, Failure | None]) -> Kind:
 def _differing_findings(
     name: str,
     task: Task,
-    environments: tuple[Built, Built],
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
     rows: Sequence[Mapping[str, Any]],
     tolerance: Tolerance | None,
     found: list[Difference],
@@ -316,7 +324,7 @@ def _differing_findings(
 
 
 def _incomparable(
-    environments: tuple[Built, Built], answers: tuple[Answer, Answer]
+    environments: tuple[BuiltEnvironment, BuiltEnvironment], answers: tuple[Answer, Answer]
 ) -> tuple[Failure | None, Failure | None]:
     """Return that both returned what cannot be compared: that they look alike says nothing."""
     kind = odd_kind(answers[0].value)
@@ -375,7 +383,7 @@ def _at(exact: Any, path: str) -> Any:
 
 def _fails_alike(
     task: Task,
-    environments: tuple[Built, Built],
+    environments: tuple[BuiltEnvironment, BuiltEnvironment],
     rows: Sequence[Mapping[str, Any]],
     failure: Failure,
 ) -> bool:
@@ -406,8 +414,8 @@ def _fewest(
 
 def _same(
     task: Task,
-    flipped: Built,
-    target: Built,
+    flipped: BuiltEnvironment,
+    target: BuiltEnvironment,
     rows: Sequence[Mapping[str, Any]],
     tolerance: Tolerance | None,
 ) -> bool:

@@ -6,7 +6,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from skewtest.declare.environment import Environment
-from skewtest.environments.build import Built, Tell, built
+from skewtest.environments.build import BuiltEnvironment, build_environment
+from skewtest.environments.locks import Tell
 from skewtest.errors import SkewtestError
 
 MOST_FLIPS = 8
@@ -16,7 +17,12 @@ IDLE = frozenset(["pip", "setuptools", "wheel", "six", "packaging"])
 
 
 def culprits_of(
-    a: Built, b: Built, does_as: Callable[[Built, Built], bool], tell: Tell, *, explain: bool
+    a: BuiltEnvironment,
+    b: BuiltEnvironment,
+    does_as: Callable[[BuiltEnvironment, BuiltEnvironment], bool],
+    tell: Tell,
+    *,
+    explain: bool,
 ) -> tuple[tuple[str, ...], int]:
     """Return the packages whose change alone makes the difference, and how many were flipped.
 
@@ -51,7 +57,7 @@ def culprits_of(
     return (), tried
 
 
-def changed_packages(a: Built, b: Built) -> list[tuple[str, str]]:
+def changed_packages(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, str]]:
     """Return name and text of what differs between two environments, what was named first."""
     ours, theirs = a.versions, b.versions
     named = [
@@ -70,7 +76,9 @@ def changed_packages(a: Built, b: Built) -> list[tuple[str, str]]:
     ]
 
 
-def _built(a: Built, b: Built, name: str, tell: Tell) -> Built | None:
+def _built(
+    a: BuiltEnvironment, b: BuiltEnvironment, name: str, tell: Tell
+) -> BuiltEnvironment | None:
     """Return the first environment with one package as the second one has it, None without one.
 
     Everything else stays as it is where that can be solved, and follows the package where it
@@ -93,7 +101,7 @@ def _built(a: Built, b: Built, name: str, tell: Tell) -> Built | None:
             variables=dict(a.environment.variables),
             cpu=a.environment.cpu,
         )
-        flipped = built(environment, tell)
+        flipped = build_environment(environment, tell)
     except SkewtestError:
         return None
     return flipped if flipped.versions.get(name) == version else None

@@ -17,9 +17,10 @@ from skewtest.checks.cell import (
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
-from skewtest.environments.build import Built, Tell, built, quiet
+from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
 from skewtest.environments.failures import EnvironmentFailedError
+from skewtest.environments.locks import Tell, quiet
 from skewtest.environments.settings import here
 from skewtest.errors import SkewtestError
 from skewtest.generate.hints import hints_of
@@ -50,7 +51,7 @@ class Alike:
     `answers` are those of the first, one for each pack.
     """
 
-    members: tuple[Built, ...]
+    members: tuple[BuiltEnvironment, ...]
     answers: tuple[Answers, ...]
 
 
@@ -100,15 +101,15 @@ def _outcome(view: FeatureView, spread: Spread, seed: int, histories: int, began
 
 def _built(
     view: FeatureView, cells: Sequence[Cell], tell: Tell
-) -> tuple[list[Built], dict[str, str]]:
+) -> tuple[list[BuiltEnvironment], dict[str, str]]:
     """Return the environments that can be had, "here" among them, and why the others cannot."""
     wanted = {one.name: one for cell in cells for one in (cell.batch, cell.online)}
     wanted = {here().name: here(), **wanted}
-    found: list[Built] = []
+    found: list[BuiltEnvironment] = []
     failed: dict[str, str] = {}
     for name, environment in wanted.items():
         try:
-            one = built(environment, tell)
+            one = build_environment(environment, tell)
             there = in_environments(view, one, one)
             for side in (there.batch, there.online):
                 load = getattr(getattr(side, "function", side), "load", None)
@@ -125,7 +126,7 @@ def _built(
     return found, failed
 
 
-def answers_of(view: FeatureView, one: Built, side: str, pack: Pack) -> Answers:
+def answers_of(view: FeatureView, one: BuiltEnvironment, side: str, pack: Pack) -> Answers:
     """Return what one side of a view answers in an environment.
 
     Raises:
@@ -140,7 +141,7 @@ def answers_of(view: FeatureView, one: Built, side: str, pack: Pack) -> Answers:
 def _groups(
     view: FeatureView,
     feature: str,
-    environments: Sequence[Built],
+    environments: Sequence[BuiltEnvironment],
     answers: Mapping[str, tuple[Answers, ...]],
 ) -> list[Alike]:
     """Return environments by what they answer for a feature."""
@@ -223,7 +224,9 @@ class AcrossEnvironments(Experiment):
         return kept
 
 
-def _experiment(left: Built, right: Built, side: str, feature: str) -> AcrossEnvironments:
+def _experiment(
+    left: BuiltEnvironment, right: BuiltEnvironment, side: str, feature: str
+) -> AcrossEnvironments:
     pair = Pair(left.environment.name, right.environment.name)
     return AcrossEnvironments(
         pair,
@@ -234,7 +237,9 @@ def _experiment(left: Built, right: Built, side: str, feature: str) -> AcrossEnv
     )
 
 
-def _ask_in(place: Built, side: str, view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
+def _ask_in(
+    place: BuiltEnvironment, side: str, view: FeatureView, pack: Pack, _left: Answers | None
+) -> Asked:
     return Asked(answers_of(view, place, side, pack))
 
 

@@ -16,12 +16,13 @@ from rich.table import Table
 from skewtest.checks.bisecting import bisect
 from skewtest.declare.environment import HERE, Environment
 from skewtest.declare.view import FeatureView
-from skewtest.environments.build import built, cache_folder, kept_key, locked
-from skewtest.environments.cache import kept_environments, prune
+from skewtest.environments.build import build_environment
+from skewtest.environments.cache import cache_folder, list_cached, prune
 from skewtest.environments.cells import cells_of
 from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.environments.interpreters import interpreter_of
-from skewtest.environments.settings import declared_environment, environments_of, project_file
+from skewtest.environments.locks import find_cache_key, lock_environment
+from skewtest.environments.settings import environments_of, find_environment, project_file
 from skewtest.errors import SkewtestError
 from skewtest.sides.elsewhere import CannotLoadError
 from skewtest.versions import compare_environments
@@ -57,7 +58,7 @@ def build_command(
     failed = False
     for environment in chosen:
         try:
-            found = built(environment, _tell)
+            found = build_environment(environment, _tell)
         except EnvironmentFailedError as error:
             failed = True
             typer.echo(f"{environment.name}: {error.kind}\n\n{error.message}\n", err=True)
@@ -69,12 +70,12 @@ def build_command(
 @env.command("list")
 def list_command() -> None:
     """List the environments that the cache holds, and those declared that it does not."""
-    kept = kept_environments()
+    kept = list_cached()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("environment", "holds", "MB", "last used"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
     declared = {environment.name: environment for environment in _declared()}
-    keys = {name: kept_key(environment) for name, environment in declared.items()}
+    keys = {name: find_cache_key(environment) for name, environment in declared.items()}
     for one in kept:
         name = next((n for n, key in keys.items() if key == one.key), f"({one.name})")
         used = datetime.fromtimestamp(one.used, UTC).strftime("%Y-%m-%d")
@@ -99,7 +100,11 @@ def prune_command(
     ] = False,
 ) -> None:
     """Remove environments that have not been used for some time."""
-    spared = [] if everything else [kept_key(one) for one in _declared() if one.interpreter is None]
+    spared = (
+        []
+        if everything
+        else [find_cache_key(one) for one in _declared() if one.interpreter is None]
+    )
     removed = prune(0 if everything else days, spared)
     for one in removed:
         typer.echo(f"removed {one.name}: {_versions(one.python, one.packages)}")
@@ -192,7 +197,7 @@ def _ends(
 ) -> tuple[Environment, tuple[str, str]]:
     """Return the environment to bisect in, and the two releases to bisect between."""
     if environment and first and last:
-        return declared_environment(environment), (first, last)
+        return find_environment(environment), (first, last)
     cells = cells_of(project_file(), "declared").for_view(view.name)
     if not cells:
         _refuse(
@@ -200,13 +205,15 @@ def _ends(
             "where and between which releases with --in, --from and --to"
         )
     cell = cells[0]
-    held = [built(one, _tell).versions.get(package) for one in (cell.batch, cell.online)]
+    held = [
+        build_environment(one, _tell).versions.get(package) for one in (cell.batch, cell.online)
+    ]
     ends = (first or held[0], last or held[1])
     if ends[0] is None or ends[1] is None:
         _refuse(f"{cell.name}: {package} is not in both environments; name --from and --to")
     low, high = sorted((str(end) for end in ends), key=Version)
     serving = cell.batch if cell.online.is_here else cell.online
-    return declared_environment(environment) if environment else serving, (low, high)
+    return find_environment(environment) if environment else serving, (low, high)
 
 
 def _view(target: str) -> FeatureView:
@@ -240,7 +247,7 @@ def _read_rows(file: Path) -> list[dict[str, Any]]:
 def _chosen(names: Sequence[str] | None) -> list[Environment]:
     try:
         if names:
-            return [declared_environment(name) for name in names]
+            return [find_environment(name) for name in names]
     except SkewtestError as error:
         _refuse(str(error))
     found = _declared()
@@ -262,7 +269,9 @@ def _declared() -> list[Environment]:
 
 def _write_lock(environment: Environment, file: Path) -> None:
     try:
-        file.write_text(locked(environment, interpreter_of(environment.python)), encoding="utf-8")
+        file.write_text(
+            lock_environment(environment, interpreter_of(environment.python)), encoding="utf-8"
+        )
     except EnvironmentFailedError as error:
         typer.echo(f"{environment.name}: {error.kind}\n\n{error.message}", err=True)
         raise typer.Exit(BROKEN) from error

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skewtest.compare.values import Kind, difference
+from skewtest.compare.values import difference
+from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Tolerance
 from skewtest.drive.worker import TAG
 

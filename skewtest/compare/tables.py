@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skewtest.compare.distances import Distances, distances
-from skewtest.compare.values import Kind, ToleranceError, difference, is_simple, nothing_of
+from skewtest.compare.values import ToleranceError, difference, is_simple, nothing_of
+from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance
 from skewtest.declare.view import FeatureView
 from skewtest.sides.answers import Answers, Extra, Failure

@@ -7,18 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
 from skewtest.times import MICROSECOND
-
-Kind = Literal[
-    "value", "null", "missing row", "extra row", "dtype", "error", "timeout", "nondeterministic"
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class ToleranceError(TypeError):

@@ -1,9 +1,9 @@
 """What the arguments of a feature view must be. Each check returns its argument, made plain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from skewtest.declare.columns import as_column
 from skewtest.declare.delivery import Delivery
@@ -13,13 +13,17 @@ from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.errors import DeclarationError, listed, nearest
 
 AS_OF = "as_of"
-NOTHINGS = ("null", "nan", "missing")
 
+Nothing: TypeAlias = Literal["null", "nan", "missing"]
+NOTHINGS: tuple[Nothing, ...] = get_args(Nothing)
+
+# A view's name is a test id and a folder of the corpus: no spaces, slashes or brackets.
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
-def checked_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Raise DeclarationError unless a view's name can be a test id and a folder."""
+    # Dots alone would be the folder itself, or the one above it.
     if not isinstance(name, str) or not set(name) <= _NAME_CHARACTERS or not name.strip("."):
         raise DeclarationError(
             "FeatureView name must be made of letters, digits, '_', '-' and '.', and not of dots "
@@ -27,7 +31,7 @@ def checked_name(name: str) -> None:
         )
 
 
-def checked_sources(place: str, sources: Sequence[Source]) -> Mapping[str, Source]:
+def check_sources(place: str, sources: Sequence[Source]) -> Mapping[str, Source]:
     """Return sources by name; raise DeclarationError unless they fit together."""
     if isinstance(sources, Source) or not isinstance(sources, Sequence) or not sources:
         raise DeclarationError(
@@ -36,23 +40,36 @@ def checked_sources(place: str, sources: Sequence[Source]) -> Mapping[str, Sourc
     for source in sources:
         if not isinstance(source, Source):
             raise DeclarationError(f"{place}: sources takes Source objects; got {source!r}")
-    names = [source.name for source in sources]
+    _check_source_names(place, [source.name for source in sources])
+    _check_time_types(place, sources)
+    return MappingProxyType({source.name: source for source in sources})
+
+
+def _check_source_names(place: str, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DeclarationError(f"{place}: two sources are called {name!r}; rename one")
+        # With one source, `events` is that source, by either name.
         if name == "spine" or (name == "events" and len(names) > 1):
             raise DeclarationError(
                 f"{place}: a source cannot be called {name!r} here, because batch functions take "
                 "another frame under that name; rename it"
             )
-    kinds = {source.type for source in sources}
-    if len(kinds) > 1:
-        told = ", ".join(f"{s.name}: {s.type.unit} {s.type.zone or 'naive'}" for s in sources)
-        raise DeclarationError(f"{place}: sources must share unit and zone; got {told}")
-    return MappingProxyType({source.name: source for source in sources})
 
 
-def checked_entity(
+def _check_time_types(place: str, sources: Sequence[Source]) -> None:
+    """Raise unless all times compare: `as_of` has one unit and zone, and so has every event."""
+    if len({source.type for source in sources}) > 1:
+        descriptions = []
+        for source in sources:
+            zone = source.type.zone or "naive"
+            descriptions.append(f"{source.name}: {source.type.unit} {zone}")
+        raise DeclarationError(
+            f"{place}: sources must share unit and zone; got {', '.join(descriptions)}"
+        )
+
+
+def check_entity(
     place: str, entity: Sequence[str], sources: Mapping[str, Source]
 ) -> tuple[str, ...]:
     """Return the entity columns; raise DeclarationError unless the sources have them, alike."""
@@ -60,73 +77,94 @@ def checked_entity(
         raise DeclarationError(
             f"{place}: entity must be a list of at least one column name; got {entity!r}"
         )
-    known = [name for source in sources.values() for name in source.columns]
     for name in entity:
-        if name not in known:
-            raise DeclarationError(
-                f"{place}: entity names {name!r}, which no source has as a column; "
-                f"there are {listed(dict.fromkeys(known))}." + nearest(str(name), known)
-            )
-        if any(isinstance(s.columns.get(name), Ids) for s in sources.values()):
-            raise DeclarationError(
-                f"{place}: entity column {name!r} is declared as ids(), which no two events "
-                "share; declare it as key()"
-            )
-        kinds = {str(s.columns[name].dtype) for s in sources.values() if name in s.columns}
-        if len(kinds) > 1:
-            raise DeclarationError(
-                f"{place}: entity column {name!r} has different types in its sources: "
-                f"{', '.join(sorted(kinds))}; declare it alike"
-            )
+        _check_entity_column(place, name, sources.values())
     if len(set(entity)) < len(entity):
         raise DeclarationError(f"{place}: entity names a column twice; got {list(entity)!r}")
     return tuple(entity)
 
 
-def checked_request(
+def _check_entity_column(place: str, name: str, sources: Collection[Source]) -> None:
+    declarations = [source.columns[name] for source in sources if name in source.columns]
+    if not declarations:
+        names = dict.fromkeys(column for source in sources for column in source.columns)
+        raise DeclarationError(
+            f"{place}: entity names {name!r}, which no source has as a column; "
+            f"there are {listed(names)}." + nearest(str(name), names)
+        )
+    if any(isinstance(declaration, Ids) for declaration in declarations):
+        raise DeclarationError(
+            f"{place}: entity column {name!r} is declared as ids(), which no two events "
+            "share; declare it as key()"
+        )
+    types = {str(declaration.dtype) for declaration in declarations}
+    if len(types) > 1:
+        raise DeclarationError(
+            f"{place}: entity column {name!r} has different types in its sources: "
+            f"{', '.join(sorted(types))}; declare it alike"
+        )
+
+
+def check_request(
     place: str, request: Mapping[str, object], entity: tuple[str, ...]
 ) -> Mapping[str, Column]:
     """Return the request columns, declared in full; raise DeclarationError."""
     if not isinstance(request, Mapping):
         raise DeclarationError(f"{place}: request must be a dict of columns; got {request!r}")
-    for name in request:
+    columns = {}
+    for name, declared in request.items():
         if name in entity or name == AS_OF:
             raise DeclarationError(f"{place}: request column {name!r} is already on the spine")
-    return MappingProxyType(
-        {n: as_column(f"{place}: request column {n!r}", column) for n, column in request.items()}
-    )
+        columns[name] = as_column(f"{place}: request column {name!r}", declared)
+    return MappingProxyType(columns)
 
 
-def checked_features(
+def check_features(
     place: str, features: Mapping[str, Tolerance], entity: tuple[str, ...]
 ) -> Mapping[str, Tolerance]:
     """Return tolerances by feature name; raise DeclarationError."""
     if not isinstance(features, Mapping):
-        names = list(features) if isinstance(features, Sequence) else []
-        twice = next((n for n in names if names.count(n) > 1), None)
-        told = f"; {twice!r} is there twice" if twice is not None else ""
         raise DeclarationError(
             f"{place}: features must be a dict of feature name to close(), exact() or "
-            f"vector(cosine=...); got {features!r}{told}"
+            f"vector(cosine=...); got {features!r}{_repetition(features)}"
         )
     if not features:
         raise DeclarationError(f"{place}: features is empty; a view needs at least one feature")
     for name, tolerance in features.items():
         if not isinstance(name, str) or not name:
             raise DeclarationError(f"{place}: a feature name must be a string; got {name!r}")
+        # The spine already has a column of that name: the answers could not be told from it.
         if name in entity or name == AS_OF:
             raise DeclarationError(f"{place}: feature {name!r} has the name of a key column")
-        if not isinstance(tolerance, Close | Exact | Vector):
-            called = getattr(tolerance, "__name__", "close") if callable(tolerance) else ""
-            hint = f" Call it: {called}()." if called in ("close", "exact") else ""
-            raise DeclarationError(
-                f"{place}: tolerance of feature {name!r} must be close(), exact() or "
-                f"vector(cosine=...); got {tolerance!r}.{hint}"
-            )
+        _check_tolerance(place, name, tolerance)
     return MappingProxyType(dict(features))
 
 
-def checked_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta, ...]:
+def _repetition(features: object) -> str:
+    """Return what a list of names lacks beside tolerances: it may also name a feature twice."""
+    if isinstance(features, Sequence):
+        names = list(features)
+        for name in names:
+            if names.count(name) > 1:
+                return f"; {name!r} is there twice"
+    return ""
+
+
+def _check_tolerance(place: str, name: str, tolerance: object) -> None:
+    if isinstance(tolerance, Close | Exact | Vector):
+        return
+    hint = ""
+    function = getattr(tolerance, "__name__", "close")
+    # `close` for `close()` is the slip that everybody makes once.
+    if callable(tolerance) and function in ("close", "exact"):
+        hint = f" Call it: {function}()."
+    raise DeclarationError(
+        f"{place}: tolerance of feature {name!r} must be close(), exact() or "
+        f"vector(cosine=...); got {tolerance!r}.{hint}"
+    )
+
+
+def check_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta, ...]:
     """Return the windows, each once; raise DeclarationError unless they are above 0."""
     if not isinstance(windows, Sequence) or isinstance(windows, str):
         raise DeclarationError(f"{place}: windows must be a list of timedeltas; got {windows!r}")
@@ -136,7 +174,7 @@ def checked_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta
     return tuple(dict.fromkeys(windows))
 
 
-def checked_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:
+def check_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:
     """Return what was chosen; raise DeclarationError unless it is one of the choices."""
     if got not in choices:
         raise DeclarationError(
@@ -146,16 +184,16 @@ def checked_choice(place: str, argument: str, got: object, choices: tuple[str, .
     return got
 
 
-def checked_delivery(
+def check_delivery(
     place: str, delivery: Delivery | None, sources: Mapping[str, Source]
 ) -> Delivery:
     """Return the delivery, in order by default; raise DeclarationError."""
-    if delivery is not None and not isinstance(delivery, Delivery):
+    if delivery is None:
+        return Delivery()
+    if not isinstance(delivery, Delivery):
         raise DeclarationError(f"{place}: delivery must be a Delivery; got {delivery!r}")
-    delivery = delivery or Delivery()
-    starts = [source.start for source in sources.values() if source.start is not None]
-    ends = [source.end for source in sources.values() if source.end is not None]
-    span = min(ends) - max(starts) if starts and ends else None
+    span = _common_span(sources.values())
+    # An event that is later than all of history never meets a request: nothing would be tried.
     if delivery.late is not None and span is not None and delivery.late >= span:
         raise DeclarationError(
             f"{place}: delivery: late must be shorter than the {span.days} days that the sources "
@@ -164,18 +202,34 @@ def checked_delivery(
     return delivery
 
 
-def checked_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
+def _common_span(sources: Collection[Source]) -> timedelta | None:
+    """Return how long the sources' spans overlap; None where no source has a start, or an end."""
+    starts = []
+    ends = []
+    for source in sources:
+        if source.start is not None:
+            starts.append(source.start)
+        if source.end is not None:
+            ends.append(source.end)
+    if not starts or not ends:
+        return None
+    return min(ends) - max(starts)
+
+
+def check_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
     """Return which nothings count as one; raise DeclarationError."""
-    listed_up = isinstance(equal, Sequence | frozenset) and not isinstance(equal, str)
-    if not listed_up or not set(equal) <= set(NOTHINGS) or len(set(equal)) == 1:
+    is_list = isinstance(equal, Sequence | frozenset) and not isinstance(equal, str)
+    # One alone is equal to itself without being named.
+    if not is_list or not set(equal) <= set(NOTHINGS) or len(set(equal)) == 1:
         raise DeclarationError(
             f"{place}: equal must name at least two of {listed(NOTHINGS)}; got {equal!r}"
         )
     return frozenset(equal)
 
 
-def checked_timeout(place: str, timeout: float) -> float:
+def check_timeout(place: str, timeout: float) -> float:
     """Return seconds above 0; raise DeclarationError."""
+    # `not timeout > 0` rather than `timeout <= 0`: NaN is no limit either.
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise DeclarationError(f"{place}: timeout must be seconds above 0; got {timeout!r}")
     return float(timeout)

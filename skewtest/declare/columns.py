@@ -1,12 +1,12 @@
 """Column declarations: the functions with which an owner declares columns, and their checks."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from skewtest.declare.bounds import check_moment, check_order, check_size, check_step, is_finite
 from skewtest.declare.kinds import (
     KEY_TYPES,
     Bools,
@@ -23,12 +23,16 @@ from skewtest.declare.kinds import (
     Vectors,
 )
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import UNITS, TimeType, checked_zone
+from skewtest.times import UNITS, TimeType, check_zone
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+# One beyond the largest int64: the bound of what a column of ints holds.
 INT64 = 2**63
+
+# A strategy's column has the type of what it draws: fifty draws meet every branch of a `one_of`.
+_SAMPLED_VALUES = 50
 
 
 def key(
@@ -89,20 +93,15 @@ def floats(
         DeclarationError: a bound is not finite, `min > max`, or `step` is not above 0.
     """
     for name, bound in (("min", min), ("max", max)):
-        if not _is_finite(bound):
+        if not is_finite(bound):
             raise DeclarationError(f"floats({name}=...) must be a finite number; got {bound!r}")
-    _ordered("floats", min, max)
-    if step is not None and not (_is_finite(step) and step > 0):
-        raise DeclarationError(f"floats(step=...) must be a number above 0; got {step!r}")
-    if step is not None and math.floor(max / step) < math.ceil(min / step):
-        raise DeclarationError(
-            f"floats(step=...): no multiple of {step!r} lies between {min!r} and {max!r}; "
-            "widen the range or take a smaller step"
-        )
+    check_order("floats", min, max)
+    if step is not None:
+        step = check_step(step, min, max)
     return Floats(
         min=float(min),
         max=float(max),
-        step=None if step is None else float(step),
+        step=step,
         nullable=nullable,
         nan=nan,
         inf=inf,
@@ -118,13 +117,19 @@ def ints(
 ) -> Ints:
     """Declare an int64 column with the owner's real range, both ends included.
 
+    Args:
+        min: smallest value.
+        max: largest value.
+        nullable: nulls occur.
+
     Raises:
         DeclarationError: a bound is not an int or does not fit 64 bits, or `min > max`.
     """
     for name, bound in (("min", min), ("max", max)):
-        if isinstance(bound, bool) or not isinstance(bound, int) or not -INT64 <= bound < INT64:
+        is_int = isinstance(bound, int) and not isinstance(bound, bool)
+        if not is_int or not -INT64 <= bound < INT64:
             raise DeclarationError(f"ints({name}=...) must be an int of 64 bits; got {bound!r}")
-    _ordered("ints", min, max)
+    check_order("ints", min, max)
     return Ints(min=min, max=max, nullable=nullable)
 
 
@@ -153,19 +158,22 @@ def categories(*values: str, nullable: bool = False, unseen: bool = False) -> Ca
                 "For numbers use ints() or hypothesis.strategies.sampled_from()."
             )
     if len(set(values)) < len(values):
-        twice = next(value for value in values if values.count(value) > 1)
-        raise DeclarationError(f"categories(...) got {twice!r} twice; each value once")
+        repeated = next(value for value in values if values.count(value) > 1)
+        raise DeclarationError(f"categories(...) got {repeated!r} twice; each value once")
     return Categories(values=values, nullable=nullable, unseen=unseen)
 
 
 def strings(*, max_size: int = 20, nullable: bool = False) -> Strings:
     """Declare a free-text column: empty, odd-cased, padded, numeric-looking and non-ASCII text.
 
+    Args:
+        max_size: characters of the longest value.
+        nullable: nulls occur.
+
     Raises:
         DeclarationError: `max_size` is not an int above 0.
     """
-    if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
-        raise DeclarationError(f"strings(max_size=...) must be an int above 0; got {max_size!r}")
+    check_size("strings(max_size=...)", max_size)
     return Strings(max_size=max_size, nullable=nullable)
 
 
@@ -191,12 +199,12 @@ def timestamps(
     """
     if unit not in UNITS:
         raise DeclarationError(f"timestamps(unit=...) must be one of {listed(UNITS)}; got {unit!r}")
-    zone = checked_zone("timestamps(zone=...)", zone)
+    zone = check_zone("timestamps(zone=...)", zone)
     for name, bound in (("min", min), ("max", max)):
         if bound is not None:
-            checked_moment(f"timestamps({name}=...)", bound, zone)
+            check_moment(f"timestamps({name}=...)", bound, zone)
     if min is not None and max is not None:
-        _ordered("timestamps", min, max)
+        check_order("timestamps", min, max)
     return Timestamps(min=min, max=max, nullable=nullable, time=TimeType(unit, zone))
 
 
@@ -209,16 +217,25 @@ def vectors(
 ) -> Vectors:
     """Declare a column of float64 lists of one size, such as an embedding.
 
+    Args:
+        size: numbers in each list.
+        min: smallest number, finite.
+        max: largest number, finite.
+        nullable: nulls occur, of whole lists.
+
     Raises:
         DeclarationError: `size` is not an int above 0, or a bound is wrong as in `floats`.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise DeclarationError(f"vectors(size=...) must be an int above 0; got {size!r}")
+    check_size("vectors(size=...)", size)
     return Vectors(size=size, element=floats(min, max), nullable=nullable)
 
 
 def structs(fields: Mapping[str, Any], *, nullable: bool = False) -> Structs:
     """Declare a column of records with named, declared fields.
+
+    Args:
+        fields: columns or Hypothesis strategies by field name.
+        nullable: nulls occur, of whole records.
 
     Raises:
         DeclarationError: no fields, or a field that is no column declaration.
@@ -232,36 +249,30 @@ def structs(fields: Mapping[str, Any], *, nullable: bool = False) -> Structs:
 def as_column(place: str, declared: object) -> Column:
     """Return a declared column, wrapping a Hypothesis strategy.
 
+    Args:
+        place: how errors call it.
+        declared: a column or a strategy.
+
     Raises:
         DeclarationError: it is neither, or no frame can hold what the strategy draws.
     """
     if isinstance(declared, Column):
         return declared
+    # A strategy is known by what it can do: importing Hypothesis to ask costs 0.3 s.
     if callable(getattr(declared, "example", None)) and hasattr(declared, "map"):
-        return _drawn(place, declared)  # type: ignore[arg-type]
-    hint = " Call it: key()." if callable(declared) else ""
+        return _column_of_strategy(place, declared)  # type: ignore[arg-type]
+    hint = ""
+    if callable(declared):
+        hint = " Call it: key()."
     raise DeclarationError(
         f"{place} must be a column such as key(), floats(0, 1), ints(), categories('a', 'b') "
         f"or a Hypothesis strategy; got {declared!r}.{hint}"
     )
 
 
-def checked_moment(place: str, moment: object, zone: str | None) -> datetime:
-    """Return a datetime that is aware exactly where `zone` says so; raise DeclarationError."""
-    if not isinstance(moment, datetime):
-        raise DeclarationError(f"{place} must be a datetime; got {moment!r}")
-    if zone is not None and moment.tzinfo is None:
-        raise DeclarationError(
-            f"{place} must be an aware datetime; got the naive {moment!r}. "
-            "Add tzinfo=timezone.utc, or declare the times as naive with zone=None."
-        )
-    if zone is None and moment.tzinfo is not None:
-        raise DeclarationError(f"{place} must be naive because zone=None; got {moment!r}")
-    return moment
-
-
-def _drawn(place: str, strategy: "SearchStrategy[Any]") -> Drawn:
-    values = _sample(strategy)
+def _column_of_strategy(place: str, strategy: "SearchStrategy[Any]") -> Drawn:
+    values = _draw_sample(strategy)
+    # A strategy that draws None declares nulls; they have no type of their own.
     present = [value for value in values if value is not None]
     try:
         dtype = pl.Series(present, strict=True).dtype
@@ -278,16 +289,16 @@ def _drawn(place: str, strategy: "SearchStrategy[Any]") -> Drawn:
     return Drawn(strategy=strategy, type=dtype, nullable=len(present) < len(values))
 
 
-def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
+def _draw_sample(strategy: "SearchStrategy[Any]") -> list[Any]:
     """Draw some values, the same each time: enough to know the type of the column."""
     # Hypothesis costs 0.3 s to import: only who declares a strategy has it loaded already.
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    drawn: list[Any] = []
+    values: list[Any] = []
 
     @seed(0)
     @settings(
-        max_examples=50,
+        max_examples=_SAMPLED_VALUES,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -295,21 +306,7 @@ def _sample(strategy: "SearchStrategy[Any]") -> list[Any]:
     )
     @given(strategy)
     def collect(value: Any) -> None:
-        drawn.append(value)
+        values.append(value)
 
     collect()
-    return drawn
-
-
-def _is_finite(bound: object) -> bool:
-    if isinstance(bound, bool) or not isinstance(bound, int | float):
-        return False
-    try:
-        return math.isfinite(bound)
-    except OverflowError:  # an int that no float64 holds
-        return False
-
-
-def _ordered(kind: str, low: Any, high: Any) -> None:
-    if low > high:
-        raise DeclarationError(f"{kind}(min, max): min must not exceed max; got {low!r} > {high!r}")
+    return values

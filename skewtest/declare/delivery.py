@@ -1,53 +1,110 @@
-"""Delivery: what may happen to events on their way to the online side, and the scenarios of it."""
+"""Delivery: what may happen to events on their way to the online side, and the scenarios of it.
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+The table of scenarios is where one is declared. Beside it stand what it does to a history
+(`skewtest.deliver.scenarios`) and what it means in words (`skewtest.report.grid` and the pages).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import DAY_US, MICROSECOND, checked_zone, micros
+from skewtest.times import DAY_US, MICROSECOND, check_zone, micros
 
 Order: TypeAlias = Literal["in_order", "any"]
 Freshness: TypeAlias = Literal["as_arrived", "counts"]
 Split: TypeAlias = Literal["handed_over", "merged"]
-Wire: TypeAlias = (
-    Literal["none", "json", "msgpack", "avro", "arrow"] | Callable[[dict[str, Any]], dict[str, Any]]
-)
-Store: TypeAlias = Literal["none", "float32", "json"] | Callable[[Any], Any]
+WireName: TypeAlias = Literal["none", "json", "msgpack", "avro", "arrow"]
+Wire: TypeAlias = WireName | Callable[[dict[str, Any]], dict[str, Any]]
+StoreName: TypeAlias = Literal["none", "float32", "json"]
+Store: TypeAlias = StoreName | Callable[[Any], Any]
 ClockKind: TypeAlias = Literal["frozen", "real"]
 
-WIRES = ("none", "json", "msgpack", "avro", "arrow")
-STORES = ("none", "float32", "json")
-IN_ORDER = "in_order"
+PAYLOAD_FUNCTION = " or a function from payload to payload"
+VALUE_FUNCTION = " or a function from value to value"
+
+# Generated histories are about this long: later than that, an event would never arrive.
 LATEST = 400 * DAY_US * MICROSECOND
-"""Generated histories are about this long: later than that, an event would never arrive."""
+
+# A burst of a hundred copies shows what a thousand would; each copy costs a call of update().
 MOST_COPIES = 100
 
-CAUSES = {
-    "ties": "tie.order",
-    "reordered": "out_of_order",
-    "late": "late",
-    "duplicated": "duplicate",
-    "restarted": "state.restore",
-    "split": "state.restore",
-    "bootstrapped": "state.init",
-    "re-encoded": "wire",
-    "stored": "numeric.precision",
-    "zoned": "time.zone",
-}
-"""What is the cause where the sides agree in order and differ under a scenario."""
 
-SCENARIOS = (IN_ORDER, *CAUSES, "idle")
+IN_ORDER = "in_order"
 RELATIONS = "relations"
 """What stands beside the scenarios: the laws that each side is held to by itself."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioKind:
+    """What a scenario is made of.
+
+    Attributes:
+        cause: what the cause is where the sides agree in order and differ under the scenario;
+            None where nothing happens to the events.
+        fields: the fields of Delivery that declare it, with what exploring tries where they are
+            left at their defaults.
+        companions: fields of Delivery that say more about it, and declare nothing by themselves.
+        methods: what the online object must have beside `update` and `query`.
+        is_explored_only: no field declares it: it never gates.
+    """
+
+    cause: str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    is_explored_only: bool = False
+
+
+SCENARIO_KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
+    {
+        IN_ORDER: ScenarioKind(),
+        "ties": ScenarioKind(cause="tie.order", fields={"order": "any"}),
+        "reordered": ScenarioKind(cause="out_of_order", fields={"order": "any"}),
+        # An hour crosses requests that stand minutes apart, and stays inside most windows.
+        "late": ScenarioKind(
+            cause="late", fields={"late": timedelta(hours=1)}, companions=("freshness",)
+        ),
+        "duplicated": ScenarioKind(cause="duplicate", fields={"duplicates": True}),
+        "restarted": ScenarioKind(
+            cause="state.restore",
+            fields={"restarts": True},
+            companions=("redeliver_after_restart",),
+            methods=("snapshot", "restore"),
+        ),
+        # "merged" needs a method more, which few objects have: it is never tried unasked.
+        "split": ScenarioKind(
+            cause="state.restore",
+            fields={"split": "handed_over"},
+            methods=("snapshot", "restore"),
+        ),
+        "bootstrapped": ScenarioKind(
+            cause="state.init", fields={"bootstrap": True}, methods=("bootstrap",)
+        ),
+        # JSON is what most queues carry; it has no datetimes, no bytes and no NaN.
+        "re-encoded": ScenarioKind(cause="wire", fields={"wire": "json"}),
+        # Stores of embeddings and counters keep float32 to save memory.
+        "stored": ScenarioKind(cause="numeric.precision", fields={"store": "float32"}),
+        # Half an hour off the whole: code that only ever met whole hours shows.
+        "zoned": ScenarioKind(cause="time.zone", fields={"zone": "Asia/Kolkata"}),
+        "idle": ScenarioKind(is_explored_only=True),
+    }
+)
+
+SCENARIOS = tuple(SCENARIO_KINDS)
+"""Their names, in the order in which reports have them."""
+CAUSES: Mapping[str, str] = MappingProxyType(
+    {name: kind.cause for name, kind in SCENARIO_KINDS.items() if kind.cause is not None}
+)
+"""What is the cause where the sides agree in order and differ under a scenario."""
+
+
 def _check_choice(argument: str, got: object, choices: tuple[str, ...], other: str = "") -> None:
     if got not in choices:
-        wanted = f"one of {listed(choices)}" if len(choices) > 1 else repr(choices[0])
         raise DeclarationError(
-            f"Delivery({argument}=...) must be {wanted}{f' or {other}' if other else ''}; "
+            f"Delivery({argument}=...) must be one of {listed(choices)}{other}; "
             f"got {got!r}." + nearest(str(got), choices)
         )
 
@@ -118,9 +175,9 @@ class Delivery:
         if self.split is not None:
             _check_choice("split", self.split, get_args(Split))
         if not callable(self.wire):
-            _check_choice("wire", self.wire, WIRES, "a function from payload to payload")
+            _check_choice("wire", self.wire, get_args(WireName), PAYLOAD_FUNCTION)
         if not callable(self.store):
-            _check_choice("store", self.store, STORES, "a function from value to value")
+            _check_choice("store", self.store, get_args(StoreName), VALUE_FUNCTION)
         _check_late(self.late)
         _check_duplicates(self.duplicates)
         for flag in ("restarts", "redeliver_after_restart", "bootstrap"):
@@ -133,53 +190,36 @@ class Delivery:
                 "Delivery(redeliver_after_restart=True) needs restarts=True: "
                 "without a restart nothing is delivered again"
             )
-        checked_zone("Delivery(zone=...)", self.zone)
+        check_zone("Delivery(zone=...)", self.zone)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
         """The names of the scenarios that gate under this delivery."""
-        declared = {
-            IN_ORDER: True,
-            "ties": self.order == "any",
-            "reordered": self.order == "any",
-            "late": self.late is not None,
-            "duplicated": bool(self.duplicates),
-            "restarted": self.restarts,
-            "split": self.split is not None,
-            "bootstrapped": self.bootstrap,
-            "re-encoded": self.wire != "none",
-            "stored": self.store != "none",
-            "zoned": self.zone is not None,
-        }
-        return tuple(name for name, holds in declared.items() if holds)
+        names = []
+        for name, kind in SCENARIO_KINDS.items():
+            # In order has no fields, so all of them are declared: it always gates.
+            is_declared = all(map(self._declares, kind.fields))
+            if is_declared and not kind.is_explored_only:
+                names.append(name)
+        return tuple(names)
 
     def under(self, name: str) -> "Scenario":
         """Return one scenario: of its own fields what is declared, else what exploring tries."""
-        tried = _TRIED.get(name, {})
-        usual = {field.name: field.default for field in fields(Delivery)}
-        own = {
-            field: value if getattr(self, field) == usual[field] else getattr(self, field)
-            for field, value in tried.items()
-        }
-        kept: dict[str, object] = {"freshness": self.freshness} if name == "late" else {}
-        if name == "restarted":
-            kept = {"redeliver_after_restart": self.redeliver_after_restart}
-        return Scenario(name, Delivery(**own, **kept, clock=self.clock))  # type: ignore[arg-type]
+        kind = SCENARIO_KINDS[name]
+        settings = dict(kind.fields)
+        for setting in kind.fields:
+            if self._declares(setting):
+                settings[setting] = getattr(self, setting)
+        for setting in (*kind.companions, "clock"):
+            settings[setting] = getattr(self, setting)
+        return Scenario(name, Delivery(**settings))  # type: ignore[arg-type] # checked when made
+
+    def _declares(self, setting: str) -> bool:
+        """Return whether a field is not at its default."""
+        return bool(getattr(self, setting) != _DEFAULTS[setting])
 
 
-_TRIED: dict[str, dict[str, object]] = {
-    "ties": {"order": "any"},
-    "reordered": {"order": "any"},
-    "late": {"late": timedelta(hours=1)},
-    "duplicated": {"duplicates": True},
-    "restarted": {"restarts": True},
-    "split": {"split": "handed_over"},
-    "bootstrapped": {"bootstrap": True},
-    "re-encoded": {"wire": "json"},
-    "stored": {"store": "float32"},
-    "zoned": {"zone": "Asia/Kolkata"},
-}
-"""The fields of each scenario, with what exploring tries where they are not declared."""
+_DEFAULTS = {setting.name: setting.default for setting in fields(Delivery)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +233,14 @@ class Scenario:
 
     name: str = IN_ORDER
     delivery: Delivery = Delivery()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What the online object must have beside `update` and `query`."""
+        methods = SCENARIO_KINDS[self.name].methods
+        if self.delivery.split == "merged":
+            return (*methods, "merge")
+        return methods
 
     @property
     def in_order(self) -> "Scenario":

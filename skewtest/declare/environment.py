@@ -10,10 +10,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from skewtest.errors import DeclarationError, listed, nearest
 
+# The name of the environment that skewtest itself runs in.
 HERE = "here"
-"""The name of the environment that skewtest itself runs in."""
 PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,3})?")
+
+# The worker that runs user code there is written for Python 3.8 and later.
 OLDEST = (3, 8)
+
+# Test ids hold the name: `~` parts the two environments of a cell, `-` the parts of an id.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 Cpu = Literal["native", "baseline"]
 
@@ -85,31 +89,28 @@ class Environment:
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
         """
-        place = f"Environment({name!r})" if name else "Environment"
-        if name and (not isinstance(name, str) or not NAME.fullmatch(name)):
-            raise DeclarationError(
-                f"Environment name must be made of letters, digits, '_' and '.'; got {name!r}"
-            )
-        requirements = _texts(place, "requirements", requirements)
+        label = _check_name(name)
         base = Path(root).absolute()
         values: dict[str, Any] = {
-            "python": _checked_python(place, python),
-            "requirements": tuple(_checked_requirement(place, text) for text in requirements),
-            "extras": _texts(place, "extras", extras),
-            "groups": _texts(place, "groups", groups),
-            "prefer": tuple(
-                _checked_requirement(place, text) for text in _texts(place, "prefer", prefer)
-            ),
-            "lock": None if lock is None else str(base / lock),
-            "interpreter": None if interpreter is None else _expanded(base, interpreter),
-            "path": tuple(str(base / folder) for folder in _texts(place, "path", path)),
-            "variables": _checked_variables(place, variables),
+            "python": _check_python(label, python),
+            "requirements": _check_requirements(label, "requirements", requirements),
+            "extras": _check_texts(label, "extras", extras),
+            "groups": _check_texts(label, "groups", groups),
+            "prefer": _check_requirements(label, "prefer", prefer),
+            "lock": None,
+            "interpreter": None,
+            "path": tuple(str(base / folder) for folder in _check_texts(label, "path", path)),
+            "variables": _check_variables(label, variables),
             "cpu": cpu,
             "root": str(base),
         }
+        if lock is not None:
+            values["lock"] = str(base / lock)
+        if interpreter is not None:
+            values["interpreter"] = _expand_interpreter(base, interpreter)
         if cpu not in get_args(Cpu):
-            raise DeclarationError(f"{place}: cpu must be 'native' or 'baseline'; got {cpu!r}")
-        _check_alternatives(place, values)
+            raise DeclarationError(f"{label}: cpu must be 'native' or 'baseline'; got {cpu!r}")
+        _check_alternatives(label, values)
         object.__setattr__(self, "name", name or _default_name(values))
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
@@ -118,21 +119,26 @@ class Environment:
     def from_table(cls, name: str, table: object, root: str | Path) -> "Environment":
         """Return the environment that a table of pyproject.toml declares.
 
+        Args:
+            name: the last part of the table's name.
+            table: its values; the keys are the arguments of `Environment`.
+            root: the folder that relative paths start from.
+
         Raises:
             DeclarationError: the table has a key that there is not, or a value that is wrong.
         """
-        place = f"[tool.skewtest.environments.{name}]"
+        label = f"[tool.skewtest.environments.{name}]"
         if name == HERE:
             raise DeclarationError(
-                f"{place}: {HERE!r} is the environment that skewtest runs in; choose another name"
+                f"{label}: {HERE!r} is the environment that skewtest runs in; choose another name"
             )
         if not isinstance(table, dict):
-            raise DeclarationError(f"{place} must be a table; got {table!r}")
-        known = [field for field in cls.__dataclass_fields__ if field not in ("name", "root")]
+            raise DeclarationError(f"{label} must be a table; got {table!r}")
+        keys = [field for field in cls.__dataclass_fields__ if field not in ("name", "root")]
         for key in table:
-            if key not in known:
+            if key not in keys:
                 raise DeclarationError(
-                    f"{place} has no key {key!r}; it has {listed(known)}." + nearest(key, known)
+                    f"{label} has no key {key!r}; it has {listed(keys)}." + nearest(key, keys)
                 )
         return cls(name, **table, root=root)
 
@@ -142,72 +148,107 @@ class Environment:
         return self.name == HERE
 
 
-def _check_alternatives(place: str, values: Mapping[str, Any]) -> None:
-    installs = ("requirements", "extras", "groups", "lock", "python")
-    given = [name for name in installs if values[name]]
-    if values["interpreter"] is not None and given:
+def _check_name(name: object) -> str:
+    """Return how errors call the environment; raise DeclarationError for a name that ids break."""
+    if not name:
+        return "Environment"
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DeclarationError(
-            f"{place}: interpreter= stands for itself, with what it has; leave out {listed(given)}"
+            f"Environment name must be made of letters, digits, '_' and '.'; got {name!r}"
         )
-    if values["lock"] is not None and len(given) > (2 if values["python"] else 1):
-        rest = [name for name in given if name not in ("lock", "python")]
-        raise DeclarationError(f"{place}: lock= pins everything; leave out {listed(rest)}")
-    if values["interpreter"] is None and not [name for name in given if name != "python"]:
+    return f"Environment({name!r})"
+
+
+def _check_alternatives(place: str, values: Mapping[str, Any]) -> None:
+    """Raise unless there is one way to have the environment: found, locked, or resolved."""
+    sources = ("requirements", "extras", "groups", "lock")
+    used_sources = [name for name in sources if values[name]]
+    used = list(used_sources)
+    if values["python"]:
+        used.append("python")
+    if values["interpreter"] is not None:
+        if used:
+            raise DeclarationError(
+                f"{place}: interpreter= stands for itself, with what it has; leave out "
+                f"{listed(used)}"
+            )
+        return
+    if not used_sources:
         raise DeclarationError(
             f"{place} holds no library; give requirements=, lock=, extras=, groups= or interpreter="
         )
+    if values["lock"] is not None and used_sources != ["lock"]:
+        used_sources.remove("lock")
+        raise DeclarationError(f"{place}: lock= pins everything; leave out {listed(used_sources)}")
 
 
-def _checked_python(place: str, python: object) -> str | None:
+def _check_python(place: str, python: object) -> str | None:
     if python is None:
         return None
     if not isinstance(python, str) or not PYTHON.fullmatch(python):
         raise DeclarationError(f"{place}: python must be like '3.9' or '3.9.18'; got {python!r}")
-    if tuple(map(int, python.split(".")[:2])) < OLDEST:
+    major, minor = python.split(".")[:2]
+    if (int(major), int(minor)) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise DeclarationError(f"{place}: python must be {oldest} or newer; got {python!r}")
     return python
 
 
-def _checked_requirement(place: str, text: str) -> str:
-    try:
-        Requirement(text)
-    except InvalidRequirement as error:
-        raise DeclarationError(
-            f"{place}: requirements takes what pip takes, such as 'pandas==1.3.0'; got {text!r} "
-            f"({str(error).splitlines()[0]})"
-        ) from error
-    return text
+def _check_requirements(place: str, argument: str, requirements: object) -> tuple[str, ...]:
+    texts = _check_texts(place, argument, requirements)
+    for text in texts:
+        try:
+            Requirement(text)
+        except InvalidRequirement as error:
+            # The parser also draws where it stopped, over lines that no message has room for.
+            reason = str(error).splitlines()[0]
+            raise DeclarationError(
+                f"{place}: requirements takes what pip takes, such as 'pandas==1.3.0'; got "
+                f"{text!r} ({reason})"
+            ) from error
+    return texts
 
 
-def _checked_variables(place: str, variables: object) -> tuple[tuple[str, str], ...]:
+def _check_variables(place: str, variables: object) -> tuple[tuple[str, str], ...]:
     if variables is None:
         return ()
-    if not isinstance(variables, Mapping) or not all(
-        isinstance(part, str) for pair in variables.items() for part in pair
-    ):
+    if not isinstance(variables, Mapping) or not _are_texts([*variables, *variables.values()]):
         raise DeclarationError(f"{place}: variables must be a dict of texts; got {variables!r}")
     return tuple(sorted(variables.items()))
 
 
-def _texts(place: str, name: str, values: object) -> tuple[str, ...]:
-    is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not all(isinstance(value, str | Path) for value in values):  # type: ignore[attr-defined] # a list by now
-        raise DeclarationError(f"{place}: {name} must be a list of texts; got {values!r}")
-    return tuple(str(value) for value in values)  # type: ignore[attr-defined] # as above
+def _are_texts(values: Sequence[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
-def _expanded(base: Path, interpreter: str | Path) -> str:
+def _check_texts(place: str, argument: str, values: object) -> tuple[str, ...]:
+    if isinstance(values, Sequence) and not isinstance(values, str):
+        texts = [str(value) for value in values if isinstance(value, str | Path)]
+        if len(texts) == len(values):
+            return tuple(texts)
+    raise DeclarationError(f"{place}: {argument} must be a list of texts; got {values!r}")
+
+
+def _expand_interpreter(base: Path, interpreter: str | Path) -> str:
     path = Path(interpreter).expanduser()
-    return str(base / path if len(path.parts) > 1 else path)
+    # A bare name such as `python3.9` is looked for on the PATH, not in the project.
+    if len(path.parts) == 1:
+        return str(path)
+    return str(base / path)
 
 
 def _default_name(values: Mapping[str, Any]) -> str:
+    """Return a name of what the environment holds, such as `py3.9_pandas1.3.0`."""
     if values["interpreter"] is not None:
         return re.sub(r"[^A-Za-z0-9_.]+", "_", Path(values["interpreter"]).name)
-    parts = [f"py{values['python']}"] if values["python"] else []
-    parts += [text.split(";")[0] for text in values["requirements"]]
+    parts = []
+    if values["python"]:
+        parts.append(f"py{values['python']}")
+    for requirement in values["requirements"]:
+        parts.append(requirement.split(";")[0])
     parts += [*values["extras"], *values["groups"]]
-    parts += [Path(values["lock"]).stem] if values["lock"] else []
-    joined = "_".join(re.sub(r"[^A-Za-z0-9.]+", "", part) or "_" for part in parts)
-    return joined[:60].strip("_.") or "environment"
+    if values["lock"]:
+        parts.append(Path(values["lock"]).stem)
+    plain_parts = [re.sub(r"[^A-Za-z0-9.]+", "", part) or "_" for part in parts]
+    # Longer ids are cut off on terminals, and two of them make a cell's.
+    return "_".join(plain_parts)[:60].strip("_.") or "environment"

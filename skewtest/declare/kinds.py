@@ -15,6 +15,7 @@ from skewtest.times import TimeType
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+# int32 is what ids of small tables have, and what joins with an int64 key cast or overflow.
 KEY_TYPES: Mapping[str, pl.DataType] = {
     "string": pl.String(),
     "int": pl.Int64(),
@@ -126,6 +127,8 @@ class Strings(Column):
 class Timestamps(Column):
     """A datetime column; see `timestamps`."""
 
+    # Without bounds the values lie around the event times, which the history decides on.
+
     min: datetime | None = None
     max: datetime | None = None
     time: TimeType = field(default_factory=TimeType)
@@ -146,6 +149,7 @@ class Vectors(Column):
     @property
     def dtype(self) -> pl.DataType:
         """As in Column."""
+        # Not an Array: what feature code is given by stores and JSON has no fixed size either.
         return pl.List(pl.Float64())
 
 
@@ -165,6 +169,7 @@ class Structs(Column):
 class Drawn(Column):
     """A column whose values come from the owner's own Hypothesis strategy."""
 
+    # The text of a composed strategy runs over pages.
     strategy: "SearchStrategy[Any]" = field(repr=False)
     type: pl.DataType
 

@@ -3,19 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, SCENARIOS
+from skewtest.declare.divergence import BROKEN_KINDS, KINDS
 from skewtest.errors import DeclarationError, listed, nearest
 
+# Without an owner, a reason and an end, a list of exceptions only ever grows.
 NEEDED = ("view", "feature", "owner", "reason", "expires")
 OPTIONAL = ("scenario", "kind", "cell")
-KINDS = (
-    *("value", "null", "missing row", "extra row", "dtype", "error", "timeout"),
-    "nondeterministic",
-)
-BROKEN = ("error", "timeout", "nondeterministic")
-"""Kinds of code that breaks, rather than differs: they are known only by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,62 +38,95 @@ class Known:
     cell: str = ""
 
     def covers(self, feature: str, kind: str) -> bool:
-        """Return whether a finding of its view and scenario is the one that is known."""
-        kinds = (self.kind,) if self.kind else (one for one in KINDS if one not in BROKEN)
-        return self.feature == feature and kind in kinds
+        """Return whether a finding of its view and scenario is the one that is known.
+
+        Args:
+            feature: the finding's feature; "*" for whole rows.
+            kind: its kind of divergence.
+        """
+        if self.feature != feature:
+            return False
+        if self.kind:
+            return kind == self.kind
+        return kind in KINDS and kind not in BROKEN_KINDS
 
     @classmethod
     def from_table(cls, table: object, place: str) -> "Known":
         """Return the known divergence of a table `[[tool.skewtest.known]]`.
+
+        Args:
+            table: its keys and values.
+            place: how errors call it.
 
         Raises:
             DeclarationError: a key is missing or unknown, or a value is of the wrong type.
         """
         if not isinstance(table, Mapping):
             raise DeclarationError(f"{place} must be a table; got {table!r}")
-        for key in table:
-            if key not in (*NEEDED, *OPTIONAL):
-                raise DeclarationError(
-                    f"{place} knows {listed((*NEEDED, *OPTIONAL))}; got {key!r}."
-                    + nearest(key, (*NEEDED, *OPTIONAL))
-                )
-        lacking = [key for key in NEEDED if key not in table]
-        if lacking:
-            raise DeclarationError(
-                f"{place} lacks {listed(lacking)}: a known divergence has an owner, a reason and a "
-                "day on which it expires"
-            )
+        _check_keys(place, table)
         expires = table["expires"]
+        # A datetime is a date to Python; TOML has both, and a day is what is meant.
         if not isinstance(expires, date) or isinstance(expires, datetime):
             raise DeclarationError(
                 f"{place}: expires must be a date, as in expires = 2027-01-31; got {expires!r}"
             )
-        texts = {key: _text(place, key, table[key]) for key in table if key != "expires"}
-        _check_choice(place, "scenario", texts.get("scenario", IN_ORDER), (*SCENARIOS, RELATIONS))
-        _check_choice(place, "kind", texts.get("kind", KINDS[0]), KINDS)
-        return cls(**texts, expires=expires)
+        texts = {}
+        for key, value in table.items():
+            if key != "expires":
+                texts[key] = _check_text(place, key, value)
+        divergence = cls(**texts, expires=expires)
+        _check_choice(place, "scenario", divergence.scenario, (*SCENARIOS, RELATIONS))
+        if divergence.kind:
+            _check_choice(place, "kind", divergence.kind, KINDS)
+        return divergence
 
 
 def known_of(tables: object, place: str) -> tuple[Known, ...]:
     """Return the known divergences of `[[tool.skewtest.known]]`.
+
+    Args:
+        tables: the list of tables, as TOML has it.
+        place: the file, for errors.
 
     Raises:
         DeclarationError: one of them is wrong, or two are the same.
     """
     if not isinstance(tables, Sequence) or isinstance(tables, str):
         raise DeclarationError(f"{place}: write each one as a table [[tool.skewtest.known]]")
-    found: dict[tuple[str, ...], Known] = {}
+    by_identity: dict[tuple[str, ...], Known] = {}
     for number, table in enumerate(tables, 1):
-        where = f"{place}: [[tool.skewtest.known]] number {number}"
-        one = Known.from_table(table, where)
-        key = one.view, one.feature, one.scenario, one.kind, one.cell
-        if key in found:
-            raise DeclarationError(f"{where} is the same divergence as one before it")
-        found[key] = one
-    return tuple(found.values())
+        entry = f"{place}: [[tool.skewtest.known]] number {number}"
+        divergence = Known.from_table(table, entry)
+        identity = (
+            divergence.view,
+            divergence.feature,
+            divergence.scenario,
+            divergence.kind,
+            divergence.cell,
+        )
+        # Of two owners with two days of expiry, nobody could say which one holds.
+        if identity in by_identity:
+            raise DeclarationError(f"{entry} is the same divergence as one before it")
+        by_identity[identity] = divergence
+    return tuple(by_identity.values())
 
 
-def _text(place: str, key: str, value: Any) -> str:
+def _check_keys(place: str, table: Mapping[str, object]) -> None:
+    for key in table:
+        if key not in (*NEEDED, *OPTIONAL):
+            raise DeclarationError(
+                f"{place} knows {listed((*NEEDED, *OPTIONAL))}; got {key!r}."
+                + nearest(key, (*NEEDED, *OPTIONAL))
+            )
+    missing = [key for key in NEEDED if key not in table]
+    if missing:
+        raise DeclarationError(
+            f"{place} lacks {listed(missing)}: a known divergence has an owner, a reason and a "
+            "day on which it expires"
+        )
+
+
+def _check_text(place: str, key: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DeclarationError(f"{place}: {key} must be a text; got {value!r}")
     return value

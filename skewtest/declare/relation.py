@@ -17,9 +17,9 @@ RELATION_CAUSES: Mapping[str, str] = {
 }
 """What is the cause where a relation is broken."""
 
+# Held to only where they are named: most batch code leans on a log in order of event time, which
+# is what it gets; a changed input is a warning as it is; and few features repeat every week.
 ASKED_FOR = ("input_order", "no_mutation", "week_shift")
-"""Held to only where they are named: most batch code leans on a log in order of event time, which
-is what it gets; a changed input is a warning as it is; and few features repeat every week."""
 
 
 class DefaultRelations(tuple[str, ...]):
@@ -31,8 +31,17 @@ class DefaultRelations(tuple[str, ...]):
 DEFAULT = DefaultRelations(name for name in RELATION_CAUSES if name not in ASKED_FOR)
 
 
-def checked_relations(place: str, relations: object) -> tuple[str, ...]:
-    """Return the names of relations; raise DeclarationError for what is none."""
+def check_relations(place: str, relations: object) -> tuple[str, ...]:
+    """Return the names of relations, each once.
+
+    Args:
+        place: how errors call the view.
+        relations: "default", None for none, or a list of names.
+
+    Raises:
+        DeclarationError: it is none of these, or there is no relation of a name.
+    """
+    # No relations at all is a decision of its own, as an empty list is.
     if relations is None:
         return ()
     if relations == "default":

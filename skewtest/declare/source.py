@@ -9,11 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from skewtest.declare.columns import as_column, checked_moment
+from skewtest.declare.bounds import check_moment
+from skewtest.declare.columns import as_column
 from skewtest.declare.kinds import Column, Key, Timestamps
-from skewtest.declare.learn import Rhythm, learn, pandera_columns
+from skewtest.declare.learn import Rhythm, learn
+from skewtest.declare.schemas import pandera_columns
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import UNITS, TimeType, Unit, checked_zone
+from skewtest.times import UNITS, TimeType, Unit, check_zone
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -40,6 +42,7 @@ class Source:
     start: datetime | None
     end: datetime | None
     rhythm: Rhythm
+    # Of a wide log this is a line for each column, which no error message needs.
     null_rates: Mapping[str, float] = field(repr=False)
 
     def __init__(
@@ -73,21 +76,23 @@ class Source:
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
         """
-        place = f"Source({name!r})"
+        label = f"Source({name!r})"
         _check_name(name)
-        declared = _checked_columns(place, time, columns)
-        held = declared.pop(time, None)
-        if isinstance(held, Timestamps):
-            start, end = start or held.min, end or held.max
-            zone, unit = held.time.zone, held.time.unit
+        declared = _check_columns(label, time, columns)
+        time_column = declared.pop(time, None)
+        # A time column that is declared says more than the arguments: it was learned or is exact.
+        if isinstance(time_column, Timestamps):
+            start, end = start or time_column.min, end or time_column.max
+            zone, unit = time_column.time.zone, time_column.time.unit
         if not declared:
-            raise DeclarationError(f"{place}: columns has only the time column; add the entity key")
+            raise DeclarationError(f"{label}: columns has only the time column; add the entity key")
         if unit not in UNITS:
-            raise DeclarationError(f"{place}: unit must be one of {listed(UNITS)}; got {unit!r}")
-        zone = checked_zone(f"{place}: zone", zone)
-        _check_arrival(place, arrival, declared)
-        _check_span(place, start, end, zone)
-        rates = _checked_rates(place, null_rates or {}, declared)
+            raise DeclarationError(f"{label}: unit must be one of {listed(UNITS)}; got {unit!r}")
+        zone = check_zone(f"{label}: zone", zone)
+        _check_arrival(label, arrival, declared)
+        _check_span(label, start, end, zone)
+        rates = _check_rates(label, null_rates or {}, declared)
+        # A frozen dataclass has no other way to set what was checked and made plain.
         for attribute, value in (
             ("name", name),
             ("time", time),
@@ -109,10 +114,10 @@ class Source:
     @property
     def schema(self) -> dict[str, pl.DataType]:
         """Column names to polars types, the time column first."""
-        return {
-            self.time: self.type.dtype,
-            **{name: kind.dtype for name, kind in self.columns.items()},
-        }
+        schema: dict[str, pl.DataType] = {self.time: self.type.dtype}
+        for name, column in self.columns.items():
+            schema[name] = column.dtype
+        return schema
 
     @classmethod
     def from_polars(
@@ -139,17 +144,23 @@ class Source:
             DeclarationError: the frame is empty, a named column is missing, the time column is
                 no Datetime or holds nulls, or a column has a type that cannot be generated.
         """
-        place = f"Source({name!r})"
+        label = f"Source({name!r})"
         return cls(
             name,
-            **learn(frame, place, time=time, keys=keys, arrival=arrival, columns=columns),
+            **learn(frame, label, time=time, keys=keys, arrival=arrival, columns=columns),
         )
 
     @classmethod
     def from_arrow(cls, table: Any, name: str, **learning: Any) -> "Source":
         """Learn a source from a pyarrow table; with an empty one, from its schema alone.
 
-        Arguments and errors as in `from_polars`.
+        Args:
+            table: the log; one row an event.
+            name: name of the source.
+            learning: the other arguments of `from_polars`.
+
+        Raises:
+            DeclarationError: it is no table, or as in `from_polars`.
         """
         frame = pl.from_arrow(table)
         if not isinstance(frame, pl.DataFrame):
@@ -160,8 +171,15 @@ class Source:
     def from_parquet(cls, path: str | Path, name: str, **learning: Any) -> "Source":
         """Learn a source from a Parquet file or glob, read lazily.
 
-        Arguments and errors as in `from_polars`; a missing file is a DeclarationError.
+        Args:
+            path: the file, or a pattern of several.
+            name: name of the source.
+            learning: the other arguments of `from_polars`.
+
+        Raises:
+            DeclarationError: there is no such file, it cannot be read, or as in `from_polars`.
         """
+        # Read lazily: a log may be larger than memory, and learning takes a few aggregations.
         try:
             frame = pl.scan_parquet(path)
             frame.collect_schema()
@@ -183,23 +201,30 @@ class Source:
     ) -> "Source":
         """Declare a source from a pandera DataFrameSchema: types, ranges, isin, nullable.
 
-        Arguments as in `from_polars` without the frame, and `zone` as in `Source`.
+        Args:
+            schema: the schema, of the log's columns.
+            name: name of the source.
+            time: the event-time column.
+            keys: the identity columns.
+            arrival: the arrival-time column.
+            columns: declarations that win over what the schema says.
+            zone: IANA zone of the times; `None` for naive ones.
 
         Raises:
             DeclarationError: a column has a type that cannot be generated.
         """
-        declared = pandera_columns(schema, f"Source({name!r})", time, keys, columns or {})
-        return cls(
-            name, time=time, columns={**declared, **(columns or {})}, arrival=arrival, zone=zone
-        )
+        declared = dict(columns or {})
+        described = pandera_columns(schema, f"Source({name!r})", time, keys, declared)
+        return cls(name, time=time, columns={**described, **declared}, arrival=arrival, zone=zone)
 
 
 def _check_name(name: object) -> None:
+    # Batch functions take the source's frame as a parameter of this name.
     if not isinstance(name, str) or not name.isidentifier():
         raise DeclarationError(f"Source name must be a Python identifier; got {name!r}")
 
 
-def _checked_columns(place: str, time: str, columns: Mapping[str, object]) -> dict[str, Column]:
+def _check_columns(place: str, time: str, columns: Mapping[str, object]) -> dict[str, Column]:
     if not isinstance(columns, Mapping) or not columns:
         raise DeclarationError(
             f"{place}: columns must be a dict of column name to column, at least one; "
@@ -211,20 +236,21 @@ def _checked_columns(place: str, time: str, columns: Mapping[str, object]) -> di
             "column that says from when a row holds, without which nobody knows what was true "
             "as of a moment"
         )
+    declared = {}
     for column in (time, *columns):
+        # Hidden columns of a history begin so: `#lane`, `#delay`.
         if not isinstance(column, str) or column.startswith("#") or not column:
             raise DeclarationError(
                 f"{place}: a column name must be a string that does not start with '#'; "
                 f"got {column!r}"
             )
-    declared = {
-        name: as_column(f"{place}: column {name!r}", kind) for name, kind in columns.items()
-    }
-    held = declared.get(time)
-    if held is not None and not isinstance(held, Timestamps):
+    for name, kind in columns.items():
+        declared[name] = as_column(f"{place}: column {name!r}", kind)
+    time_column = declared.get(time)
+    if time_column is not None and not isinstance(time_column, Timestamps):
         raise DeclarationError(
             f"{place}: time column {time!r} must be timestamps() or left out of columns; "
-            f"got {type(held).__name__.lower()}()"
+            f"got {type(time_column).__name__.lower()}()"
         )
     return declared
 
@@ -240,14 +266,14 @@ def _check_arrival(place: str, arrival: str | None, declared: Mapping[str, Colum
 def _check_span(place: str, start: datetime | None, end: datetime | None, zone: str | None) -> None:
     for argument, moment in (("start", start), ("end", end)):
         if moment is not None:
-            checked_moment(f"{place}: {argument}", moment, zone)
+            check_moment(f"{place}: {argument}", moment, zone)
     if start is not None and end is not None and start >= end:
         raise DeclarationError(
             f"{place}: start must be before end; got {start.isoformat()} and {end.isoformat()}"
         )
 
 
-def _checked_rates(
+def _check_rates(
     place: str, rates: Mapping[str, float], declared: Mapping[str, Column]
 ) -> dict[str, float]:
     for column, rate in rates.items():

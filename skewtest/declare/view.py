@@ -11,29 +11,31 @@ import polars as pl
 
 from skewtest.declare.arguments import (
     AS_OF,
-    checked_choice,
-    checked_delivery,
-    checked_entity,
-    checked_equal,
-    checked_features,
-    checked_name,
-    checked_request,
-    checked_sources,
-    checked_timeout,
-    checked_windows,
+    Nothing,
+    check_choice,
+    check_delivery,
+    check_entity,
+    check_equal,
+    check_features,
+    check_name,
+    check_request,
+    check_sources,
+    check_timeout,
+    check_windows,
 )
 from skewtest.declare.delivery import Delivery
 from skewtest.declare.kinds import Column, Key
-from skewtest.declare.relation import checked_relations
+from skewtest.declare.relation import check_relations
 from skewtest.declare.sides import bound, checked_side, combinations, variant_name
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import Tolerance
-from skewtest.times import AsOf, TimeType, checked_zone
+from skewtest.times import AsOf, TimeType, check_zone
 
 __all__ = ["AS_OF", "FeatureView", "Nothing", "Scope"]
 
 Scope: TypeAlias = Literal["entity", "global"]
-Nothing: TypeAlias = Literal["null", "nan", "missing"]
+
+# Frames of these files are ours: a view's place is where its owner wrote it.
 DECLARING = Path(__file__).parent
 
 
@@ -45,6 +47,8 @@ def _caller() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
+# Compared by identity: two views that are declared alike are two items of a run, and their
+# implementations are functions that nothing else tells apart.
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class FeatureView:
     """A set of features computed together from the same sources for the same entity.
@@ -140,31 +144,32 @@ class FeatureView:
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
         """
-        place = f"FeatureView({name!r})"
-        checked_name(name)
-        by_name = checked_sources(place, sources)
-        entity = checked_entity(place, entity, by_name)
-        requested = checked_request(place, request or {}, entity)
+        label = f"FeatureView({name!r})"
+        check_name(name)
+        by_name = check_sources(label, sources)
+        entity = check_entity(label, entity, by_name)
+        requested = check_request(label, request or {}, entity)
         values: dict[str, Any] = {
             "name": name,
             "sources": by_name,
             "entity": entity,
-            "batch": checked_side(place, "batch", batch),
-            "online": checked_side(place, "online", online),
-            "features": checked_features(place, features, entity),
-            "windows": checked_windows(place, windows),
-            "as_of": checked_choice(place, "as_of", as_of, ("exclusive", "inclusive")),
+            "batch": checked_side(label, "batch", batch),
+            "online": checked_side(label, "online", online),
+            "features": check_features(label, features, entity),
+            "windows": check_windows(label, windows),
+            "as_of": check_choice(label, "as_of", as_of, get_args(AsOf)),
             "request": requested,
-            "scope": checked_choice(place, "scope", scope, get_args(Scope)),
-            "zone": checked_zone(f"{place}: zone", zone),
-            "delivery": checked_delivery(place, delivery, by_name),
-            "equal": checked_equal(place, equal),
-            "timeout": checked_timeout(place, timeout),
-            "relations": checked_relations(place, relations),
-            "fitted": checked_side(place, "fitted", fitted),
-            "reference": checked_side(place, "reference", reference),
+            "scope": check_choice(label, "scope", scope, get_args(Scope)),
+            "zone": check_zone(f"{label}: zone", zone),
+            "delivery": check_delivery(label, delivery, by_name),
+            "equal": check_equal(label, equal),
+            "timeout": check_timeout(label, timeout),
+            "relations": check_relations(label, relations),
+            "fitted": checked_side(label, "fitted", fitted),
+            "reference": checked_side(label, "reference", reference),
             "place": _caller(),
         }
+        # A frozen dataclass has no other way to set what was checked and made plain.
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
 
@@ -177,10 +182,12 @@ class FeatureView:
         Raises:
             DeclarationError: as for a new view.
         """
-        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        given |= {"sources": list(self.sources.values()), "equal": tuple(self.equal)}
-        place = given.pop("place")
-        copy = FeatureView(**{**given, **changes})
+        arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        arguments["sources"] = list(self.sources.values())
+        arguments["equal"] = tuple(self.equal)
+        # A copy is declared where the original is: reports lead to what its owner wrote.
+        place = arguments.pop("place")
+        copy = FeatureView(**{**arguments, **changes})
         object.__setattr__(copy, "place", place)
         return copy
 
@@ -195,29 +202,33 @@ class FeatureView:
         Raises:
             DeclarationError: a side takes no such parameter, or there are no values.
         """
-        place = repr(self)
-        return [
-            self.replaced(
-                name=f"{self.name}-{variant_name(given)}",
-                batch=bound(place, "batch", self.batch, given),
-                online=bound(place, "online", self.online, given),
-                windows=(*self.windows, *(v for v in given.values() if isinstance(v, timedelta))),
+        views = []
+        for values in combinations(repr(self), parameters):
+            windows = [value for value in values.values() if isinstance(value, timedelta)]
+            view = self._with_parameters(
+                values,
+                name=f"{self.name}-{variant_name(values)}",
+                windows=(*self.windows, *windows),
             )
-            for given in combinations(place, parameters)
-        ]
+            views.append(view)
+        return views
 
     def with_fitted(self, artefact: Any) -> "FeatureView":
         """Return the view whose sides have been given what was fitted.
 
+        Args:
+            artefact: what the function of `fitted=` returned.
+
         Raises:
             DeclarationError: a side takes no parameter `fitted`.
         """
-        given = {"fitted": artefact}
-        return self.replaced(
-            batch=bound(repr(self), "batch", self.batch, given),
-            online=bound(repr(self), "online", self.online, given),
-            fitted=None,
-        )
+        return self._with_parameters({"fitted": artefact}, fitted=None)
+
+    def _with_parameters(self, values: Mapping[str, Any], **changes: Any) -> "FeatureView":
+        label = repr(self)
+        batch = bound(label, "batch", self.batch, values)
+        online = bound(label, "online", self.online, values)
+        return self.replaced(batch=batch, online=online, **changes)
 
     @property
     def time(self) -> TimeType:
@@ -231,26 +242,33 @@ class FeatureView:
         Each entity column is drawn as a `key()`, and so is some column of every source: a source
         without one would be common to all histories.
         """
-        sources = self.sources.values()
-        return self.scope == "entity" and all(
-            source.keys
-            and all(isinstance(source.columns[n], Key) for n in self.entity if n in source.columns)
-            for source in sources
-        )
+        if self.scope != "entity":
+            return False
+        entity_kinds = []
+        for source in self.sources.values():
+            if not source.keys:
+                return False
+            entity_kinds += [source.columns.get(name) for name in self.entity]
+        return all(kind is None or isinstance(kind, Key) for kind in entity_kinds)
 
     @property
     def entity_columns(self) -> dict[str, Column]:
         """The entity columns with their declarations."""
-        return {
-            name: next(s.columns[name] for s in self.sources.values() if name in s.columns)
-            for name in self.entity
-        }
+        columns = {}
+        for name in self.entity:
+            # Sources that share an entity column declare it alike: the first speaks for all.
+            columns[name] = next(
+                source.columns[name] for source in self.sources.values() if name in source.columns
+            )
+        return columns
 
     @property
     def spine_schema(self) -> dict[str, pl.DataType]:
         """Spine columns to polars types: entity, `as_of`, request columns."""
-        return {
-            **{name: column.dtype for name, column in self.entity_columns.items()},
-            AS_OF: self.time.dtype,
-            **{name: column.dtype for name, column in self.request.items()},
-        }
+        schema: dict[str, pl.DataType] = {}
+        for name, column in self.entity_columns.items():
+            schema[name] = column.dtype
+        schema[AS_OF] = self.time.dtype
+        for name, column in self.request.items():
+            schema[name] = column.dtype
+        return schema

@@ -130,7 +130,7 @@ def spread(
     elif scenario.name == "bootstrapped":
         faults = _bootstrapped(view, pack, stream)
     else:
-        faults = _MAKERS.get(scenario.name, _every_lane)(stream, scenario, rng)
+        faults = _MAKERS[scenario.name](stream, scenario, rng)
     return _applied(view, pack, scenario, faults)
 
 
@@ -338,4 +338,7 @@ _MAKERS: dict[str, Maker] = {
     "duplicated": _duplicated,
     "restarted": _restarted,
     "split": _split,
+    "re-encoded": _every_lane,
+    "stored": _every_lane,
+    "zoned": _every_lane,
 }

@@ -1,6 +1,9 @@
-"""The cache of built environments: what is in it, and what nobody has used for long."""
+"""The cache of built environments: where it is, what is in it, and what nobody uses any more."""
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Collection
@@ -8,14 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
 
-from skewtest.environments.build import USED, cache_folder
+from skewtest.environments.failures import EnvironmentFailedError
+from skewtest.environments.interpreters import version_of
 
-DAY = 24 * 60 * 60
+CACHE = "SKEWTEST_CACHE"
+FACTS = "environment.json"
+# A file whose time says when an environment was last used.
+USED = "used"
+DAY_SECONDS = 24 * 60 * 60
+
+# 64 bits of a SHA-256: short enough for paths, and two environments never share them.
+_KEY_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedEnvironment:
     """A built environment in the cache.
 
     Attributes:
@@ -37,28 +49,64 @@ class Kept:
     size: int
 
 
-def kept_environments() -> list[Kept]:
+def cache_folder() -> Path:
+    """Return the folder of built environments; SKEWTEST_CACHE names another."""
+    folder = os.environ.get(CACHE)
+    if folder:
+        return Path(folder).absolute()
+    return user_cache_path("skewtest") / "environments"
+
+
+def cache_key(python: str, lock: str) -> str:
+    """Return the key of what an interpreter and a lock make: the same for all who ask for it."""
+    version = version_of(python) or ""
+    short = "py" + "".join(version.split(".")[:2])
+    # The order of a lock's lines and its blank lines change nothing that is installed.
+    pins = sorted(line.strip() for line in lock.splitlines() if line.strip())
+    return f"{short}-{hash_texts(version, str(Path(python).resolve()), *pins)}"
+
+
+def hash_texts(*texts: str) -> str:
+    """Return a short hash of texts, for the name of a file."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:_KEY_CHARACTERS]
+
+
+def explain_unwritable(error: OSError) -> EnvironmentFailedError:
+    """Return the failure that stands for an error of writing to the cache."""
+    full = ""
+    if error.errno == errno.ENOSPC:
+        full = " The disk is full."
+    return EnvironmentFailedError(
+        "cache not writable",
+        f"{error.filename or cache_folder()}: {error.strerror}.{full} Name another folder with the "
+        f"environment variable {CACHE}.",
+    )
+
+
+def list_cached() -> list[CachedEnvironment]:
     """Return what the cache holds, what was used last first."""
-    found = []
-    for file in cache_folder().glob("*/environment.json"):
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        folder = file.parent
-        used = folder / USED
-        found.append(
-            Kept(
-                key=folder.name,
-                name=facts["name"],
-                python=facts["python"],
-                packages=facts["packages"],
-                asked=tuple(facts["asked"]),
-                used=(used if used.exists() else file).stat().st_mtime,
-                size=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
-            )
-        )
-    return sorted(found, key=lambda one: one.used, reverse=True)
+    environments = [_load_facts(file) for file in cache_folder().glob(f"*/{FACTS}")]
+    return sorted(environments, key=lambda environment: environment.used, reverse=True)
 
 
-def prune(days: float, spared: Collection[str] = ()) -> list[Kept]:
+def _load_facts(file: Path) -> CachedEnvironment:
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    folder = file.parent
+    used = folder / USED
+    if not used.exists():
+        used = file  # built, and never used since
+    return CachedEnvironment(
+        key=folder.name,
+        name=facts["name"],
+        python=facts["python"],
+        packages=facts["packages"],
+        asked=tuple(facts["asked"]),
+        used=used.stat().st_mtime,
+        size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+    )
+
+
+def prune(days: float, spared: Collection[str] = ()) -> list[CachedEnvironment]:
     """Remove what was not used for some days, and what builds that were killed have left.
 
     Args:
@@ -69,20 +117,22 @@ def prune(days: float, spared: Collection[str] = ()) -> list[Kept]:
         What was removed.
     """
     removed = []
-    for one in kept_environments():
-        if one.key in spared or time.time() - one.used < days * DAY:
+    for environment in list_cached():
+        age = time.time() - environment.used
+        if environment.key in spared or age < days * DAY_SECONDS:
             continue
-        if _remove(cache_folder() / one.key):
-            removed.append(one)
-    for left in cache_folder().glob("*.building-*"):
-        _remove(left, left.name.partition(".building-")[0])
+        if _remove(cache_folder() / environment.key, environment.key):
+            removed.append(environment)
+    for unfinished in cache_folder().glob("*.building-*"):
+        _remove(unfinished, unfinished.name.partition(".building-")[0])
     return removed
 
 
-def _remove(folder: Path, key: str = "") -> bool:
-    """Remove a folder unless somebody is building it; say whether it is gone."""
-    lock = FileLock(folder.with_name(f"{key or folder.name}.lock"))
+def _remove(folder: Path, key: str) -> bool:
+    """Remove a folder unless somebody is building it; return whether it is gone."""
+    lock = FileLock(folder.with_name(f"{key}.lock"))
     try:
+        # Whoever builds an environment holds its lock: we do not wait, what is built is used.
         with lock.acquire(timeout=0):
             shutil.rmtree(folder, ignore_errors=True)
     except Timeout:

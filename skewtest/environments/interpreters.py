@@ -13,8 +13,9 @@ from pathlib import Path
 
 from skewtest.environments.failures import EnvironmentFailedError
 
-SECONDS = 30
-ASKS = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
+# A shim that hangs, or a Python on a network drive, must not hold up the others.
+ANSWER_SECONDS = 30
+_TELL_VERSION = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 
 
 def interpreter_of(python: str | None) -> str:
@@ -26,64 +27,72 @@ def interpreter_of(python: str | None) -> str:
     Raises:
         EnvironmentFailedError: there is none.
     """
-    wanted = python or "{}.{}.{}".format(*sys.version_info[:3])
-    found = _found(wanted)
-    if found is None:
-        variable = _variable(wanted)
+    version = python or "{}.{}.{}".format(*sys.version_info[:3])
+    interpreter = _find_interpreter(version)
+    if interpreter is None:
+        variable = _variable(version)
         raise EnvironmentFailedError(
             "interpreter missing",
-            f"no Python {wanted} is on this machine. Install it (pyenv install {wanted}, or uv "
-            f"python install {wanted}), or name one with the environment variable {variable}.",
+            f"no Python {version} is on this machine. Install it (pyenv install {version}, or uv "
+            f"python install {version}), or name one with the environment variable {variable}.",
         )
-    return found
+    return interpreter
 
 
 @lru_cache(maxsize=64)
 def version_of(interpreter: str) -> str | None:
     """Return the version that an interpreter says it is, None if it does not run."""
     try:
-        asked = subprocess.run(  # noqa: S603 - a candidate is executed before it is believed
-            [interpreter, "-I", "-c", ASKS],
+        answer = subprocess.run(  # noqa: S603 - a candidate is executed before it is believed
+            [interpreter, "-I", "-c", _TELL_VERSION],
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=ANSWER_SECONDS,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return asked.stdout.split("\n", maxsplit=1)[0] or None
+    return answer.stdout.split("\n", maxsplit=1)[0] or None
 
 
 @lru_cache(maxsize=64)
-def _found(wanted: str) -> str | None:
-    for candidate in _candidates(wanted):
-        version = version_of(candidate)
-        if version == wanted or (version or "").startswith(f"{wanted}."):
+def _find_interpreter(version: str) -> str | None:
+    for candidate in _candidates(version):
+        actual = version_of(candidate) or ""
+        # "3.9" is any 3.9; the dot keeps 3.1 and 3.11 apart.
+        if actual == version or actual.startswith(f"{version}."):
             return candidate
     return None
 
 
-def _candidates(wanted: str) -> Iterator[str]:
-    named = os.environ.get(_variable(wanted))
+def _candidates(version: str) -> Iterator[str]:
+    """Yield paths at which a Python of a version may be, what the owner named first."""
+    named = os.environ.get(_variable(version))
     if named:
         yield named
     yield sys.executable
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for folder in sorted(root.glob(f"versions/{wanted}*"), key=_newest, reverse=True):
+    for folder in sorted(root.glob(f"versions/{version}*"), key=_release, reverse=True):
         yield str(folder / "bin" / "python")
-    uv = uv_path()
-    if uv is not None:
-        asked = subprocess.run(  # noqa: S603 - our own dependency
-            [uv, "python", "find", "--no-project", "--no-python-downloads", wanted],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.returncode == 0:
-            yield asked.stdout.strip()
-    on_path = shutil.which("python" + ".".join(wanted.split(".")[:2]))
+    yield from _candidates_of_uv(version)
+    on_path = shutil.which("python" + ".".join(version.split(".")[:2]))
     if on_path:
         yield on_path
+
+
+def _candidates_of_uv(version: str) -> Iterator[str]:
+    uv = uv_path()
+    if uv is None:
+        return
+    # Nothing is downloaded: a Python is installed by who asks for one.
+    answer = subprocess.run(  # noqa: S603 - our own dependency
+        [uv, "python", "find", "--no-project", "--no-python-downloads", version],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode == 0:
+        yield answer.stdout.strip()
 
 
 def uv_path() -> str | None:
@@ -98,9 +107,10 @@ def uv_path() -> str | None:
         return shutil.which("uv")
 
 
-def _variable(wanted: str) -> str:
-    return "SKEWTEST_PYTHON_" + "_".join(wanted.split(".")[:2])
+def _variable(version: str) -> str:
+    return "SKEWTEST_PYTHON_" + "_".join(version.split(".")[:2])
 
 
-def _newest(folder: Path) -> tuple[int, ...]:
+def _release(folder: Path) -> tuple[int, ...]:
+    """Return a pyenv folder's version as numbers, by which 3.11.10 comes after 3.11.9."""
     return tuple(int(part) for part in folder.name.split(".") if part.isdigit())

@@ -13,9 +13,11 @@ from skewtest.errors import DeclarationError, listed, nearest
 def project_file(start: Path | None = None) -> Path | None:
     """Return the pyproject.toml of a folder or of the nearest one above it, None without one."""
     folder = (start or Path.cwd()).absolute()
-    return next(
-        (f for d in (folder, *folder.parents) if (f := d / "pyproject.toml").is_file()), None
-    )
+    for candidate in (folder, *folder.parents):
+        file = candidate / "pyproject.toml"
+        if file.is_file():
+            return file
+    return None
 
 
 def tool_table(project: Path | None) -> Mapping[str, Any]:
@@ -26,6 +28,7 @@ def tool_table(project: Path | None) -> Mapping[str, Any]:
     """
     if project is None:
         return {}
+    # A file that cannot be read would leave out the matrix, and the run would pass without it.
     try:
         document = tomllib.loads(project.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -40,7 +43,7 @@ def environments_of(project: Path | None) -> dict[str, Environment]:
     Raises:
         DeclarationError: one of them is wrong.
     """
-    found = {HERE: here()}
+    environments = {HERE: here()}
     tables = tool_table(project).get("environments", {})
     if not isinstance(tables, dict):
         raise DeclarationError(
@@ -48,8 +51,9 @@ def environments_of(project: Path | None) -> dict[str, Environment]:
         )
     for name, table in tables.items():
         assert project is not None
-        found[name] = Environment.from_table(name, table, project.parent)
-    return found
+        # Paths in the file are meant from its own folder, wherever skewtest is run.
+        environments[name] = Environment.from_table(name, table, project.parent)
+    return environments
 
 
 def here() -> Environment:
@@ -57,16 +61,16 @@ def here() -> Environment:
     return Environment(HERE, interpreter=sys.executable)
 
 
-def declared_environment(name: str, project: Path | None = None) -> Environment:
+def find_environment(name: str, project: Path | None = None) -> Environment:
     """Return an environment by its name.
 
     Raises:
         DeclarationError: pyproject.toml declares none of that name.
     """
-    found = environments_of(project or project_file())
-    if name not in found:
+    environments = environments_of(project or project_file())
+    if name not in environments:
         raise DeclarationError(
-            f"pyproject.toml declares no environment {name!r}; there are {listed(found)}. Declare "
-            f"it as [tool.skewtest.environments.{name}]." + nearest(name, found)
+            f"pyproject.toml declares no environment {name!r}; there are {listed(environments)}. "
+            f"Declare it as [tool.skewtest.environments.{name}]." + nearest(name, environments)
         )
-    return found[name]
+    return environments[name]

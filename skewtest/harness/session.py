@@ -15,8 +15,8 @@ from skewtest.checks.under_scenario import KeptHistories
 from skewtest.declare.delivery import RELATIONS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
-from skewtest.environments.build import Tell, quiet
 from skewtest.environments.cells import Cell
+from skewtest.environments.locks import Tell, quiet
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
 from skewtest.results.corpus import load, save

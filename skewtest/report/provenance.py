@@ -21,13 +21,13 @@ from skewtest.report.words import tolerance_text
 from skewtest.results.code import (
     digest_of,
     files_of,
+    find_uncovered,
     functions_of,
     name_of,
+    path_from,
     place_of,
     query_file,
-    shown_from,
     source_of,
-    uncovered_of,
 )
 from skewtest.times import micros
 
@@ -131,7 +131,7 @@ def view_info(view: FeatureView, root: Path) -> model.View:
     files = files_of(view, root)
     return model.View(
         name=view.name,
-        file=shown_from(file, root) if Path(file).is_file() else None,
+        file=path_from(file, root) if Path(file).is_file() else None,
         line=line if Path(file).is_file() else None,
         entity=list(view.entity),
         times={name: source.time for name, source in view.sources.items()},
@@ -146,7 +146,7 @@ def view_info(view: FeatureView, root: Path) -> model.View:
         ],
         implementations=list(_implementations(view, root)),
         files=files,
-        uncovered=uncovered_of(view, files, root),
+        uncovered=find_uncovered(view, files, root),
         declaration=_declaration(view),
     )
 
@@ -214,7 +214,7 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
         yield model.Implementation(
             side=side,
             name=name_of(parts[0]),
-            file=None if file is None else shown_from(file, root),
+            file=None if file is None else path_from(file, root),
             line=line,
             digest=digest_of("\n".join(map(source_of, parts)).encode()),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from skewtest.compare.tables import Tally
 from skewtest.compare.values import magnitude, nothing_of
+from skewtest.declare.divergence import FailureCode
 from skewtest.declare.tolerance import Exact, Tolerance, Vector
 from skewtest.errors import listed, nearest
 from skewtest.report import model
@@ -33,6 +34,26 @@ UNITS = (
     (1_000, "ms"),
     (1, "us"),
 )
+HEADLINES: Mapping[FailureCode, str] = {
+    "raised": "{side} fails",
+    "crashed": "{side} takes its process down",
+    "timeout": "{side} hangs",
+    "not_given": "{side} implementation is missing",
+    "not_a_frame": "{side} returns no frame",
+    "missing_columns": "{side} lacks columns",
+    "wrong_parameters": "{side} asks for unknown frames",
+    "bad_key_type": "{side} returns keys of a wrong type",
+    "no_method": "{side} object lacks a method",
+    "not_a_mapping": "{side} answers with no dict",
+    "missing_feature": "{side} lacks a feature",
+    "odd_value": "{side} returns a value of an unknown type",
+    "tolerance": "tolerance does not suit the values",
+    "codec": "the wire format fails",
+    "store": "the store fails",
+    "bad_snapshot": "{side} snapshot cannot be used",
+    "fit": "nothing could be fitted",
+}
+"""What a side did wrong, in a few words, by code."""
 
 
 def value_text(value: Any) -> str:
@@ -225,25 +246,7 @@ def failure_headline(failure: Failure) -> str:
     side = failure.side
     if failure.code == "raised" and failure.exception is not None:
         return f"{side} raises {type(failure.exception).__name__}"
-    told = {
-        "crashed": "{side} takes its process down",
-        "timeout": "{side} hangs",
-        "not_given": "{side} implementation is missing",
-        "not_a_frame": "{side} returns no frame",
-        "missing_columns": "{side} lacks columns",
-        "wrong_parameters": "{side} asks for unknown frames",
-        "bad_key_type": "{side} returns keys of a wrong type",
-        "no_method": "{side} object lacks a method",
-        "not_a_mapping": "{side} answers with no dict",
-        "missing_feature": "{side} lacks a feature",
-        "odd_value": "{side} returns a value of an unknown type",
-        "tolerance": "tolerance does not suit the values",
-        "codec": "the wire format fails",
-        "store": "the store fails",
-        "bad_snapshot": "{side} snapshot cannot be used",
-        "fit": "nothing could be fitted",
-    }
-    return told.get(failure.code, "{side} fails").format(side=side)
+    return HEADLINES[failure.code].format(side=side)
 
 
 def failure_text(failure: Failure) -> str:

@@ -1,7 +1,6 @@
 """The code of a view: which functions it consists of, which files they lie in, and their hashes."""
 
 import ast
-import contextlib
 import hashlib
 import inspect
 import os
@@ -17,27 +16,36 @@ from skewtest.declare.view import FeatureView
 from skewtest.sides.adapters import Fold, MicroBatch, PerAsOf, PerEvent, Sql
 
 OUR_CODE = Path(__file__).parents[1]
+
+# Folders of what is installed, wherever they lie: a virtual environment may be inside the project.
 NOT_OURS = {"site-packages", "dist-packages", "node_modules"}
+
+# Where Python's own library lies.
 STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
-"""Where Python's own library lies."""
 
 
-def functions_of(given: Any) -> Iterator[Any]:
+def functions_of(implementation: Any) -> Iterator[Any]:
     """Return the functions and classes, or the query, that an implementation consists of."""
-    if isinstance(given, PerAsOf | PerEvent | MicroBatch):
-        yield from functions_of(given.function)
-    elif isinstance(given, Fold):
-        for part in (given.update, given.init, given.value):
+    if isinstance(implementation, PerAsOf | PerEvent | MicroBatch):
+        yield from functions_of(implementation.function)
+    elif isinstance(implementation, Fold):
+        for part in (implementation.update, implementation.init, implementation.value):
             yield from functions_of(part)
-    elif isinstance(given, Sql):
-        yield given.query
-    elif isinstance(given, partial):
-        yield from functions_of(given.func)
+    elif isinstance(implementation, Sql):
+        yield implementation.query
+    elif isinstance(implementation, partial):
+        yield from functions_of(implementation.func)
     else:
-        found = inspect.unwrap(given)
-        found = getattr(found, "__func__", found)
-        is_code = inspect.isroutine(found) or isinstance(found, type)
-        yield found if is_code else type(found)
+        yield _code_of(implementation)
+
+
+def _code_of(implementation: Any) -> Any:
+    """Return the function or class behind decorators and bound methods; of an object, its class."""
+    code = inspect.unwrap(implementation)
+    code = getattr(code, "__func__", code)
+    if inspect.isroutine(code) or isinstance(code, type):
+        return code
+    return type(code)
 
 
 def source_of(part: Any) -> str:
@@ -76,33 +84,53 @@ def files_of(view: FeatureView, root: Path) -> dict[str, str]:
     Args:
         view: the view.
         root: the folder of the project.
+
+    Returns:
+        Path, from the root where it can be, to the SHA-256 of the file, in the order of the paths.
     """
-    parts = [part for side in (view.batch, view.online) if side for part in functions_of(side)]
-    seen: dict[str, str] = {}
-    for query in (part for part in parts if isinstance(part, str)):
-        file = query_file(query, root)
-        digest = None if file is None else file_digest(file)
-        if file is not None and digest is not None:
-            seen[shown_from(str(file), root)] = digest
-    waiting = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
-    waiting.append(_module_of(view.place[0]))
-    own = True
+    parts: list[Any] = []
+    for side in (view.batch, view.online):
+        if side:
+            parts.extend(functions_of(side))
+    digests: dict[str, str] = {}
+    modules = [_module_of(view.place[0])]
+    for part in parts:
+        if isinstance(part, str):
+            file = query_file(part, root)
+            if file is not None:
+                _add_digest(digests, file, root)
+        modules.append(sys.modules.get(getattr(part, "__module__", "")))
+    _add_imported(digests, modules, root)
+    return dict(sorted(digests.items()))
+
+
+def _add_digest(digests: dict[str, str], file: Path, root: Path) -> None:
+    digest = file_digest(file)
+    if digest is not None:
+        digests[path_from(str(file), root)] = digest
+
+
+def _add_imported(
+    digests: dict[str, str], modules: Iterable[ModuleType | None], root: Path
+) -> None:
+    """Add the files of modules, and of all that they import as far as it is the project's."""
+    # The code of the view itself counts wherever it lies, also where it has been installed.
+    waiting = [(module, True) for module in modules]
+    visited: set[int] = set()
     while waiting:
-        reached: dict[int, ModuleType] = {}
-        for module in waiting:
-            file = getattr(module, "__file__", None)
-            if module is None or file is None or shown_from(file, root) in seen:
-                continue
-            if own or _is_of_project(Path(file), root):
-                digest = file_digest(Path(file))
-                if digest is not None:
-                    seen[shown_from(file, root)] = digest
-                reached |= {id(found): found for found in _imported_by(module)}
-        waiting, own = list(reached.values()), False
-    return dict(sorted(seen.items()))
+        module, is_own = waiting.pop()
+        file = getattr(module, "__file__", None)
+        if module is None or file is None or id(module) in visited:
+            continue
+        if not is_own and not _is_of_project(Path(file), root):
+            continue
+        visited.add(id(module))
+        _add_digest(digests, Path(file), root)
+        for imported in _imported_by(module):
+            waiting.append((imported, False))
 
 
-def uncovered_of(view: FeatureView, files: Iterable[str], root: Path) -> list[str]:
+def find_uncovered(view: FeatureView, files: Iterable[str], root: Path) -> list[str]:
     """Return the sides that are queries whose text lies in no file that is known.
 
     Args:
@@ -110,44 +138,66 @@ def uncovered_of(view: FeatureView, files: Iterable[str], root: Path) -> list[st
         files: those that its code lies in, as `files_of` calls them.
         root: the folder of the project.
     """
-    queries = [
-        (side, part.strip())
-        for side, given in (("batch", view.batch), ("online", view.online))
-        for part in functions_of(given)
-        if isinstance(part, str)
-    ]
-    texts = [text for file in files for text in _texts(root / file)] if queries else []
-    return [side for side, query in queries if not any(query in text for text in texts)]
+    queries: list[tuple[str, str]] = []
+    for side, implementation in (("batch", view.batch), ("online", view.online)):
+        for part in functions_of(implementation):
+            if isinstance(part, str):
+                queries.append((side, part.strip()))
+    # Files are parsed for queries alone: a project's worth of them takes seconds.
+    texts: list[str] = []
+    if queries:
+        for file in files:
+            texts += _texts_in(root / file)
+    uncovered = []
+    for side, query in queries:
+        if not any(query in text for text in texts):
+            uncovered.append(side)
+    return uncovered
 
 
-def _texts(file: Path) -> list[str]:
+def _texts_in(file: Path) -> list[str]:
     """Return the texts in a file: that of a query, or the literals of a module."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix != ".py":
         return [text]
     try:
-        nodes = [*ast.walk(ast.parse(text))]
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return []
-    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
-    return [value for value in constants if isinstance(value, str)]
+    literals = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            literals.append(node.value)
+    return literals
 
 
 @cache
 def query_file(query: str, root: Path) -> Path | None:
     """Return the SQL file of a project that a query was read from; None where there is none."""
+    text = query.strip()
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in NOT_OURS)
-        for file in (Path(folder, name) for name in sorted(files) if name.endswith(".sql")):
-            with contextlib.suppress(OSError):
-                if query.strip() in file.read_text(encoding="utf-8", errors="replace"):
-                    return file
+        # What os.walk is given back decides where it goes on, and in which order.
+        folders[:] = sorted(name for name in set(folders) - NOT_OURS if name[0] != ".")
+        for name in sorted(files):
+            if name.endswith(".sql") and text in _text_of(Path(folder, name)):
+                return Path(folder, name)
     return None
 
 
+def _text_of(file: Path) -> str:
+    """Return a file's text; of one that cannot be read none, as nothing was read from it."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _module_of(file: str) -> ModuleType | None:
-    modules = (one for one in [*sys.modules.values()] if getattr(one, "__file__", None) == file)
-    return next(modules, None)
+    # A copy: asking a module for its attributes may import others.
+    for module in [*sys.modules.values()]:
+        if getattr(module, "__file__", None) == file:
+            return module
+    return None
 
 
 def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
@@ -157,18 +207,36 @@ def _imported_by(module: ModuleType) -> Iterator[ModuleType]:
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = (module.__package__ or "").split(".")
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            home = ".".join([*base, *filter(None, [node.module])])
-            names = [home, *(f"{home}.{alias.name}" for alias in node.names)]
-        else:
-            continue
+        names = _names_imported(node, (module.__package__ or "").split("."))
         # What is imported from a package has run the package's own file too.
-        parents = {name.rpartition(".")[0] for name in names}
-        yield from (sys.modules[name] for name in (*names, *parents) if name in sys.modules)
+        for name in names:
+            for loaded in (name, name.rpartition(".")[0]):
+                if loaded in sys.modules:
+                    yield sys.modules[loaded]
+
+
+def _names_imported(node: ast.AST, package: list[str]) -> list[str]:
+    """Return the full names that an import statement may import; of other nodes none.
+
+    Args:
+        node: of a module's tree.
+        package: the parts of the name of the package that the module lies in.
+    """
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base: list[str] = []
+    if node.level:  # one dot is the package itself, each further one the package above
+        base = package[: len(package) + 1 - node.level]
+    if node.module:
+        base = [*base, node.module]
+    origin = ".".join(base)
+    # `from a import b` imports the module a.b, or a name of the module a: both are looked for.
+    names = [origin]
+    for alias in node.names:
+        names.append(f"{origin}.{alias.name}")
+    return names
 
 
 def _is_of_project(file: Path, root: Path) -> bool:
@@ -180,6 +248,7 @@ def _is_of_project(file: Path, root: Path) -> bool:
     if NOT_OURS & {*file.parts}:
         return False
     if file.is_relative_to(root):
+        # Caches and virtual environments hide so.
         return not any(part.startswith(".") for part in file.relative_to(root).parts)
     return not any(map(file.is_relative_to, STANDARD))
 
@@ -197,8 +266,13 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def shown_from(file: str, root: Path) -> str:
-    """Return a path from the root, if it lies in the same repository."""
+def path_from(file: str, root: Path) -> str:
+    """Return a path from the root, if it lies in the same repository.
+
+    Args:
+        file: the file.
+        root: the folder of the project, which may be one of several in the repository.
+    """
     path = Path(os.path.normpath(file))
     if path.is_relative_to(_repository(root)):
         return Path(os.path.relpath(path, root)).as_posix()
@@ -208,4 +282,7 @@ def shown_from(file: str, root: Path) -> str:
 @cache
 def _repository(root: Path) -> Path:
     """Return the folder of the repository that a project lies in; without one, the project's."""
-    return next((one for one in (root, *root.parents) if (one / ".git").exists()), root)
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            return folder
+    return root

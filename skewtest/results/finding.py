@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from skewtest.compare.tables import Divergence
-from skewtest.compare.values import Kind
+from skewtest.declare.divergence import Kind
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.steps import steps_of

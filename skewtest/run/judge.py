@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from skewtest.compare.rounding import exceeds_bound, grid_of, is_plain, largest_of, on_grid
 from skewtest.compare.tables import Divergence
-from skewtest.compare.values import Kind
 from skewtest.declare.delivery import CAUSES
+from skewtest.declare.divergence import Kind
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft, can_share, pack_drafts
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment

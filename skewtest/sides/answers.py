@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from skewtest.declare.divergence import FailureCode, Kind
 from skewtest.drive.worker import NULL_OR_NAN, Nothing
 from skewtest.sides.columns import FAILED, MISSING, Column, RowArray, scatter
 
@@ -21,22 +22,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """User code did not answer. `code` is one of a closed list; the report words it.
+    """User code did not answer; the report words it.
 
-    `side` is "batch", "online", or the environment that it ran in.
-
-    Codes: raised, crashed, timeout, not_given, no_method, not_a_frame, missing_columns,
-    bad_key_type, not_a_mapping, missing_feature, odd_value, wrong_parameters, tolerance, codec,
-    store, bad_snapshot, fit.
+    Attributes:
+        side: "batch", "online", or the environment that it ran in.
+        code: one of the closed list.
+        facts: what the sentence about the code names: a feature, a type, what was lacking.
+        exception: what user code raised, if it raised.
     """
 
     side: str
-    code: str
+    code: FailureCode
     facts: Mapping[str, Any] = field(default_factory=dict)
     exception: BaseException | None = None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The kind of divergence that it is."""
         return "timeout" if self.code == "timeout" else "error"
 

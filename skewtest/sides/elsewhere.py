@@ -21,10 +21,11 @@ from skewtest.deliver.operations import Delivered, python_values
 from skewtest.drive import worker
 from skewtest.drive.frames import Columns, NotAFrame, kind_of, pandas_array
 from skewtest.drive.guard import TimeLimitExceeded
+from skewtest.environments.runtime import Runtime
 from skewtest.errors import SkewtestError
 from skewtest.sides.adapters import Fold, MicroBatch, PerAsOf, PerEvent, Sql
 from skewtest.sides.answers import Failure, ProcessDiedError
-from skewtest.sides.process import RemoteError, Runtime, Worker, worker_of
+from skewtest.sides.process import RemoteError, Worker, worker_of
 
 LOAD_SECONDS = 60.0
 GRACE_SECONDS = 2.0

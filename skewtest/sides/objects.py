@@ -159,7 +159,7 @@ def _drive(
     except OURS:
         raise
     except (CodecError, StateError) as error:
-        told = Failure("online", error.code, {"told": str(error)}, error.__cause__)
+        told = Failure("online", error.code, {"told": str(error)}, error.__cause__)  # type: ignore[arg-type] # our own
         lane.fail(answering, told)
     except BaseException as error:
         facts = {"operation": lane.at + 1, "of": len(delivered.rows)} if lane.started else {}

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from skewtest.drive import worker
 from skewtest.drive.guard import TimeLimitExceeded
+from skewtest.environments.runtime import LEFT_OUT, Runtime
 from skewtest.sides.answers import ProcessDiedError
 
 SCRIPT = Path(worker.__file__)
@@ -43,34 +44,6 @@ FIXED = {
     ),
 }
 """Of every worker: versions are to be the only thing that differs."""
-LEFT_OUT = (
-    "PYTHONDONTWRITEBYTECODE",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "VIRTUAL_ENV",
-    "PYTHONWARNINGS",
-)
-HASH_SEEDS = ("0", "4711")
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """An interpreter that user code can be run by.
-
-    Attributes:
-        name: how reports call it.
-        python: the interpreter's path.
-        path: folders that user code is imported from, before all others.
-        variables: environment variables that it is given.
-        hash_seed: of its strings and bytes.
-    """
-
-    name: str
-    python: str
-    path: tuple[str, ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
-    hash_seed: str = HASH_SEEDS[0]
 
 
 class RemoteError(Exception):

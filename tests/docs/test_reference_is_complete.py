@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import skewtest
-from skewtest.compare.values import KINDS
+from skewtest.declare.delivery import SCENARIOS
+from skewtest.declare.divergence import KINDS
 from skewtest.plugin import PROFILES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,6 +44,13 @@ def test_every_kind_is_explained_in_their_order():
     table = page.partition("## Kinds")[2].partition("\n## ")[0].partition("\n\nThe examples")[0]
 
     assert tuple(re.findall(r"^\| `([\w ]+)` \|", table, re.MULTILINE)) == KINDS
+
+
+def test_every_scenario_is_explained_in_their_order():
+    page = (DOCS / "delivery" / "index.md").read_text(encoding="utf-8")
+    second_cells = [line.split("|")[2] for line in page.splitlines() if line.startswith("|")]
+
+    assert tuple(re.findall(r"`([\w-]+)`", " ".join(second_cells))) == SCENARIOS
 
 
 def test_every_option_and_ini_key_is_on_its_page():

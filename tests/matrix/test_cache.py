@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skewtest.cli.main import app
-from skewtest.environments.build import USED, cache_folder
-from skewtest.environments.cache import kept_environments, prune
+from skewtest.environments.cache import USED, cache_folder, list_cached, prune
 
 DAY = 24 * 60 * 60
 ENDS = ("--package", "x", "--in", "a", "--from", "1", "--to", "2")
@@ -41,7 +40,7 @@ def run(*arguments):
 def test_what_was_used_last_is_listed_first():
     keep("py311-old", 40)
     keep("py311-new", 1)
-    assert [one.key for one in kept_environments()] == ["py311-new", "py311-old"]
+    assert [one.key for one in list_cached()] == ["py311-new", "py311-old"]
     told = run("list").stdout
     assert told.index("py311-new") < told.index("py311-old")
     assert "Python 3.11.7, numpy 1.26.4" in told

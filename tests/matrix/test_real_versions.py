@@ -12,8 +12,9 @@ import pytest
 import skewtest as sk
 from skewtest.checks.cell import prepared, run_cell
 from skewtest.checks.spread import spread
-from skewtest.environments.build import built
-from skewtest.environments.cells import Axes, Cell, chosen
+from skewtest.environments.axes import Axes, choose_versions
+from skewtest.environments.build import build_environment
+from skewtest.environments.cells import Cell
 from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.environments.settings import here
 from skewtest.run.budget import Budget
@@ -68,12 +69,12 @@ def test_a_wide_matrix_runs_and_is_parted_by_the_version_that_matters():
             {"pandas": "2.0.3", "numpy": "2.0.2"},
         ),
     )
-    choices, _, (covered, valid) = chosen(axes, "pairwise")
-    assert len(covered) == valid
-    cells = [Cell(axes.environment(choice), here()) for choice in choices]
+    picked = choose_versions(axes, "pairwise")
+    assert len(picked.pairs) == picked.valid_pairs
+    cells = [Cell(axes.environment(choice), here()) for choice in picked.choices]
     found = spread(mv.view(mv.pandas_batch), cells, 3)
     assert found.failed == {}
-    assert len(found.environments) == len(choices) + 1
+    assert len(found.environments) == len(picked.choices) + 1
     assert found.partings == ()
     (parting,) = spread(mv.view(mv.promoted_batch), cells, 3).partings
     assert "numpy <= 1.26.4 | >= 2.0.2" in parting.thresholds
@@ -139,16 +140,18 @@ def test_the_package_to_blame_is_found_by_flipping_one_at_a_time():
 )
 def test_each_way_to_fail_has_a_name_and_a_message(declared, kind, told):
     with pytest.raises(EnvironmentFailedError) as caught:
-        built(sk.Environment("x", **declared))
+        build_environment(sk.Environment("x", **declared))
     assert caught.value.kind == kind
     assert told in caught.value.message
 
 
 def test_what_installs_and_does_not_import_is_no_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("SKEWTEST_CACHE", str(tmp_path))
-    monkeypatch.setattr("skewtest.environments.build.BROKEN_WITH_NUMPY_2", {})
+    monkeypatch.setattr("skewtest.environments.locks.FIRST_WITH_NUMPY_2", {})
     with pytest.raises(EnvironmentFailedError) as caught:
-        built(sk.Environment("x", python="3.11", requirements=["pandas==1.5.3", "numpy>=2"]))
+        build_environment(
+            sk.Environment("x", python="3.11", requirements=["pandas==1.5.3", "numpy>=2"])
+        )
     assert caught.value.kind == "does not import"
     assert "numpy" in caught.value.message
     assert not list(tmp_path.glob("py*/environment.json"))
@@ -161,9 +164,9 @@ def build_apart(cache, *, code="", **variables):
     """Build a small environment in a process of its own."""
     told = dedent(f"""
         import skewtest as sk
-        from skewtest.environments.build import built
+        from skewtest.environments.build import build_environment
         {code}
-        print(built(sk.Environment("small", requirements={SMALL})).key)
+        print(build_environment(sk.Environment("small", requirements={SMALL})).key)
     """)
     return subprocess.Popen(
         [sys.executable, "-c", told],
@@ -185,7 +188,7 @@ def test_a_build_that_was_killed_is_built_again(tmp_path):
     killed = build_apart(
         tmp_path,
         code="import os, skewtest.environments.build as b; "
-        "b._prove = lambda *a: os.kill(os.getpid(), 9)",
+        "b.import_packages = lambda *a: os.kill(os.getpid(), 9)",
     )
     killed.communicate(timeout=120)
     assert killed.returncode == -9
@@ -218,7 +221,8 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
 def test_without_uv_environments_are_built_by_pip_and_told_so(tmp_path):
     slow = build_apart(
         tmp_path,
-        code="import skewtest.environments.build as b; b.uv_path = lambda: None",
+        code="from skewtest.environments import build, locks; "
+        "build.uv_path = locks.uv_path = lambda: None",
     )
     key, told = slow.communicate(timeout=300)
     assert key.strip(), told
@@ -229,5 +233,5 @@ def test_the_worker_is_one_file_that_every_python_from_3_8_reads():
     source = Path(mv.__file__).parents[2] / "skewtest" / "drive" / "worker.py"
     old = sk.Environment("old", python="3.8", requirements=SMALL)
     check = "import ast, sys; ast.parse(open(sys.argv[1]).read())"
-    subprocess.run([built(old).python, "-c", check, str(source)], check=True)
+    subprocess.run([build_environment(old).python, "-c", check, str(source)], check=True)
     assert sk.compare_environments(len, [{}], a=old, b="here").ok

@@ -6,7 +6,8 @@ import pytest
 
 import skewtest as sk
 from skewtest.checks.spread import thresholds
-from skewtest.environments.cells import Axes, cells_of, chosen
+from skewtest.environments.axes import Axes, choose_versions
+from skewtest.environments.cells import cells_of
 from skewtest.environments.settings import environments_of, here
 from skewtest.errors import DeclarationError
 from skewtest.results.outcome import Versions
@@ -74,15 +75,15 @@ def test_pairwise_covers_every_valid_pair_and_no_excluded_one():
             {"pandas": "1.5.3", "numpy": "2.4.0"},
         ),
     )
-    picked, excluded, (covered, valid) = chosen(axes, "pairwise")
-    every, _, _ = chosen(axes, "full")
-    assert excluded == 54 - len(every)
+    picked = choose_versions(axes, "pairwise")
+    every = choose_versions(axes, "full").choices
+    assert picked.excluded == 54 - len(every)
     pairs = {pair for choice in every for pair in combinations(choice, 2)}
-    assert {pair for choice in picked for pair in combinations(choice, 2)} == pairs
-    assert len(covered) == valid == len(pairs)
-    assert "python 3.9 with pandas 1.5.3" in covered
-    assert set(picked) <= set(every)
-    assert len(picked) < len(every) / 2
+    assert {pair for choice in picked.choices for pair in combinations(choice, 2)} == pairs
+    assert len(picked.pairs) == picked.valid_pairs == len(pairs)
+    assert "python 3.9 with pandas 1.5.3" in picked.pairs
+    assert set(picked.choices) <= set(every)
+    assert len(picked.choices) < len(every) / 2
 
 
 @pytest.mark.parametrize(

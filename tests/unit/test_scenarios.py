@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 import skewtest as sk
-from skewtest.declare.delivery import CAUSES, SCENARIOS, Delivery
+from skewtest.declare.delivery import CAUSES, SCENARIO_KINDS, SCENARIOS, Delivery
 from skewtest.deliver.operations import EVENT, RESTORE, SNAPSHOT, deliver
 from skewtest.deliver.scenarios import spread
+from skewtest.drive.state import lacking
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import AFTER, BEFORE, BETWEEN, LANE, Restart
 from skewtest.generate.instants import Clock
@@ -322,3 +323,22 @@ def test_a_scenario_does_one_thing():
 def test_exploring_has_a_value_for_every_scenario():
     for name in CAUSES:
         assert Delivery().under(name).delivery != Delivery()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_of_the_table_is_one_that_histories_can_be_put_under(name):
+    _, pack = faulty(view(), name)
+    assert pack.scenario.name == name
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_that_does_something_has_a_cause_and_says_what_it_needs(name):
+    kind = SCENARIO_KINDS[name]
+    scenario = Delivery().under(name)
+    assert (name in CAUSES) == bool(kind.fields)
+    assert lacking(object(), scenario) == next(iter(scenario.methods), None)
+
+
+def test_two_workers_that_are_merged_need_a_method_more():
+    scenario = Delivery(split="merged").under("split")
+    assert scenario.methods == ("snapshot", "restore", "merge")
