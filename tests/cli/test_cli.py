@@ -74,7 +74,6 @@ FEW = ("--histories=200", "--seed=1")
 def repo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "my_repo").mkdir()
