@@ -67,6 +67,8 @@ def test_spend(skew):
 """
 
 FEW = "--skew-histories=128"
+HANGS = 600
+"""Seconds after which a process is taken to hang: a busy machine is slow, and never as slow."""
 
 
 class Project:
@@ -101,9 +103,13 @@ class Project:
         """Run pytest in this process, on few histories from a fixed seed."""
         return self.pytester.runpytest_inprocess(*_with_few(arguments))
 
+    def run_workers(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process with workers of its own."""
+        return self.pytester.runpytest_inprocess(*_with_few(arguments))
+
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*_with_few(arguments), timeout=90)
+        return self.pytester.runpytest_subprocess(*_with_few(arguments), timeout=HANGS)
 
     @property
     def kept(self) -> list[Path]:
