@@ -1,4 +1,4 @@
-"""Plugins of the tests, which pytest reads in the root folder alone, and what their processes keep."""
+"""Plugins of the tests, which pytest reads in the root folder alone, and what processes keep."""
 
 import os
 import sys
