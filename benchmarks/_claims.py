@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+LARGE = 1_000
+"""From here on, figures are shown without decimals."""
+
 
 def cpu_of(work: Callable[[], object]) -> float:
     """Return the CPU seconds of one call in this process, all of its threads counted."""
@@ -34,11 +37,11 @@ class Claims:
 
     def at_most(self, what: str, figure: float, limit: float, unit: str = "x") -> None:
         """Print a figure that must not be above its limit."""
-        self._judge(what, figure, limit, f"at most {limit:,g} {unit}", holds=figure <= limit)
+        self._judge(what, figure, f"at most {limit:,g} {unit}", holds=figure <= limit)
 
     def at_least(self, what: str, figure: float, limit: float, unit: str = "x") -> None:
         """Print a figure that must not be below its limit."""
-        self._judge(what, figure, limit, f"at least {limit:,g} {unit}", holds=figure >= limit)
+        self._judge(what, figure, f"at least {limit:,g} {unit}", holds=figure >= limit)
 
     def holds(self, what: str, *, true: bool) -> None:
         """Print something that must be true."""
@@ -46,9 +49,9 @@ class Claims:
         if not true:
             self.broken.append(what)
 
-    def _judge(self, what: str, figure: float, limit: float, told: str, *, holds: bool) -> None:
-        digits = 0 if limit >= 1_000 else 2
-        print(f"{what}: {figure:,.{digits}f} (claim: {told}){'' if holds else ' NOT HELD'}")
+    def _judge(self, what: str, figure: float, told: str, *, holds: bool) -> None:
+        shown = f"{figure:,.2f}" if abs(figure) < LARGE else f"{figure:,.0f}"
+        print(f"{what}: {shown} (claim: {told}){'' if holds else ' NOT HELD'}")
         if not holds:
             self.broken.append(what)
 

@@ -161,7 +161,7 @@ def yardstick() -> float:
     names = ("ts", "user_id", "amount", "status")
     columns = (range(count), map(str, range(count)), [1.5] * count, ["completed"] * count)
     rows = list(zip(*columns, strict=True))
-    spent = [cpu_of(lambda: [dict(zip(names, row)) for row in rows]) for _ in range(9)]
+    spent = [cpu_of(lambda: [dict(zip(names, row, strict=True)) for row in rows]) for _ in range(9)]
     return statistics.median(spent) / count
 
 
