@@ -44,7 +44,7 @@ def view(batch=right_batch, online=RightOnline, **settings):
     return sk.FeatureView("spend", batch=batch, online=online, **given)
 
 
-def checked(batch=right_batch, online=RightOnline, histories=300, **settings):
+def checked(batch=right_batch, online=RightOnline, histories=128, **settings):
     return sk.check(view(batch, online, **settings), histories=histories, seed=1)
 
 

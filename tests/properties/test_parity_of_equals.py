@@ -341,7 +341,7 @@ def test_a_failing_test_of_ones_own_shows_the_smallest_history(pytester):
             assert history.events["orders"].height < 2
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     (shown,) = [line for line in result.outlines if line.startswith("E") and "History(" in line]
     assert shown.count("'ts': datetime.datetime(2024, 3, 7, 0, 0,") == 2

@@ -1,5 +1,6 @@
 """Whole projects in, outcome out: a feature repo of one view, right or skewed."""
 
+import os
 from pathlib import Path
 from textwrap import dedent
 
@@ -66,6 +67,8 @@ def test_spend(skew):
 """
 
 FEW = "--skew-histories=128"
+HANGS = 600
+"""Seconds after which a process is taken to hang: a busy machine is slow, and never as slow."""
 
 
 class Project:
@@ -74,6 +77,7 @@ class Project:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path: Path = pytester.path
+        self.writes = 0
 
     def features(self, *, skewed: bool = False) -> None:
         """Write features.py; skewed: batch leaves out the far edge of the window."""
@@ -90,15 +94,22 @@ class Project:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text), encoding="utf-8")
+        # Python takes compiled code for fresh by the second and the size of its source.
+        self.writes += 1
+        os.utime(path, (self.writes, self.writes))
         return path
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in this process, on few histories from a fixed seed."""
         return self.pytester.runpytest_inprocess(*_with_few(arguments))
 
+    def run_workers(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process with workers of its own."""
+        return self.pytester.runpytest_inprocess(*_with_few(arguments))
+
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*_with_few(arguments), timeout=90)
+        return self.pytester.runpytest_subprocess(*_with_few(arguments), timeout=HANGS)
 
     @property
     def kept(self) -> list[Path]:
@@ -119,7 +130,6 @@ def plain_environment(monkeypatch):
     github = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
     for name in ("CI", "PYTEST_ADDOPTS", "FORCE_COLOR", "COLUMNS", *github):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_q_keeps_the_report(skewed):
 
 def test_xdist_runs_the_checks_and_gathers_their_results(skewed):
     skewed.file("test_other.py", "def test_other():\n    pass\n")
-    result = skewed.run_apart("-n", "2", "--skew-report=out")
+    result = skewed.run_workers("-n", "2", "--skew-report=out")
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["spend.spend_7d: batch and online disagree*", "*report.html"])
     assert '"view": "spend"' in (skewed.path / "out" / "report.json").read_text()

@@ -122,7 +122,7 @@ def test_a_wrong_declaration_is_wrong_usage(project):
 
 
 def test_workers_of_xdist_run_cells_too(project):
-    result = project.runpytest("-n", "2", "-k", "train")
+    result = project.runpytest_inprocess("-n", "2", "-k", "train")
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["skewtest: matrix: 2 requested, 1 ran, 0 excluded"])
 

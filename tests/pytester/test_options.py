@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 
 import pytest
 
@@ -124,7 +125,7 @@ def test_a_report_folder_without_permission_is_told(project):
 
 def test_an_unwritable_report_is_told_under_xdist_too(project):
     project.file("out", "a file")
-    result = project.run_apart("-n", "1", "--skew-report=out")
+    result = project.run_workers("-n", "1", "--skew-report=out")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["skewtest: cannot write the report to out: File exists.*"])
 
@@ -133,8 +134,8 @@ def test_runs_in_ci_say_the_same_apart_from_seconds(skewed, monkeypatch):
     monkeypatch.setenv("CI", "1")
     skewed.file("tox.ini", "[pytest]\nskew_histories = 128\nskew_corpus = nowhere\n")
     texts = []
-    for _ in range(2):
-        result = skewed.pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    for run in (skewed.pytester.runpytest_inprocess, skewed.pytester.runpytest_subprocess):
+        result = run("-q", "-p", "no:cacheprovider")
         texts.append(without_seconds(result.stdout.str()))
         for path in (skewed.path / "nowhere").rglob("*.json"):
             path.unlink()
@@ -171,7 +172,7 @@ def test_the_reproduce_line_reproduces(skewed, option, told):
     assert line == f'pytest "test_skew.py::test_spend[in_order]" --skew-seed=7{told}'
     for path in skewed.kept:
         path.unlink()
-    again = skewed.pytester.run("sh", "-c", f"{line} -p no:cacheprovider")
+    again = skewed.pytester.runpytest_inprocess(*shlex.split(line)[1:], "-p", "no:cacheprovider")
     again.assert_outcomes(failed=1)
     one, other = (_report(r.stdout.str()) for r in (result, again))
     assert one == other
@@ -196,19 +197,22 @@ class TestSpend:
 """
 
 
-def test_the_reproduce_line_is_what_a_shell_takes_wherever_it_stands(skewed):
+def test_the_reproduce_line_is_what_a_shell_takes_wherever_it_stands(skewed, monkeypatch):
     """Also from a folder below, with ids that mean something to a shell or to -k."""
     folder = skewed.path / "tests" / "a"
     folder.mkdir(parents=True)
     text = (skewed.path / "test_skew.py").read_text().replace("def test_spend", "def spend_")
     (folder / "test_names.py").write_text(text + STRANGE)
-    run = "python -m pytest -p no:cacheprovider --skew-histories=8 --skew-seed=7"
-    result = skewed.pytester.run("sh", "-c", f"cd tests && {run} a")
+    options = ["-p", "no:cacheprovider", "--skew-histories=8", "--skew-seed=7"]
+    with monkeypatch.context() as below:
+        below.chdir(skewed.path / "tests")
+        result = skewed.pytester.runpytest_inprocess(*options, "a")
     result.assert_outcomes(failed=6)
     text = result.stdout.str().replace("\\\n", "")
     tests = re.findall(r"again +pytest (.*?) *(?:--skew-seed=7.*)?$", text, re.MULTILINE)
     assert len(set(tests)) == 6
-    again = skewed.pytester.run("sh", "-c", f"cd tests && {run} {' '.join(tests)}")
+    command = f"python -m pytest {' '.join(options)} {' '.join(tests)}"
+    again = skewed.pytester.run("sh", "-c", f"cd tests && {command}")
     again.assert_outcomes(failed=6)
 
 

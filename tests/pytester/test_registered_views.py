@@ -157,4 +157,4 @@ def test_k_picks_registered_views(registered):
 
 def test_xdist_runs_registered_views(registered):
     registered.view("views.py", more="")
-    registered.run_apart("-n", "1").assert_outcomes(passed=1)
+    registered.run_workers("-n", "1").assert_outcomes(passed=1)

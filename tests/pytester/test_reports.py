@@ -90,7 +90,7 @@ def test_a_report_says_where_it_comes_from(many):
 
 def test_workers_and_shards_make_the_same_report_as_one_process(many):
     many.run("--skew-report=whole", "-p", "no:cacheprovider")
-    many.run_apart("-n", "1", "--skew-report=workers", "-p", "no:cacheprovider")
+    many.run_workers("-n", "1", "--skew-report=workers", "-p", "no:cacheprovider")
     shards = ["in_order or late", "duplicated or restarted", "visits", "nothing_of_this_name"]
     for number, chosen in enumerate(shards):
         many.run(f"--skew-report=s{number}", "-k", chosen, "-p", "no:cacheprovider")
@@ -183,7 +183,7 @@ def test_what_is_skipped_or_looks_at_nothing_is_no_parity(project, workers):
     project.file("test_unchecked.py", UNCHECKED)
     project.file("test_gone.py", "import pytest\npytest.importorskip('skewtest_gone')\n")
     project.file("test_other.py", "import pytest\npytest.skip('x', allow_module_level=True)\n")
-    result = project.run_apart("--skew-report=out", *workers)
+    result = project.run("--skew-report=out", *workers)
     assert result.ret == 0
     found = read(project, "out")
     assert found.verdict == "incomplete"
@@ -202,7 +202,7 @@ def test_what_is_skipped_or_looks_at_nothing_is_no_parity(project, workers):
 def test_a_module_that_cannot_be_collected_is_one_gap(project):
     """pytest ends the run for it, which is no interrupt."""
     project.file("test_broken.py", "import nothing_of_this_name\n")
-    project.run_apart("--skew-report=out")
+    project.run("--skew-report=out")
     assert read(project, "out").incomplete == ["error: test_broken.py"]
 
 
@@ -219,7 +219,7 @@ def test_a_view_that_kills_its_worker_is_missing_and_the_report_says_so(project)
             os._exit(3)
         """,
     )
-    project.run_apart("-n", "2", "--skew-report=out")
+    project.run_workers("-n", "1", "--skew-report=out")
     found = read(project, "out")
     assert found.verdict == "incomplete"
     assert any(
@@ -284,7 +284,7 @@ def test_a_summary_that_cannot_be_written_is_an_error_with_its_name(project, mon
 def test_a_baseline_says_what_is_new(project):
     project.run("--skew-report=before")
     project.features(skewed=True)
-    project.run_apart("--skew-report=after", "--skew-baseline=before/report.json")
+    project.run("--skew-report=after", "--skew-baseline=before/report.json")
     page = (project.path / "after" / "report.md").read_text()
     assert "**Since the baseline:** 2 new." in page
     assert "- new: spend.spend_7d, in_order (value)" in page
@@ -303,14 +303,14 @@ def test_a_baseline_that_cannot_be_read_is_an_error_and_the_run_is_kept(project)
 def test_a_baseline_alone_is_told_on_the_terminal(project):
     project.run("--skew-report=before")
     project.features(skewed=True)
-    result = project.run_apart("--skew-baseline=before/report.json")
+    result = project.run("--skew-baseline=before/report.json")
     result.stdout.fnmatch_lines(["skewtest: since the baseline: 2 new"])
 
 
 def test_the_baseline_may_be_the_report_that_is_written_over(project):
     project.run("--skew-report=out")
     project.features(skewed=True)
-    result = project.run_apart("--skew-report=out", "--skew-baseline=out/report.json")
+    result = project.run("--skew-report=out", "--skew-baseline=out/report.json")
     result.stdout.fnmatch_lines(["skewtest: since the baseline: 2 new"])
     assert read(project, "out").verdict == "skew"
 

@@ -9,7 +9,8 @@ from quality.faultless import FAULTLESS
 from quality.faulty import FAULTY
 from quality.streams import Faultless, Faulty
 
-HISTORIES = 600
+HISTORIES, MANY = 256, 600
+"""A scenario is tried on 256 histories at least: more of them are more in order."""
 MUST_COVER = (
     *("late", "out_of_order", "duplicate", "ttl", "wire", "leakage.future", "join"),
     *("state.init", "state.restore", "state.capacity", "state.mutation", "state.stale"),
@@ -30,9 +31,8 @@ def faults_of(finding):
     return late + steps.count("event again") + len(example.history.restarts)
 
 
-@pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.view.name)
-def test_a_fault_is_found_under_its_scenario_alone(faulty: Faulty) -> None:
-    result = sk.check(faulty.view, histories=HISTORIES, seed=1)
+def assert_found_under_its_scenario_alone(faulty: Faulty, histories: int, seed: int) -> None:
+    result = sk.check(faulty.view, histories=histories, seed=seed)
     found = [f for f in result.findings if f.scenario == faulty.scenario]
     assert found, [(f.scenario, f.feature, f.kind) for f in result.findings]
     assert not result.broken, result.report()
@@ -43,6 +43,17 @@ def test_a_fault_is_found_under_its_scenario_alone(faulty: Faulty) -> None:
     assert small.counterexample.events.height <= 2 * faulty.known_minimum
     if faulty.scenario != "split":
         assert faults_of(small) <= 2
+
+
+@pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.view.name)
+def test_a_fault_is_found_under_its_scenario_alone(faulty: Faulty) -> None:
+    assert_found_under_its_scenario_alone(faulty, HISTORIES, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.view.name)
+def test_a_fault_is_found_among_more_histories(faulty: Faulty) -> None:
+    assert_found_under_its_scenario_alone(faulty, MANY, seed=1)
 
 
 @pytest.mark.parametrize("right", FAULTLESS, ids=lambda right: right.view.name)

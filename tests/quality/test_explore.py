@@ -72,7 +72,7 @@ class ById(PerUser):
 HOUR = pl.col("ts").max().dt.hour()
 
 
-@pytest.mark.parametrize(
+EXPLORED = pytest.mark.parametrize(
     ("batch", "online", "breaks"),
     [
         (batch_of(TOTAL), NaiveTotal, {"duplicated"}),
@@ -82,12 +82,25 @@ HOUR = pl.col("ts").max().dt.hour()
     ],
     ids=["total", "last", "hour", "by id"],
 )
-def test_exploring_lists_exactly_what_breaks(batch, online, breaks):
+
+
+def assert_exactly_these_break(batch, online, breaks, histories):
     explored = view(online.__name__, batch, online, sk.Delivery(), sources=(ORDERS,))
-    result = sk.check(explored, seed=1, histories=1_500, scenarios=SCENARIOS)
+    result = sk.check(explored, seed=1, histories=histories, scenarios=SCENARIOS)
     assert {outcome.scenario for outcome in result.outcomes if outcome.findings} == breaks
     assert [outcome.scenario for outcome in result.outcomes if outcome.skipped] == []
     assert result.ok
     tried = {outcome.scenario: outcome.histories for outcome in result.outcomes}
     assert set(tried) == set(SCENARIOS)
     assert min(tried.values()) > 0
+
+
+@EXPLORED
+def test_exploring_lists_exactly_what_breaks(batch, online, breaks):
+    assert_exactly_these_break(batch, online, breaks, histories=512)
+
+
+@pytest.mark.slow
+@EXPLORED
+def test_exploring_more_histories_lists_the_same(batch, online, breaks):
+    assert_exactly_these_break(batch, online, breaks, histories=1_500)
