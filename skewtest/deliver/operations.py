@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from skewtest.declare.view import FeatureView
+from skewtest.deliver.collection import paused_collection
 from skewtest.deliver.payloads import Payload, event_dicts, python_values
 from skewtest.deliver.restarts import add_restarts
 from skewtest.deliver.schedule import (
@@ -14,12 +15,11 @@ from skewtest.deliver.schedule import (
     EVENT,
     RESTORE,
     SNAPSHOT,
-    IntArray,
     Schedule,
     has_workers,
-    lane_bounds,
     schedule_of,
 )
+from skewtest.deliver.sorting import IntArray
 from skewtest.generate.history import Pack
 
 # What other rooms need of this one comes from here.
@@ -66,7 +66,8 @@ def deliver(view: FeatureView, pack: Pack) -> list[Delivered]:
     if pack.restarts:
         inclusive = view.as_of == "inclusive"
         schedule = add_restarts(schedule, pack.restarts, inclusive=inclusive)
-    return _cut(view, pack, schedule, _build_payloads(view, pack, schedule))
+    with paused_collection():
+        return _cut(view, pack, schedule, _build_payloads(view, pack, schedule))
 
 
 def _build_payloads(view: FeatureView, pack: Pack, schedule: Schedule) -> list[Payload]:
@@ -75,13 +76,13 @@ def _build_payloads(view: FeatureView, pack: Pack, schedule: Schedule) -> list[P
     first = 0
     for number, (name, source) in enumerate(view.sources.items()):
         frame = pack.events[name]
-        places = np.flatnonzero(schedule["source"] == number)
-        rows = schedule["event"][places] - first
+        places = np.flatnonzero(schedule.source == number)
+        rows = schedule.event[places] - first
         payloads[places] = _gather_dicts(source.schema, frame, rows)
         first += frame.height
-    places = np.flatnonzero(schedule["row"] >= 0)
-    payloads[places] = _gather_dicts(view.spine_schema, pack.spine, schedule["row"][places])
-    for place in np.flatnonzero(schedule["row"] < EVENT):
+    places = np.flatnonzero(schedule.row >= 0)
+    payloads[places] = _gather_dicts(view.spine_schema, pack.spine, schedule.row[places])
+    for place in np.flatnonzero(schedule.row < EVENT):
         payloads[place] = {}
     filled: list[Payload] = payloads.tolist()
     return filled
@@ -98,11 +99,15 @@ def _cut(
 ) -> list[Delivered]:
     """Return the operations of a pack lane by lane."""
     names = np.array([*view.sources, ""], dtype=object)
-    sources = names[schedule["source"]].tolist()  # -1, which is no source, is the last of them
-    rows, instants, events = (schedule[field].tolist() for field in ("row", "instant", "event"))
-    workers = schedule["worker"].tolist() if has_workers(pack) else None
+    sources = names[schedule.source].tolist()  # -1, which is no source, is the last of them
+    rows, instants, events = (
+        schedule.row.tolist(),
+        schedule.instant.tolist(),
+        schedule.event.tolist(),
+    )
+    workers = schedule.worker.tolist() if has_workers(pack) else None
     delivered = []
-    for lane, start, end in zip(*lane_bounds(schedule), strict=True):
+    for lane, start, end in zip(*schedule.bounds(), strict=True):
         operations = Delivered(
             lane,
             rows[start:end],

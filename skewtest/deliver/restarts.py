@@ -6,7 +6,7 @@ it got of events is delivered again after the restore.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,12 +15,12 @@ from skewtest.deliver.schedule import (
     AFTER_EVENTS,
     BEFORE_EVENTS,
     EVENT,
+    NOTHING,
     RESTORE,
     SNAPSHOT,
-    IntArray,
     Schedule,
-    lane_bounds,
 )
+from skewtest.deliver.sorting import IntArray
 from skewtest.generate.history import BEFORE, Restart
 
 Number = TypeVar("Number", int, IntArray)
@@ -39,20 +39,22 @@ def add_restarts(
         restarts: by lane. One that begins before the one in front of it is over is left out.
         inclusive: whether a request comes after the events of its instant.
     """
-    lanes, starts, ends = lane_bounds(schedule)
+    lanes, starts, ends = schedule.bounds()
     merge = _Merge.of(schedule, starts, ends, inclusive=inclusive)
     lengths = []
     for lane, end in zip(lanes, ends, strict=True):
         lengths.append(merge.take_lane(end, sorted(restarts.get(lane, ()))))
     picked = np.array(merge.picked)
     is_added = picked < 0
-    operations = schedule[np.where(is_added, 0, picked)]
-    operations["lane"] = np.repeat(lanes, lengths)
-    operations["instant"] = merge.instants
-    operations["row"][is_added] = picked[is_added]
-    for name in ("source", "event"):
-        operations[name][is_added] = -1
-    return operations
+    operations = schedule.take(np.where(is_added, 0, picked))
+    return replace(
+        operations,
+        lane=np.repeat(lanes, lengths),
+        instant=np.array(merge.instants),
+        row=np.where(is_added, picked, operations.row),
+        source=np.where(is_added, NOTHING, operations.source),
+        event=np.where(is_added, NOTHING, operations.event),
+    )
 
 
 def _key(instant: Number, rank: Number) -> Number:
@@ -67,7 +69,7 @@ def _keys(
     events, requests = AFTER_EVENTS, BEFORE_EVENTS
     if inclusive:
         events, requests = requests, events
-    keys = _key(schedule["instant"], np.where(schedule["row"] == EVENT, events, requests))
+    keys = _key(schedule.instant, np.where(schedule.row == EVENT, events, requests))
     for start, end in zip(starts, ends, strict=True):
         # A request with a lag has a lower key than an event in front of it. The first operation
         # above a key is all that is looked for, and that is never behind such an event.
@@ -110,11 +112,11 @@ class _Merge:
         cls, schedule: Schedule, starts: list[int], ends: list[int], *, inclusive: bool
     ) -> "_Merge":
         """Return a pack of which nothing has happened yet."""
-        is_event = schedule["row"] == EVENT
+        is_event = schedule.row == EVENT
         keys, events_rank = _keys(schedule, starts, ends, inclusive=inclusive)
         return cls(
             keys=keys.tolist(),
-            own_instants=schedule["instant"].tolist(),
+            own_instants=schedule.instant.tolist(),
             own_events=np.flatnonzero(is_event).tolist(),
             events_before=[0, *np.cumsum(is_event).tolist()],
             events_rank=events_rank,
