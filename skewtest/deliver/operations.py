@@ -1,14 +1,18 @@
 """Operations: what reaches the online side, in the order in which it arrives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from skewtest.declare.delivery import Delivery
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.collection import paused_collection
-from skewtest.deliver.payloads import Payload, event_dicts, python_values
+from skewtest.deliver.payloads import Payload, build_dicts, event_dicts, python_values
+from skewtest.deliver.reception import read_cells, reader_of
 from skewtest.deliver.restarts import add_restarts
 from skewtest.deliver.schedule import (
     BOOTSTRAP,
@@ -28,11 +32,24 @@ __all__ = [
     "EVENT",
     "RESTORE",
     "SNAPSHOT",
+    "Broken",
     "Delivered",
     "deliver",
     "event_dicts",
     "python_values",
 ]
+
+
+class Broken(NamedTuple):
+    """What ends a lane: a payload that its wire format cannot carry.
+
+    Attributes:
+        place: of the operation.
+        error: what the format raised.
+    """
+
+    place: int
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class Delivered:
         events: for each operation the number of its event: its row in the frames of all sources,
             one after the other; -1 for anything else.
         workers: for each operation the worker that gets it, where there are two.
+        broken: the first operation that cannot arrive, if any; nothing comes after it.
     """
 
     lane: int
@@ -58,53 +76,87 @@ class Delivered:
     instants: list[int]
     events: list[int]
     workers: list[int] | None = None
+    broken: Broken | None = None
 
 
 def deliver(view: FeatureView, pack: Pack) -> list[Delivered]:
-    """Return the operations of each lane of a pack, up to its last request."""
+    """Return the operations of each lane of a pack, up to its last request.
+
+    Payloads are as they are after the wire and in the zone of the pack's scenario. A team's own
+    wire format is not among it: see `drive.receive`.
+
+    Raises:
+        DeclarationError: the library of the wire format is not installed.
+    """
     schedule = schedule_of(view, pack)
     if pack.restarts:
         inclusive = view.as_of == "inclusive"
         schedule = add_restarts(schedule, pack.restarts, inclusive=inclusive)
     with paused_collection():
-        return _cut(view, pack, schedule, _build_payloads(view, pack, schedule))
+        return _cut(view, pack, schedule, _Payloads.of(view, pack, schedule))
 
 
-def _build_payloads(view: FeatureView, pack: Pack, schedule: Schedule) -> list[Payload]:
-    """Return a fresh payload for each operation; restarts have empty ones."""
-    payloads = np.empty(len(schedule), dtype=object)
-    first = 0
-    for number, (name, source) in enumerate(view.sources.items()):
-        frame = pack.events[name]
-        places = np.flatnonzero(schedule.source == number)
-        rows = schedule.event[places] - first
-        payloads[places] = _gather_dicts(source.schema, frame, rows)
-        first += frame.height
-    places = np.flatnonzero(schedule.row >= 0)
-    payloads[places] = _gather_dicts(view.spine_schema, pack.spine, schedule.row[places])
-    for place in np.flatnonzero(schedule.row < EVENT):
-        payloads[place] = {}
-    filled: list[Payload] = payloads.tolist()
-    return filled
+@dataclass(slots=True)
+class _Payloads:
+    """The payloads of a schedule, while they come in source by source.
+
+    Attributes:
+        delivery: what they pass through.
+        cells: object[n], a fresh dict for each operation.
+        errors: by place, why an operation cannot arrive.
+    """
+
+    delivery: Delivery
+    cells: npt.NDArray[np.object_]
+    errors: dict[int, Exception] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, view: FeatureView, pack: Pack, schedule: Schedule) -> "_Payloads":
+        """Return the payloads of a schedule; restarts have empty ones."""
+        payloads = cls(pack.scenario.delivery, np.empty(len(schedule), dtype=object))
+        first = 0
+        for number, (name, source) in enumerate(view.sources.items()):
+            frame = pack.events[name]
+            places = np.flatnonzero(schedule.source == number)
+            payloads.fill(places, source.schema, frame, schedule.event[places] - first)
+            first += frame.height
+        places = np.flatnonzero(schedule.row >= 0)
+        payloads.fill(places, view.spine_schema, pack.spine, schedule.row[places])
+        for place in np.flatnonzero(schedule.row < EVENT):
+            payloads.cells[place] = {}
+        return payloads
+
+    def fill(
+        self,
+        places: IntArray,
+        schema: Mapping[str, pl.DataType],
+        frame: pl.DataFrame,
+        rows: IntArray,
+    ) -> None:
+        """Make the payloads at some places of some rows of a frame."""
+        arriving = frame.select(list(schema))[rows]
+        columns = []
+        for name, dtype in schema.items():
+            values, errors = read_cells(reader_of(self.delivery, dtype), arriving[name])
+            columns.append(values)
+            for row, error in errors.items():
+                self.errors.setdefault(int(places[row]), error)
+        self.cells[places] = build_dicts(schema, columns)
+
+    def first_broken(self, start: int, end: int) -> Broken | None:
+        """Return the first operation of a lane that cannot arrive."""
+        places = [place for place in self.errors if start <= place < end]
+        if not places:
+            return None
+        return Broken(min(places) - start, self.errors[min(places)])
 
 
-def _gather_dicts(
-    schema: Mapping[str, pl.DataType], frame: pl.DataFrame, rows: IntArray
-) -> list[Payload]:
-    return event_dicts(schema, frame.select(list(schema))[rows])
-
-
-def _cut(
-    view: FeatureView, pack: Pack, schedule: Schedule, payloads: list[Payload]
-) -> list[Delivered]:
+def _cut(view: FeatureView, pack: Pack, schedule: Schedule, payloads: _Payloads) -> list[Delivered]:
     """Return the operations of a pack lane by lane."""
     names = np.array([*view.sources, ""], dtype=object)
-    sources = names[schedule.source].tolist()  # -1, which is no source, is the last of them
-    rows, instants, events = (
-        schedule.row.tolist(),
-        schedule.instant.tolist(),
-        schedule.event.tolist(),
-    )
+    sources = names[schedule.source].tolist()  # NOTHING, which is -1, is the last of them
+    rows, events = schedule.row.tolist(), schedule.event.tolist()
+    cells, instants = payloads.cells.tolist(), schedule.instant.tolist()
     workers = schedule.worker.tolist() if has_workers(pack) else None
     delivered = []
     for lane, start, end in zip(*schedule.bounds(), strict=True):
@@ -112,10 +164,11 @@ def _cut(
             lane,
             rows[start:end],
             sources[start:end],
-            payloads[start:end],
+            cells[start:end],
             instants[start:end],
             events[start:end],
             None if workers is None else workers[start:end],
+            payloads.first_broken(start, end),
         )
         delivered.append(operations)
     return delivered

@@ -44,13 +44,13 @@ def add_restarts(
     lengths = []
     for lane, end in zip(lanes, ends, strict=True):
         lengths.append(merge.take_lane(end, sorted(restarts.get(lane, ()))))
-    picked = np.array(merge.picked)
+    picked = np.array(merge.picked, dtype=np.int64)
     is_added = picked < 0
     operations = schedule.take(np.where(is_added, 0, picked))
     return replace(
         operations,
         lane=np.repeat(lanes, lengths),
-        instant=np.array(merge.instants),
+        instant=np.array(merge.instants, dtype=np.int64),
         row=np.where(is_added, picked, operations.row),
         source=np.where(is_added, NOTHING, operations.source),
         event=np.where(is_added, NOTHING, operations.event),

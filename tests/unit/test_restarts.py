@@ -119,3 +119,11 @@ def test_a_lagged_request_hides_nothing_from_a_restart():
     steps = [(EVENT, 20, 0), (0, 20, -1)]
     marks = [(SNAPSHOT, 20, -1), (RESTORE, 20, -1)]
     assert put_in(steps, [Restart(20, BETWEEN)], inclusive=False) == [*marks, *steps]
+
+
+def test_a_restart_where_nothing_happens_is_left_out():
+    spend = view("exclusive")
+    pack = build(spend, Clock.of(spend), Plan(1, 0.3, 0.4, {}), 1)
+    nothing = {name: frame.clear() for name, frame in pack.events.items()}
+    empty = replace(pack, events=nothing, spine=pack.spine.clear(), lags={})
+    assert deliver(spend, replace(empty, restarts={0: (Restart(5),)})) == []
