@@ -5,15 +5,18 @@ really happens, with the fault. Batch has answered them already: faults change w
 events arrive, never what they are.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from skewtest.declare.delivery import Scenario
-from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.declare.delivery import IN_ORDER, Scenario
+from skewtest.declare.source import Source
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.boots import find_boots, seen_before
+from skewtest.deliver.sorting import IntArray, group_bounds, order_by
+from skewtest.deliver.stream import FOREVER, Mask, Stream
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import (
     AFTER,
@@ -21,8 +24,8 @@ from skewtest.generate.history import (
     BETWEEN,
     COPIES,
     DELAY,
+    FAULTS,
     LANE,
-    SEQUENCE,
     TURN,
     WORKER,
     Pack,
@@ -31,83 +34,57 @@ from skewtest.generate.history import (
 from skewtest.generate.values import arrival_series
 from skewtest.times import DAY_US, HOUR_US, instants_of, micros
 
-IntArray = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+# Other rooms find what happens before a boot here.
+__all__ = ["seen_before", "spread"]
 
-FOREVER = np.iinfo(np.int64).max
 IDLE_US = 60 * DAY_US
+"""A month of expiry is the longest that code tends to have unsaid; this is longer than two."""
+
 COPY_DELAYS = (0, 0, 0, 1, HOUR_US, DAY_US, 8 * DAY_US)
+"""Copies come at once, as a rule. A later one finds code that compares with the last event alone,
+or whose memory of ids ends after an hour, a day or a week."""
+
+COPIED_SHARE = 0.4
+"""Some events come once, so that to double all of them is another fault than to count copies."""
+
+MOVED_SHARE = 0.6
+"""The other events stay where they are, so that there is something to be overtaken by."""
+
+MOST_RESTARTS = 3
+MOST_AGAIN = 3
+CRASH_SHARE = 0.5
+AGAIN_SHARE = 0.7
+TWICE_SHARE = 0.2
+"""A second restart right after the first finds what a restored object forgets to hand on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """The events and requests of a pack as parallel arrays.
+class Case:
+    """What a scenario is applied to: a pack, its stream, and the dice."""
 
-    The events of all sources stand one after the other, in the order of the view's sources.
-    """
-
-    lane: IntArray
-    at: IntArray
-    sequence: IntArray
-    asked_lane: IntArray
-    asked: IntArray
-    lanes: int
-    inclusive: bool
-
-    @classmethod
-    def of(cls, view: FeatureView, pack: Pack) -> "Stream":
-        """Return the stream of a pack."""
-        frames = [(view.sources[name], pack.events[name]) for name in view.sources]
-        return cls(
-            lane=np.concatenate([frame[LANE].to_numpy() for _, frame in frames]),
-            at=np.concatenate([instants_of(f[s.time]).to_numpy() for s, f in frames]),
-            sequence=np.concatenate([frame[SEQUENCE].to_numpy() for _, frame in frames]),
-            asked_lane=pack.spine[LANE].to_numpy(),
-            asked=instants_of(pack.spine[AS_OF]).to_numpy(),
-            lanes=pack.lanes,
-            inclusive=view.as_of == "inclusive",
-        )
-
-    def next_request(self) -> IntArray:
-        """Return, for each event, the first `as_of` of its lane that counts it, or FOREVER."""
-        found = np.full(len(self.lane), FOREVER)
-        for moment in np.unique(self.asked)[::-1]:
-            asking = np.zeros(self.lanes, dtype=bool)
-            asking[self.asked_lane[self.asked == moment]] = True
-            counts = self.at <= moment if self.inclusive else self.at < moment
-            found = np.where(asking[self.lane] & counts, moment, found)
-        return found
-
-    def order(self, arrival: IntArray, turn: IntArray | None = None) -> IntArray:
-        """Return the events in the order in which they arrive, lane by lane."""
-        turns = np.zeros(len(arrival), dtype=np.int64) if turn is None else turn
-        return np.lexsort((self.sequence, turns, arrival, self.lane))
-
-    def first_of_moment(self) -> IntArray:
-        """Return, for each event, one event that stands for all of its lane and time."""
-        moments = np.stack([self.lane, self.at])
-        _, first, group = np.unique(moments, axis=1, return_index=True, return_inverse=True)
-        found: IntArray = first[group.ravel()]
-        return found
-
-    def any_of(self, events: Mask) -> Mask:
-        """Return, for each lane, whether one of its events is among some."""
-        found = np.zeros(self.lanes, dtype=bool)
-        found[self.lane[events]] = True
-        return found
+    view: FeatureView
+    pack: Pack
+    stream: Stream
+    scenario: Scenario
+    hints: Hints
+    rng: np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What a scenario does: which lanes it concerns, and the columns and restarts it adds."""
+    """What a scenario does.
+
+    Attributes:
+        concerned: for each lane, whether anything happens to it.
+        columns: of FAULTS, for the events of the stream.
+        restarts: by lane.
+        boots: by lane, the `as_of` whose batch rows the online side starts from.
+    """
 
     concerned: Mask
-    columns: dict[str, IntArray | list[list[int]]]
-    restarts: dict[int, tuple[Restart, ...]]
-    boots: dict[int, int]
-
-
-Maker = Callable[[Stream, Scenario, np.random.Generator], Faults]
+    columns: Mapping[str, pl.Series] = field(default_factory=dict)
+    restarts: Mapping[int, tuple[Restart, ...]] = field(default_factory=dict)
+    boots: Mapping[int, int] = field(default_factory=dict)
 
 
 def spread(
@@ -122,223 +99,202 @@ def spread(
         hints: constants that the implementations mention.
         rng: decides where it happens.
     """
-    if scenario.name == "in_order":
+    if scenario.name == IN_ORDER:
         return replace(pack, scenario=scenario)
-    stream = Stream.of(view, pack)
-    if scenario.name == "idle":
-        faults = _idle(view, stream, hints)
-    elif scenario.name == "bootstrapped":
-        faults = _bootstrapped(view, pack, stream)
-    else:
-        faults = _MAKERS[scenario.name](stream, scenario, rng)
-    return _applied(view, pack, scenario, faults)
+    case = Case(view, pack, Stream.of(view, pack), scenario, hints, rng)
+    faults = _MAKERS[scenario.name](case)
+    return _apply(case, faults)
 
 
-def _applied(view: FeatureView, pack: Pack, scenario: Scenario, faults: Faults) -> Pack:
-    concerned = pl.Series(np.flatnonzero(faults.concerned), dtype=pl.Int32)
-    wanted = pl.col(LANE).is_in(concerned.implode())
+def _apply(case: Case, faults: Faults) -> Pack:
+    """Return the lanes that are concerned, with the columns of their faults."""
     events = {}
     first = 0
-    for name, source in view.sources.items():
-        frame = pack.events[name]
-        here = slice(first, first + frame.height)
+    for name, source in case.view.sources.items():
+        frame = case.pack.events[name]
+        columns = {
+            column: values.slice(first, frame.height) for column, values in faults.columns.items()
+        }
         first += frame.height
-        added = [
-            pl.Series(
-                column, values[here], dtype=pl.List(pl.Int64) if column == COPIES else pl.Int64
-            )
-            for column, values in faults.columns.items()
-        ]
-        if source.arrival is not None and DELAY in faults.columns:
-            delays = np.asarray(faults.columns[DELAY][here])
-            times = instants_of(frame[source.time]).to_numpy()
-            added.append(arrival_series(source, times + delays))
-        events[name] = frame.with_columns(added).filter(wanted)
+        if source.arrival is not None and DELAY in columns:
+            columns[source.arrival] = _arrivals(source, frame, columns[DELAY])
+        events[name] = _concerned(frame.with_columns(**columns), faults.concerned)
     return Pack(
         events=events,
-        spine=pack.spine.filter(wanted),
-        lanes=pack.lanes,
-        restarts={n: r for n, r in faults.restarts.items() if faults.concerned[n]},
+        spine=_concerned(case.pack.spine, faults.concerned),
+        lanes=case.pack.lanes,
+        restarts=faults.restarts,
         boots=faults.boots,
-        scenario=scenario,
+        scenario=case.scenario,
     )
 
 
-def _faults(
-    concerned: Mask,
-    columns: dict[str, IntArray | list[list[int]]] | None = None,
-    restarts: dict[int, tuple[Restart, ...]] | None = None,
-) -> Faults:
-    return Faults(concerned, columns or {}, restarts or {}, {})
+def _concerned(frame: pl.DataFrame, concerned: Mask) -> pl.DataFrame:
+    return frame.filter(pl.Series(concerned[frame[LANE].to_numpy()], dtype=pl.Boolean))
 
 
-def _every_lane(stream: Stream, _scenario: Scenario, _rng: np.random.Generator) -> Faults:
-    """What is done to payloads and answers concerns every lane that has an event."""
-    return _faults(np.bincount(stream.lane, minlength=stream.lanes) > 0)
+def _arrivals(source: Source, frame: pl.DataFrame, delays: pl.Series) -> pl.Series:
+    times = instants_of(frame[source.time]).to_numpy()
+    return arrival_series(source, times + delays.to_numpy())
 
 
-def _ties(stream: Stream, _scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Events of one time change places."""
-    turn = rng.permutation(len(stream.lane)).astype(np.int64)
+def _column(fault: str, values: IntArray) -> dict[str, pl.Series]:
+    return {fault: pl.Series(fault, values, dtype=FAULTS[fault])}
+
+
+def _concern_all(case: Case) -> Faults:
+    """Concern every lane that has an event, with what is done to payloads and answers."""
+    return Faults(case.stream.mark(case.stream.lane))
+
+
+def _tie(case: Case) -> Faults:
+    """Let events of one time change places."""
+    stream = case.stream
+    turn = case.rng.permutation(len(stream.lane)).astype(np.int64)
     order = stream.order(stream.at)
-    same = (np.diff(stream.lane[order]) == 0) & (np.diff(stream.at[order]) == 0)
-    tied = np.zeros(len(order), dtype=bool)
-    tied[order[1:]] |= same
-    tied[order[:-1]] |= same
-    turn = np.where(tied, turn, 0)
-    moved = stream.order(stream.at, turn) != order
-    return _faults(stream.any_of(order[moved]), {TURN: turn})
+    is_same = (np.diff(stream.lane[order]) == 0) & (np.diff(stream.at[order]) == 0)
+    is_tied = np.zeros(len(order), dtype=bool)
+    is_tied[order[1:]] |= is_same
+    is_tied[order[:-1]] |= is_same
+    turn = np.where(is_tied, turn, 0)
+    is_moved = stream.order(stream.at, turn) != order
+    return Faults(stream.lanes_of(order[is_moved]), _column(TURN, turn))
 
 
-def _reordered(stream: Stream, _scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Events arrive later than they happen, though before the next request that counts them.
+def _reorder(case: Case) -> Faults:
+    """Let events arrive later than they happen, though before the next request that counts them.
 
     Those of one moment arrive together, in their order: what ties do is a scenario of its own.
     """
+    stream, rng = case.stream, case.rng
     following = stream.next_request()
     last = following if stream.inclusive else following - 1
     room = np.where(following == FOREVER, 0, last - stream.at)
+    # At the very end of the room an event meets the request; halfway it meets other events.
     share = rng.choice([0.0, 1.0, 0.5, rng.random()], len(room))
-    delay = (room * (share * (rng.random(len(room)) < 0.6))).astype(np.int64)
+    delay = (room * (share * (rng.random(len(room)) < MOVED_SHARE))).astype(np.int64)
     delay = delay[stream.first_of_moment()]
-    order = stream.order(stream.at)
-    moved = stream.order(stream.at + delay) != order
-    return _faults(stream.any_of(order[moved]), {DELAY: delay})
+    return Faults(_overtaken(stream, delay), _column(DELAY, delay))
 
 
-def _late(stream: Stream, scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Events arrive up to so long after their time, requests in between."""
-    assert scenario.delivery.late is not None
-    most = micros(scenario.delivery.late)
+def _delay(case: Case) -> Faults:
+    """Let events arrive up to so long after their time, requests in between."""
+    stream, rng = case.stream, case.rng
+    assert case.scenario.delivery.late is not None
+    most = micros(case.scenario.delivery.late)
     size = len(stream.lane)
-    spread_out = (rng.random(size) * most).astype(np.int64)
+    anywhere = (rng.random(size) * most).astype(np.int64)
     passing = stream.next_request() - stream.at
     # As late as it takes to miss the request that should have counted the event, and a bit more.
     missing = np.minimum(passing, most) + rng.choice([0, 1, HOUR_US], size)
-    delay = np.choose(
-        rng.integers(0, 4, size), [np.zeros(size, dtype=np.int64), spread_out, missing, most]
-    )
-    delay = np.minimum(delay, most)
-    crossing = (passing <= delay) & (passing < FOREVER)
+    delays = [np.zeros(size, dtype=np.int64), anywhere, missing, most]
+    delay = np.minimum(np.choose(rng.integers(0, len(delays), size), delays), most)
+    is_crossing = (passing <= delay) & (passing < FOREVER)
+    concerned = stream.lanes_of(is_crossing) | _overtaken(stream, delay)
+    return Faults(concerned, _column(DELAY, delay.astype(np.int64)))
+
+
+def _overtaken(stream: Stream, delay: IntArray) -> Mask:
+    """Return, for each lane, whether delays change the order of its events."""
     order = stream.order(stream.at)
-    moved = stream.order(stream.at + delay) != order
-    return _faults(
-        stream.any_of(crossing) | stream.any_of(order[moved]), {DELAY: delay.astype(np.int64)}
-    )
+    return stream.lanes_of(order[stream.order(stream.at + delay) != order])
 
 
-def _duplicated(stream: Stream, scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Events arrive again: at once, or up to days later, requests in between."""
-    most = int(scenario.delivery.duplicates)
-    times = np.where(rng.random(len(stream.lane)) < 0.4, 1, 0)
-    times = times * rng.integers(1, most, len(times), endpoint=True)
-    copies = [
-        sorted(rng.choice(COPY_DELAYS, count).tolist()) if count else [] for count in times.tolist()
-    ]
-    return _faults(stream.any_of(times > 0), {COPIES: copies})
+def _duplicate(case: Case) -> Faults:
+    """Let events arrive again: at once, or up to days later, requests in between."""
+    stream, rng = case.stream, case.rng
+    size, most = len(stream.lane), int(case.scenario.delivery.duplicates)
+    times = rng.integers(1, most, size, endpoint=True) * (rng.random(size) < COPIED_SHARE)
+    delays = rng.choice(COPY_DELAYS, (size, most))
+    is_copy = np.arange(most) < times[:, np.newaxis]
+    delays = np.sort(np.where(is_copy, delays, FOREVER), axis=1)
+    cells = pl.Series(COPIES, delays.ravel(), dtype=pl.Int64)
+    copies = cells.set(cells == FOREVER, None).reshape((size, most)).arr.to_list()
+    return Faults(stream.lanes_of(times > 0), {COPIES: copies.list.drop_nulls()})
 
 
-def _restarted(stream: Stream, scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """One to three restarts beside events and requests; half of them crashes."""
-    redeliver = scenario.delivery.redeliver_after_restart
-    moments = _moments_by_lane(stream)
-    restarts: dict[int, tuple[Restart, ...]] = {}
-    for lane, instants in enumerate(moments):
-        if not len(instants):
-            continue
-        found = []
-        for at in rng.choice(instants, int(rng.integers(1, 4))).tolist():
-            rank = int(rng.choice([BEFORE, BETWEEN, AFTER]))
-            crash = int(rng.choice(instants)) - at if rng.random() < 0.5 else 0
-            again = int(rng.integers(1, 4)) if redeliver and rng.random() < 0.7 else 0
-            found.append(Restart(at, rank, max(0, crash), again))
-        if rng.random() < 0.2:
-            found.append(found[0])
-        restarts[lane] = tuple(sorted(found))
-    concerned = np.zeros(stream.lanes, dtype=bool)
-    concerned[list(restarts)] = True
-    return _faults(concerned, restarts=restarts)
+def _restart(case: Case) -> Faults:
+    """Restart one to three times beside events and requests; half of them are crashes."""
+    stream, rng = case.stream, case.rng
+    moments = stream.moments()
+    lanes, starts, sizes = np.unique(moments.lane, return_index=True, return_counts=True)
+    counts = rng.integers(1, MOST_RESTARTS, len(lanes), endpoint=True)
+    owner = np.repeat(np.arange(len(lanes)), counts)
+    # A second restart like the first of its lane.
+    firsts = np.cumsum(counts) - counts
+    twice = firsts[rng.random(len(lanes)) < TWICE_SHARE]
+
+    def draw_instants() -> IntArray:
+        within = (rng.random(len(owner)) * sizes[owner]).astype(np.int64)
+        instants: IntArray = moments.at[starts[owner] + within]
+        return instants
+
+    at = draw_instants()
+    rank = rng.choice([BEFORE, BETWEEN, AFTER], len(owner))
+    is_crash = rng.random(len(owner)) < CRASH_SHARE
+    crash = np.maximum(draw_instants() - at, 0) * is_crash
+    again = rng.integers(1, MOST_AGAIN, len(owner), endpoint=True)
+    again *= rng.random(len(owner)) < AGAIN_SHARE
+    again *= case.scenario.delivery.redeliver_after_restart
+    picked = np.concatenate([np.arange(len(owner)), twice])
+    fields = [values[picked] for values in (lanes[owner], at, rank, crash, again)]
+    return _faults_of_restarts(stream, *fields)
 
 
-def _split(stream: Stream, scenario: Scenario, rng: np.random.Generator) -> Faults:
-    """Two workers take turns, or each event goes to one of them."""
-    if scenario.delivery.split == "merged":
-        worker = rng.integers(0, 2, len(stream.lane))
-        concerned = stream.any_of(worker == 1) & stream.any_of(worker == 0)
-        return _faults(concerned, {WORKER: worker})
-    restarts = {
-        lane: tuple(Restart(int(at), BETWEEN) for at in np.unique(instants))
-        for lane, instants in enumerate(_moments_by_lane(stream))
-        if len(instants)
-    }
-    concerned = np.zeros(stream.lanes, dtype=bool)
-    concerned[list(restarts)] = True
-    return _faults(concerned, restarts=restarts)
+def _split(case: Case) -> Faults:
+    """Let two workers take turns, or send each event to one of them."""
+    stream = case.stream
+    if case.scenario.delivery.split == "merged":
+        worker = case.rng.integers(0, 2, len(stream.lane))
+        concerned = stream.lanes_of(worker == 1) & stream.lanes_of(worker == 0)
+        return Faults(concerned, _column(WORKER, worker))
+    moments = stream.moments()
+    is_new = moments.is_new()
+    lane, at = moments.lane[is_new], moments.at[is_new]
+    none = np.zeros(len(at), dtype=np.int64)
+    return _faults_of_restarts(stream, lane, at, none + BETWEEN, none, none)
 
 
-def _moments_by_lane(stream: Stream) -> list[IntArray]:
-    """Return, for each lane, the instants of its events and requests, up to its last request."""
-    last = np.full(stream.lanes, -FOREVER)
-    np.maximum.at(last, stream.asked_lane, stream.asked)
-    lane = np.concatenate([stream.lane, stream.asked_lane])
-    at = np.concatenate([stream.at, stream.asked])
-    kept = at <= last[lane]
-    lane, at = lane[kept], at[kept]
-    order = np.lexsort((at, lane))
-    ends = np.searchsorted(lane[order], np.arange(stream.lanes), side="right")
-    return np.split(at[order], ends[:-1])
+def _faults_of_restarts(
+    stream: Stream, lane: IntArray, at: IntArray, rank: IntArray, crash: IntArray, again: IntArray
+) -> Faults:
+    """Return restarts, given as parallel arrays, by lane and in order."""
+    order = order_by(lane, at, rank, crash, again)
+    columns = [values[order].tolist() for values in (at, rank, crash, again)]
+    restarts = list(map(Restart, *columns))
+    by_lane = {}
+    for number, start, end in zip(*group_bounds(lane[order]), strict=True):
+        by_lane[number] = tuple(restarts[start:end])
+    return Faults(stream.mark(lane), restarts=by_lane)
 
 
-def _idle(view: FeatureView, stream: Stream, hints: Hints) -> Faults:
-    """Lanes with a gap longer than every window and length of time that anybody mentions."""
-    longest = max([IDLE_US, *(micros(window) for window in view.windows), *hints.lengths])
-    idle = np.zeros(stream.lanes, dtype=bool)
-    for lane, instants in enumerate(_moments_by_lane(stream)):
-        idle[lane] = bool(len(instants) > 1 and np.diff(instants).max() > longest)
-    return _faults(idle)
+def _idle(case: Case) -> Faults:
+    """Concern lanes with a gap longer than every window and length that anybody mentions."""
+    windows = [micros(window) for window in case.view.windows]
+    longest = max([IDLE_US, *windows, *case.hints.lengths])
+    moments = case.stream.moments()
+    is_gap = (np.diff(moments.lane) == 0) & (np.diff(moments.at) > longest)
+    return Faults(case.stream.mark(moments.lane[1:][is_gap]))
 
 
-def _bootstrapped(view: FeatureView, pack: Pack, stream: Stream) -> Faults:
-    """Lanes asked twice or more, from the first request on, if that asks for all that was seen."""
-    asked: dict[int, dict[int, set[tuple[object, ...]]]] = {}
-    moments = stream.asked.tolist()
-    keys = zip(*(pack.spine[name].to_list() for name in view.entity), strict=True)
-    for lane, at, key in zip(stream.asked_lane.tolist(), moments, keys, strict=True):
-        asked.setdefault(lane, {}).setdefault(at, set()).add(key)
-    boots = {lane: min(by_time) for lane, by_time in asked.items() if len(by_time) > 1}
-    seen = seen_before(view, pack, boots)
-    fit = {lane: at for lane, at in boots.items() if seen[lane] and seen[lane] <= asked[lane][at]}
-    concerned = np.zeros(stream.lanes, dtype=bool)
-    concerned[list(fit)] = True
-    return Faults(concerned, {}, {}, fit)
+def _boot(case: Case) -> Faults:
+    """Start the online side from batch rows at the first request, where those tell all."""
+    boots = find_boots(case.view, case.pack)
+    return Faults(case.stream.mark(np.array(list(boots), dtype=np.int64)), boots=boots)
 
 
-def seen_before(
-    view: FeatureView, pack: Pack, boots: dict[int, int]
-) -> dict[int, set[tuple[object, ...]]]:
-    """Return, for each lane, the entities that have an event counted at its boot."""
-    seen: dict[int, set[tuple[object, ...]]] = {lane: set() for lane in boots}
-    inclusive = view.as_of == "inclusive"
-    for name, source in view.sources.items():
-        if not all(column in source.columns for column in view.entity):
-            continue
-        frame = pack.events[name]
-        keys = zip(*(frame[column].to_list() for column in view.entity), strict=True)
-        times = instants_of(frame[source.time]).to_list()
-        for lane, at, key in zip(frame[LANE].to_list(), times, keys, strict=True):
-            if lane in boots and (at < boots[lane] or (inclusive and at == boots[lane])):
-                seen[lane].add(key)
-    return seen
-
-
-_MAKERS: dict[str, Maker] = {
-    "ties": _ties,
-    "reordered": _reordered,
-    "late": _late,
-    "duplicated": _duplicated,
-    "restarted": _restarted,
+_MAKERS: Mapping[str, Callable[[Case], Faults]] = {
+    "ties": _tie,
+    "reordered": _reorder,
+    "late": _delay,
+    "duplicated": _duplicate,
+    "restarted": _restart,
     "split": _split,
-    "re-encoded": _every_lane,
-    "stored": _every_lane,
-    "zoned": _every_lane,
+    "bootstrapped": _boot,
+    "idle": _idle,
+    # These change payloads or answers alone.
+    "re-encoded": _concern_all,
+    "stored": _concern_all,
+    "zoned": _concern_all,
 }
+"""What makes the faults of each scenario but in order."""

@@ -1,7 +1,9 @@
 """Steps: one history's delivery as people read it, up to its last event."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import (
     BOOTSTRAP,
@@ -42,7 +44,9 @@ def steps_of(view: FeatureView, history: History) -> list[Step]:
     numbers = _numbers(view, history)
     steps: list[Step] = []
     told: set[int] = set()
-    for operations in deliver(view, history.pack()):
+    # People read payloads as they were sent, whatever becomes of them on the wire.
+    sent = replace(history.pack(), scenario=Scenario())
+    for operations in deliver(view, sent):
         for place, row in enumerate(operations.rows):
             what = WHAT.get(row, "request")
             number = row if row >= 0 else None

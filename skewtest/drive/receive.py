@@ -1,16 +1,14 @@
-"""What the online side receives of a payload, and what is left of its answers in a store."""
+"""A team's own wire format, and what is left of answers in a store."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from skewtest.declare.delivery import Scenario
-from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import SNAPSHOT, Broken, Delivered
+from skewtest.deliver.payloads import Payload
 from skewtest.deliver.store import stored_by
-from skewtest.deliver.wire import codec_of
-
-Payload = dict[str, Any]
 
 
 class CodecError(TypeError):
@@ -19,21 +17,14 @@ class CodecError(TypeError):
     code = "codec"
 
 
-def receiver(view: FeatureView, scenario: Scenario) -> Callable[[Payload, str], Payload] | None:
-    """Return what makes of a payload, and its source ("" for a request), what arrives of it."""
-    delivery = scenario.delivery
-    if delivery.zone is not None:
-        zone = ZoneInfo(delivery.zone)
-        return lambda payload, _source: _in_zone(payload, zone)
-    if delivery.wire == "none":
-        return None
-    schemas = {name: source.schema for name, source in view.sources.items()}
-    schemas[""] = view.spine_schema
-    codecs = {name: codec_of(delivery.wire, schema) for name, schema in schemas.items()}
-    if callable(delivery.wire):
-        own = delivery.wire
-        return lambda payload, _source: _through(own, payload)
-    return lambda payload, source: codecs[source](payload)
+def receiver(scenario: Scenario) -> Callable[[Delivered], Delivered] | None:
+    """Return what a team's own wire format makes of a lane; None where there is none.
+
+    A payload that it cannot take ends the lane: `broken` has a CodecError. The formats that have a
+    name, and zones, have been applied when payloads were made: see `deliver`.
+    """
+    wire = scenario.delivery.wire
+    return partial(_receive, wire) if callable(wire) else None
 
 
 def store_of(scenario: Scenario) -> Callable[[Any], Any] | None:
@@ -42,13 +33,16 @@ def store_of(scenario: Scenario) -> Callable[[Any], Any] | None:
     return None if store == "none" else stored_by(store)
 
 
-def _in_zone(payload: Payload, zone: ZoneInfo) -> Payload:
-    return {
-        name: value.astimezone(zone)
-        if isinstance(value, datetime) and value.tzinfo is not None
-        else value
-        for name, value in payload.items()
-    }
+def _receive(codec: Callable[[Payload], Any], lane: Delivered) -> Delivered:
+    payloads = list(lane.payloads)
+    for place, row in enumerate(lane.rows):
+        if row <= SNAPSHOT:
+            continue  # restarts bring nothing
+        try:
+            payloads[place] = _through(codec, payloads[place])
+        except CodecError as error:
+            return replace(lane, payloads=payloads, broken=Broken(place, error))
+    return replace(lane, payloads=payloads)
 
 
 def _through(codec: Callable[[Payload], Any], payload: Payload) -> Payload:

@@ -50,13 +50,12 @@ class Side:
 
     Attributes:
         start: makes a fresh online object.
-        receive: makes of a payload and its source ("" for a request) what arrives of it; None
-            where that is the same.
+        receive: makes of a lane what arrives of it through the team's own wire format, if any.
         follow: moves the wall clock; None where nobody looks at it.
     """
 
     start: Callable[[], Any]
-    receive: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
+    receive: Callable[[Delivered], Delivered] | None = None
     follow: Callable[[int], None] | None = None
 
 
@@ -113,7 +112,7 @@ def answer_online(
         view.online.answers(view, deliveries, answering)
         return _answers(answering, began)
     start = _starter(view)
-    receive = receiver(view, scenario)
+    receive = receiver(scenario)
     clock = real_clock if scenario.delivery.clock == "real" else frozen_clock
     with contextlib.ExitStack() as stack, time_limit(view.timeout) as start_limit:
         follow = stack.enter_context(clock())
@@ -149,6 +148,8 @@ def _drive(
         return
     try:
         start_limit()
+        if side.receive is not None:
+            lane.delivered = side.receive(delivered)
         steps = lane.steps(side, answering)
         for awaitable in steps:
             # Code that waits does so in one event loop run for the rest of the lane.
@@ -193,7 +194,7 @@ class Lane:
 
     def steps(self, side: Side, answering: Answering) -> Generator[Awaitable[Any], Any, None]:
         """Feed the operations; what user code wants awaited is yielded, its result sent back."""
-        delivered, receive, follow = self.delivered, side.receive, side.follow
+        delivered, broken, follow = self.delivered, self.delivered.broken, side.follow
         if follow is not None:
             follow(delivered.instants[0])
         self.target = side.start()
@@ -210,6 +211,8 @@ class Lane:
         sources, payloads = delivered.sources, delivered.payloads
         for at, row in enumerate(delivered.rows):
             self.at, payload = at, payloads[at]
+            if broken is not None and at == broken.place:
+                raise broken.error
             if follow is not None:
                 follow(delivered.instants[at])
             if row <= SNAPSHOT or self.team is not None:
@@ -217,8 +220,6 @@ class Lane:
                 update, query = self.target.update, self.target.query
                 if row <= SNAPSHOT:
                     continue
-            if receive is not None:
-                payload = receive(payload, sources[at])
             before = payload.copy() if watched else None
             if row < 0:
                 done = update(payload, source=sources[at]) if named else update(payload)

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import strategies as st
 from spend_view import RightOnline, checked, claim, only, told, view
 
 import skewtest as sk
@@ -110,6 +111,18 @@ def test_a_codec_that_returns_another_type_is_told():
         "The function of Delivery(wire=...) must return a payload; "
         "it returned str; expected a dict."
     )
+
+
+def test_what_a_wire_cannot_carry_ends_the_history_at_that_payload():
+    # Avro's widest integer is signed.
+    numbers = st.sampled_from([2**63, 2**64 - 1])
+    source = sk.Source("orders", time="ts", columns={"user_id": sk.key(), "amount": numbers})
+    delivery = sk.Delivery(wire="avro")
+    result = checked(sources=[source], online=RightOnline, delivery=delivery, relations=None)
+    (finding,) = outcome(result, "re-encoded").findings
+    assert claim(finding) == "spend: online raises ValueError"
+    assert "do not match ['null', 'long']" in told(finding)
+    assert finding.counterexample.events.height == 1
 
 
 def test_a_store_that_raises_is_told():

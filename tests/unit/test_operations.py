@@ -1,6 +1,8 @@
 """The order in which a history reaches the online side."""
 # ruff: noqa: DTZ001 - naive times are among what is tested
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -8,6 +10,8 @@ import pytest
 
 import skewtest as sk
 from skewtest.deliver.operations import deliver, event_dicts, python_values
+from skewtest.deliver.reception import read_cells
+from skewtest.deliver.wire import wire_reader
 from skewtest.generate.history import Pack
 from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
 from skewtest.times import instant
@@ -178,3 +182,31 @@ def test_rows_become_dicts_of_the_declared_columns():
         {"x": "a", "n": 1},
         {"x": "b", "n": None},
     ]
+
+
+def test_payloads_arrive_as_they_are_after_the_wire():
+    spend = view(request={"limit": sk.floats(nullable=True)})
+    packed = pack_drafts(spend, [draft(event(-HOUR, 7), ask(values=(math.inf,)))])
+    under_json = replace(packed, scenario=sk.Delivery(wire="json").under("re-encoded"))
+    (delivered,) = deliver(spend, under_json)
+    assert delivered.payloads[0] == {"ts": NOON - timedelta(hours=1), "user_id": "a", "amount": 7}
+    assert delivered.payloads[1]["limit"] is None
+
+
+def test_payloads_arrive_in_the_zone_of_the_online_side():
+    spend = view()
+    packed = pack_drafts(spend, [draft(event(-HOUR, 7), ask())])
+    zoned = replace(packed, scenario=sk.Delivery(zone="Asia/Kolkata").under("zoned"))
+    (delivered,) = deliver(spend, zoned)
+    assert [str(payload.get("ts", payload.get("as_of"))) for payload in delivered.payloads] == [
+        "2024-03-08 16:30:00+05:30",
+        "2024-03-08 17:30:00+05:30",
+    ]
+
+
+def test_a_value_that_no_wire_can_carry_is_told_apart_from_the_others():
+    wide = pl.Series([2**63, 1, 2**63], dtype=pl.UInt64)
+    values, errors = read_cells(wire_reader("avro", wide.dtype), wide)
+    assert values == [2**63, 1, 2**63]
+    assert list(errors) == [0, 2]
+    assert {type(error) for error in errors.values()} == {ValueError}

@@ -1,0 +1,61 @@
+"""Boots: lanes whose online side can start from rows that batch answered."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.history import LANE, Pack
+from skewtest.times import instants_of
+
+Entity = tuple[object, ...]
+"""The values of a view's entity columns."""
+
+
+def find_boots(view: FeatureView, pack: Pack) -> dict[int, int]:
+    """Return, by lane, the `as_of` that its online side can start from, in microseconds.
+
+    It is the first of two or more, if it asks for every entity that had an event by then.
+    """
+    lane = pack.spine[LANE].to_numpy()
+    asked = instants_of(pack.spine[AS_OF]).to_numpy()
+    first = np.full(pack.lanes, np.iinfo(np.int64).max)
+    np.minimum.at(first, lane, asked)
+    asks_again = np.zeros(pack.lanes, dtype=bool)
+    asks_again[lane[asked > first[lane]]] = True
+    is_boot = asks_again[lane] & (asked == first[lane])
+    known: dict[int, set[Entity]] = {}
+    for number, entity in _entities(view, pack.spine, is_boot):
+        known.setdefault(number, set()).add(entity)
+    boots = {number: int(first[number]) for number in known}
+    seen = seen_before(view, pack, boots)
+    return {
+        number: at for number, at in boots.items() if seen[number] and seen[number] <= known[number]
+    }
+
+
+def seen_before(view: FeatureView, pack: Pack, boots: Mapping[int, int]) -> dict[int, set[Entity]]:
+    """Return, for each lane, the entities that have an event counted at its boot."""
+    seen: dict[int, set[Entity]] = {number: set() for number in boots}
+    boot = np.full(pack.lanes, np.iinfo(np.int64).min)
+    boot[list(boots)] = list(boots.values())
+    for name, source in view.sources.items():
+        if not all(column in source.columns for column in view.entity):
+            continue
+        frame = pack.events[name]
+        at = instants_of(frame[source.time]).to_numpy()
+        limit = boot[frame[LANE].to_numpy()]
+        is_counted = at <= limit if view.as_of == "inclusive" else at < limit
+        for number, entity in _entities(view, frame, is_counted):
+            seen[number].add(entity)
+    return seen
+
+
+def _entities(
+    view: FeatureView, frame: pl.DataFrame, wanted: np.typing.NDArray[np.bool_]
+) -> Iterator[tuple[int, Entity]]:
+    """Return the lane and the entity of each row that is wanted."""
+    rows = frame.filter(pl.Series(wanted, dtype=pl.Boolean))
+    keys = zip(*(rows[column].to_list() for column in view.entity), strict=True)
+    return zip(rows[LANE].to_list(), keys, strict=True)

@@ -1,0 +1,186 @@
+"""Restarts: snapshots, restores and what is delivered again, put among a pack's operations.
+
+A restart is a snapshot and, at its crash, a restore; between them the old object goes on, and what
+it got of events is delivered again after the restore.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+
+from skewtest.deliver.schedule import (
+    AFTER_EVENTS,
+    BEFORE_EVENTS,
+    EVENT,
+    NOTHING,
+    RESTORE,
+    SNAPSHOT,
+    Schedule,
+)
+from skewtest.deliver.sorting import IntArray
+from skewtest.generate.history import BEFORE, Restart
+
+Number = TypeVar("Number", int, IntArray)
+
+KEYS_PER_INSTANT = 8
+"""More than there are ranks (BEFORE to AFTER, -1 to 3): none reaches the next instant."""
+
+
+def add_restarts(
+    schedule: Schedule, restarts: Mapping[int, Iterable[Restart]], *, inclusive: bool
+) -> Schedule:
+    """Return a schedule with the restarts of its lanes among it.
+
+    Args:
+        schedule: of a pack, by lane, in order.
+        restarts: by lane. One that begins before the one in front of it is over is left out.
+        inclusive: whether a request comes after the events of its instant.
+    """
+    lanes, starts, ends = schedule.bounds()
+    merge = _Merge.of(schedule, starts, ends, inclusive=inclusive)
+    lengths = []
+    for lane, end in zip(lanes, ends, strict=True):
+        lengths.append(merge.take_lane(end, sorted(restarts.get(lane, ()))))
+    picked = np.array(merge.picked, dtype=np.int64)
+    is_added = picked < 0
+    operations = schedule.take(np.where(is_added, 0, picked))
+    return replace(
+        operations,
+        lane=np.repeat(lanes, lengths),
+        instant=np.array(merge.instants, dtype=np.int64),
+        row=np.where(is_added, picked, operations.row),
+        source=np.where(is_added, NOTHING, operations.source),
+        event=np.where(is_added, NOTHING, operations.event),
+    )
+
+
+def _key(instant: Number, rank: Number) -> Number:
+    """Return one number for an instant and a rank within it; BEFORE is the lowest rank."""
+    return instant * KEYS_PER_INSTANT + (rank - BEFORE)
+
+
+def _keys(
+    schedule: Schedule, starts: list[int], ends: list[int], *, inclusive: bool
+) -> tuple[IntArray, int]:
+    """Return the key of each operation, never falling within a lane, and the rank of events."""
+    events, requests = AFTER_EVENTS, BEFORE_EVENTS
+    if inclusive:
+        events, requests = requests, events
+    keys = _key(schedule.instant, np.where(schedule.row == EVENT, events, requests))
+    for start, end in zip(starts, ends, strict=True):
+        # A request with a lag has a lower key than an event in front of it. The first operation
+        # above a key is all that is looked for, and that is never behind such an event.
+        np.maximum.accumulate(keys[start:end], out=keys[start:end])
+    return keys, events
+
+
+@dataclass(slots=True)
+class _Merge:
+    """A pack while restarts are put among its operations, each of which is passed once.
+
+    Attributes:
+        keys: of the operations, by instant and rank, never falling within a lane.
+        own_instants: of the same.
+        own_events: the places of the events among them.
+        events_before: for each place, how many of the events stand before it.
+        events_rank: where an event stands among what has its instant.
+        passed: how many operations have happened.
+        picked: what happens, in order: the place of an operation, SNAPSHOT or RESTORE.
+        instants: when it happens.
+        heard: the places of all events that have arrived in this lane, in order of arrival.
+        waiting: the places of events that the last restore has still to get again.
+        waiting_key: the key that they share.
+    """
+
+    keys: list[int]
+    own_instants: list[int]
+    own_events: list[int]
+    events_before: list[int]
+    events_rank: int
+    passed: int = 0
+    picked: list[int] = field(default_factory=list)
+    instants: list[int] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    waiting_key: int = 0
+
+    @classmethod
+    def of(
+        cls, schedule: Schedule, starts: list[int], ends: list[int], *, inclusive: bool
+    ) -> "_Merge":
+        """Return a pack of which nothing has happened yet."""
+        is_event = schedule.row == EVENT
+        keys, events_rank = _keys(schedule, starts, ends, inclusive=inclusive)
+        return cls(
+            keys=keys.tolist(),
+            own_instants=schedule.instant.tolist(),
+            own_events=np.flatnonzero(is_event).tolist(),
+            events_before=[0, *np.cumsum(is_event).tolist()],
+            events_rank=events_rank,
+        )
+
+    def take_lane(self, end: int, restarts: Iterable[Restart]) -> int:
+        """Let the next lane happen, with its restarts; return how many operations it comes to.
+
+        Args:
+            end: the place behind the lane's last operation.
+            restarts: in order.
+        """
+        first = len(self.picked)
+        self.heard = []
+        over = None
+        for restart in restarts:
+            if over is not None and restart.at < over:
+                continue  # the one before is not over yet
+            over = restart.at + restart.crash
+            self._restart(restart, first, end)
+        self._redeliver()
+        self._pass(end)
+        return len(self.picked) - first
+
+    def _restart(self, restart: Restart, first: int, end: int) -> None:
+        """Go on to a restart and through it."""
+        self._advance(_key(restart.at, restart.rank), end)
+        snapshot = len(self.picked)
+        moment = self.instants[-1] if snapshot > first else restart.at
+        first_lost = max(0, len(self.heard) - restart.again)
+        self._append(SNAPSHOT, restart.at)
+        if restart.crash:
+            self._advance(_key(restart.at + restart.crash, BEFORE), end)
+            if len(self.picked) > snapshot + 1:
+                moment = self.instants[-1]
+        self._append(RESTORE, moment)
+        self.waiting = self.heard[first_lost:] + self.waiting
+        self.waiting_key = _key(moment, self.events_rank)
+
+    def _advance(self, key: int, end: int) -> None:
+        """Let everything happen that stands before the first operation above a key."""
+        if self.waiting:
+            if self.waiting_key > key:
+                return
+            self._redeliver()
+        self._pass(bisect_right(self.keys, key, self.passed, end))
+
+    def _redeliver(self) -> None:
+        """Let the events come that wait for the restored object."""
+        if self.waiting:
+            self.picked += self.waiting
+            self.instants += [self.waiting_key // KEYS_PER_INSTANT] * len(self.waiting)
+            self.heard += self.waiting
+            self.waiting = []
+
+    def _pass(self, end: int) -> None:
+        """Let operations of the lane itself happen, up to a place."""
+        start = self.passed
+        if end > start:
+            self.picked += range(start, end)
+            self.instants += self.own_instants[start:end]
+            self.heard += self.own_events[self.events_before[start] : self.events_before[end]]
+            self.passed = end
+
+    def _append(self, row: int, instant: int) -> None:
+        self.picked.append(row)
+        self.instants.append(instant)
