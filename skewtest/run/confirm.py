@@ -176,7 +176,8 @@ def _minimised(view: FeatureView, suspect: Suspect, effort: Effort) -> Draft:
 
     Where candidates that share a batch call have disturbed each other, each gets its own.
     """
-    if suspect.alone:
+    # Whose history a row is that nobody asked for, a shared call does not tell.
+    if suspect.alone and suspect.group[1] != "extra row":
         draft = minimise(view, suspect.draft, suspect.group, effort)
         if suspect.group in judge(view, [draft])[0]:
             return draft

@@ -80,9 +80,11 @@ class Minimiser:
         if self._is_late() or not drafts:
             return [False] * len(drafts)
         self.effort.spend(sum(_size(draft) for draft in drafts))
+        standing = judge(self.view, drafts, alone=self.alone, experiment=self.experiment)
+        # A history that asks for nothing shows nothing, though batch may return rows for it.
         return [
-            self.group in found
-            for found in judge(self.view, drafts, alone=self.alone, experiment=self.experiment)
+            bool(draft.spine) and self.group in groups
+            for draft, groups in zip(drafts, standing, strict=True)
         ]
 
     def _first(self, *candidates: Draft | None) -> bool:
@@ -130,22 +132,32 @@ class Minimiser:
         if not self.drops_events_first:
             self._drop_requests()
         self._settle(entity_drops(self.view, self.draft))
-        piece = max(1, len(self.draft.events) // 2)
-        while True:
-            before = len(self.draft.events)
-            self._settle(
-                tuple(Edit("event", i) for i in range(start, min(start + piece, before)))
-                for start in range(0, before, piece)
-            )
-            if self._is_late() or (piece == 1 and len(self.draft.events) == before):
-                break
-            if len(self.draft.events) == before or piece > len(self.draft.events) // 2:
-                piece = max(1, min(piece // 2, len(self.draft.events) // 2))
+        self._drop_pieces("event", max(1, len(self.draft.events) // 2))
         if self.drops_events_first:
             self._drop_requests()
 
     def _drop_requests(self) -> None:
-        self._settle((Edit("ask", i),) for i in range(len(self.draft.spine)))
+        """Drop spine rows: one by one where there are few, else in pieces first."""
+        count = len(self.draft.spine)
+        self._drop_pieces("ask", 1 if count <= FEWEST else count // 2)
+
+    def _drop_pieces(self, what: str, piece: int) -> None:
+        """Drop pieces of events or requests, ever smaller ones, down to single ones."""
+        while True:
+            before = self._count(what)
+            proposals = []
+            for start in range(0, before, piece):
+                numbers = range(start, min(start + piece, before))
+                proposals.append(tuple(Edit(what, number) for number in numbers))
+            self._settle(proposals)
+            left = self._count(what)
+            if self._is_late() or (piece == 1 and (left == before or what == "ask")):
+                return
+            if left == before or piece > left // 2:
+                piece = max(1, min(piece // 2, left // 2))
+
+    def _count(self, what: str) -> int:
+        return len(self.draft.events) if what == "event" else len(self.draft.spine)
 
     def _drop_faults(self) -> None:
         """Let the delivery be as in order as it can be."""
