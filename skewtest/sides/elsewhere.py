@@ -122,7 +122,7 @@ class RemoteCaller:
             is_frame = isinstance(value, pl.DataFrame)
             frames[name] = pack_frame(value, kind, buffers) if is_frame else encode(value)
         answer = self._answer(code, frames, buffers)
-        self.cpu += answer["cpu"]
+        self.cpu += answer["cpu_seconds"]
         if "columns" not in answer:
             return NotAFrame(answer["type"])
         return Columns({name: decode_column(column) for name, column in answer["columns"].items()})

@@ -201,7 +201,7 @@ class ObjectSide:
             self._answers(outcome, pack, conditions),
             skipped=frozenset([*driver.skipped, *answer["skipped"]]),
             mutated=tuple(answer["mutated"]),
-            seconds=answer["cpu"],
+            seconds=answer["cpu_seconds"],
         )
 
     def _answers(self, outcome: "Outcome", pack: Pack, conditions: Conditions) -> Answers:

@@ -23,7 +23,7 @@ import skewtest.worker
 from skewtest.environments.runtime import LEFT_OUT, Runtime
 from skewtest.sides.answers import ProcessDiedError
 from skewtest.worker.codec import read_message, write_message
-from skewtest.worker.limits import CHECKS, TimeLimitExceeded, Watch
+from skewtest.worker.limits import TimeLimitExceeded, Watch
 
 FOLDER = Path(skewtest.worker.__file__).parent
 SCRIPT = FOLDER / "__main__.py"
@@ -45,6 +45,8 @@ FIXED = {
     ),
 }
 """Of every worker: versions are to be the only thing that differs."""
+CHECKS = 8
+"""So often in a limit a worker is looked at while its answer is waited for."""
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 """In how many parts of a second the system counts CPU time."""
 

@@ -29,6 +29,9 @@ class ExitAttempted(BaseException):
         self.how = how
 
 
+_active: list[NoExit] = []
+
+
 class NoExit:
     """Make the functions that end this process raise ExitAttempted in a block.
 
@@ -42,13 +45,20 @@ class NoExit:
         self.held = os._exit, os.abort, os.kill, signal.raise_signal
         os._exit, os.abort = self._exit, self._abort
         os.kill, signal.raise_signal = self._kill, self._raise
+        self.is_child = False
+        _active.append(self)
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Put them back."""
-        if os.getpid() != self.pid:
-            _real_exit(0)
+        self.end_child()
+        _active.remove(self)
         os._exit, os.abort, os.kill, signal.raise_signal = self.held
+
+    def end_child(self) -> None:
+        """End this process if user code forked it and let it go on: the parent does that."""
+        if self.is_child:
+            _real_exit(0)
 
     def _is_concerned(self) -> bool:
         return os.getpid() == self.pid and threading.get_ident() == self.thread
@@ -76,6 +86,15 @@ class NoExit:
         fatal = {getattr(signal, name, None) for name in FATAL}
         if is_own and number in fatal and self._is_concerned():
             raise ExitAttempted(signal.Signals(number).name)
+
+
+def _mark_child() -> None:
+    for guard in _active:
+        guard.is_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_child)
 
 
 def exit_now(status: int) -> NoReturn:

@@ -58,6 +58,11 @@ class Driver:
         self.number = 0
         self.at = self.size = 0
         self.feed: Iterator[Any] = iter(())
+        self.sources: Iterator[str] | None = None
+        self.takes_source = False
+        self.guard = NoExit()
+        self.update: Any = None
+        self.before: list[Any] | None = None
         self.started = False
         self.target: Any = None
         self.team: tuple[Any, Any] | None = None
@@ -66,7 +71,7 @@ class Driver:
     def drive(self, lanes: Iterable[Any]) -> Answered:
         """Run lanes (of the shape of `Lane`); one that fails harms no other."""
         try:
-            with NoExit(), TimeLimit(self.seconds, self._progress, self._tell) as limit:
+            with self.guard, TimeLimit(self.seconds, self._progress, self._tell) as limit:
                 for lane in lanes:
                     self._tell()
                     self._drive(lane, limit)
@@ -81,8 +86,8 @@ class Driver:
         if self.tell is not None:
             self.tell(self.number)
 
-    def _progress(self) -> tuple[int, int, int]:
-        return self.number, self.at, length_hint(self.feed)
+    def _progress(self) -> tuple[int, int]:
+        return self.number, self._operation()
 
     def _drive(self, lane: Lane, limit: TimeLimit) -> None:
         if self.timeouts >= TIMEOUTS:
@@ -90,6 +95,7 @@ class Driver:
             return
         self.started = False
         self.at = self.size = 0
+        limit.refresh()
         steps = self._steps(lane)
         try:
             for awaitable in steps:
@@ -146,20 +152,25 @@ class Driver:
         if lacking is not None:
             self._fail(lane, "no_method", lacking)
             return
+        self.takes_source = takes_source(self.target.update)
         self.team = None if lane.workers is None else (self.target, self.start())
         begin = 0
-        for place in self._stops(lane):
+        for place in (*self._stops(lane), len(lane.rows)):
             if begin < place:
-                yield from self._events(lane, begin, place)
-            self.at, self.size = place, 0
-            row = lane.rows[place]
-            begin = place if row == EVENT else place + 1
-            if row >= 0:
-                yield from self._request(lane, place)
-            elif row != EVENT:
-                yield from self._turn(lane, place)
-        if begin < len(lane.rows):
-            yield from self._events(lane, begin, len(lane.rows))
+                self._open(lane, begin, place)
+                awaitable = self._feed()
+                while awaitable is not None:
+                    yield awaitable
+                    awaitable = self._feed()
+                if self.before is not None:
+                    self._look_for_changes(lane.payloads[begin:place])
+            begin = place
+            if place < len(lane.rows) and lane.rows[place] != EVENT:
+                begin = place + 1
+                self.at, self.size = place, 0
+                steps = self._turn(lane, place)
+                if steps is not None:
+                    yield from steps
 
     def _stops(self, lane: Lane) -> Iterable[int]:
         """Return the operations before which a stretch of events ends.
@@ -170,58 +181,76 @@ class Driver:
             return range(len(lane.rows))
         return [place for place, row in enumerate(lane.rows) if row != EVENT]
 
-    def _events(self, lane: Lane, begin: int, end: int) -> Steps:
-        """Feed a stretch of events."""
+    def _open(self, lane: Lane, begin: int, end: int) -> None:
+        """Prepare a stretch of events to be fed."""
         if self.follow is not None:
             self.follow(lane.instants[begin])
         if self.team is not None and lane.workers is not None:
             self.target = self.team[lane.workers[begin]]
-        update = self.target.update
         payloads = lane.payloads[begin:end]
-        before = None
+        self.before = None
         if lane.lane % WATCHED == 0:
-            before = [payload.copy() for payload in payloads]
+            self.before = [payload.copy() for payload in payloads]
+        self.update = self.target.update
         self.feed, self.at, self.size = iter(payloads), begin, end - begin
-        if takes_source(update):
-            sources = iter(lane.sources[begin:end])
-            awaitable = feed_with_source(update, self.feed, sources)
-            while awaitable is not None:
-                yield awaitable
-                awaitable = feed_with_source(update, self.feed, sources)
-        else:
-            awaitable = feed(update, self.feed)
-            while awaitable is not None:
-                yield awaitable
-                awaitable = feed(update, self.feed)
-        if before is not None and differs(payloads, before):
+        self.sources = iter(lane.sources[begin:end]) if self.takes_source else None
+
+    def _feed(self) -> Any:
+        """Feed events until one has to be awaited, and return what; None where none is left."""
+        if self.sources is not None:
+            return feed_with_source(self.update, self.feed, self.sources)
+        return feed(self.update, self.feed)
+
+    def _look_for_changes(self, payloads: list[Any]) -> None:
+        if differs(payloads, self.before):
             self.answered.mutated["event"] = None
 
-    def _request(self, lane: Lane, place: int) -> Steps:
-        """Ask, and take the answer; that it fails is an answer too."""
+    def _turn(self, lane: Lane, place: int) -> Steps | None:
+        """Do what is no event: ask, or change the object that the next operation goes to."""
         if self.follow is not None:
             self.follow(lane.instants[place])
+        self.guard.end_child()
+        row = lane.rows[place]
+        if row < 0:
+            return self._change(lane, place, row)
         if self.team is not None:
-            self.target = yield from self._merged(self.team)
+            return self._merge_and_ask(lane, place, self.team)
+        return self._ask(lane, place)
+
+    def _ask(self, lane: Lane, place: int) -> Steps | None:
+        """Ask, and take the answer; that it fails is an answer too."""
         row, payload = lane.rows[place], lane.payloads[place]
         before = payload.copy() if lane.lane % WATCHED == 0 else None
         try:
             answer = self.target.query(payload)
+        except PASSED_ON:
+            raise
+        except BaseException as error:
+            self.answered.fail([row], "raised", {}, error)
+        else:
             if type(answer) not in NEVER_AWAITED and inspect.isawaitable(answer):
-                answer = yield answer
+                return self._await_answer(row, answer)
+            self.answered.take(row, answer)
+        if before is not None and differs(payload, before):
+            self.answered.mutated["request"] = None
+        return None
+
+    def _await_answer(self, row: int, awaitable: Any) -> Steps:
+        try:
+            answer = yield awaitable
         except PASSED_ON:
             raise
         except BaseException as error:
             self.answered.fail([row], "raised", {}, error)
         else:
             self.answered.take(row, answer)
-        if before is not None and differs(payload, before):
-            self.answered.mutated["request"] = None
 
-    def _turn(self, lane: Lane, place: int) -> Steps:
-        """Change the object that the next operation goes to."""
-        if self.follow is not None:
-            self.follow(lane.instants[place])
-        row = lane.rows[place]
+    def _merge_and_ask(self, lane: Lane, place: int, team: tuple[Any, Any]) -> Steps:
+        self.target = yield from self._merged(team)
+        yield from self._ask(lane, place) or ()
+
+    def _change(self, lane: Lane, place: int, row: int) -> Steps:
+        """Save, restore or start the object from batch rows."""
         if row == SNAPSHOT:
             self.saved = yield from self._saved(self.target)
         elif row == RESTORE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +18,12 @@ from typing import Any
 IDLE_SHARE = 0.01
 """Of a whole limit: code that used less CPU than this in that time is waiting. Four busy processes
 on two cores still leave a process a third of one."""
+FRESH_SHARE = 0.1
+"""Of a limit: so much may be gone before the next history begins on it."""
 LONGEST_WAIT = 30
 """So many limits by the clock end code that polls: it uses some CPU and gets nowhere."""
-CHECKS = 4
-"""So often in a limit the clocks are read; each costs a signal, of which short calls see none."""
-AGAIN = (0.001, 0.00002, 0.0001, 0.00005, 0.0005, 0.02)
-"""Seconds after which the limit is raised again where user code swallowed it. They vary, so that
-one of them comes between a handler and the loop around it."""
+AGAIN = (0.002, 0.0001, 0.01)
+"""Seconds after which the limit is raised again where user code swallowed it, in turn."""
 AFTER_COLLECTION = 0.001
 """Seconds after which a limit that ran out in a garbage collection tries again."""
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -90,6 +90,7 @@ class TimeLimit:
     ) -> None:
         self.seconds, self.progress, self.tell = seconds, progress, tell
         self.raised = 0
+        self.is_checking = False
         self.previous: Any = None
         self.remaining = (0.0, 0.0)
         self.works = hasattr(signal, "SIGALRM") and (
@@ -100,6 +101,7 @@ class TimeLimit:
         """Start the limit."""
         if self.works:
             self.watch = Watch(self.seconds)
+            self.tracer = sys.gettrace()
             self.previous = signal.signal(signal.SIGALRM, self._check)
             self.remaining = signal.setitimer(signal.ITIMER_REAL, 0)
             self.restart()
@@ -109,35 +111,56 @@ class TimeLimit:
         """End the limit."""
         if self.works:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            self._untrace()
             signal.signal(signal.SIGALRM, self.previous)
             signal.setitimer(signal.ITIMER_REAL, *self.remaining)
 
     def restart(self) -> None:
         """Begin anew, as for a block of its own; also after the limit was raised and caught."""
         if self.works:
-            self.raised = 0
+            signal.setitimer(signal.ITIMER_REAL, 0)  # no alarm before all is as it was at first
+            self._untrace()
             self.watch.restart(self._token())
-            every = self.seconds / CHECKS
-            signal.setitimer(signal.ITIMER_REAL, every, every)
+            self.raised = 0
+            self.is_checking = False
+            # No alarm before the seconds are over: each cuts short a sleep in C code, for one.
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)
+
+    def refresh(self) -> None:
+        """Begin anew if some of the seconds are gone; it costs less than to `restart` each time."""
+        if self.works and _wall_clock() - self.watch.wall > FRESH_SHARE * self.seconds:
+            self.restart()
+
+    def _untrace(self) -> None:
+        """Put back the trace function of a debugger, if the limit had to be raised again."""
+        if self.raised > 1:
+            sys.settrace(self.tracer)
 
     def _token(self) -> Any:
         return None if self.progress is None else self.progress()
 
     def _check(self, _signum: int, frame: Any) -> None:
+        if self.is_checking:
+            return
         if self.raised:
             self._raise_again(frame)
-            return
+        elif self._is_over():
+            if is_in_collection(frame):
+                signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION, self.seconds)
+                return
+            self.raised = 1
+            signal.setitimer(signal.ITIMER_REAL, AGAIN[0])
+            raise TimeLimitExceeded
+
+    def _is_over(self) -> bool:
+        """Return whether the block has used its seconds up; alarms meanwhile are let pass."""
+        self.is_checking = True
         token = self._token()
         if self.tell is not None and token != self.watch.token:
             self.tell()
-        if not self.watch.is_over(token):
-            return
-        if is_in_collection(frame):
-            signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION, self.seconds / CHECKS)
-            return
-        self.raised = 1
-        signal.setitimer(signal.ITIMER_REAL, AGAIN[0])
-        raise TimeLimitExceeded
+        is_over = self.watch.is_over(token)
+        self.is_checking = False
+        return is_over
 
     def _raise_again(self, frame: Any) -> None:
         """Raise the limit again if user code has swallowed it; our own code is let go on."""
@@ -145,7 +168,21 @@ class TimeLimit:
         is_ours = frame is None or frame.f_code.co_filename.startswith(HERE)
         if not is_ours and not is_in_collection(frame):
             self.raised += 1
+            # What is raised in `try: sleep() except: pass` is swallowed for ever. A trace function
+            # raises it once more on the first line of the handler, which does not guard itself.
+            frame.f_trace = _raise_on_line
+            sys.settrace(_trace_nothing)
             raise TimeLimitExceeded
+
+
+def _trace_nothing(_frame: Any, _event: str, _argument: Any) -> None:
+    """Trace no other frame than those that are traced already."""
+
+
+def _raise_on_line(_frame: Any, event: str, _argument: Any) -> Any:
+    if event == "line":
+        raise TimeLimitExceeded
+    return _raise_on_line
 
 
 def is_in_collection(frame: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
@@ -37,8 +38,18 @@ class Loop:
                 loop.call_soon(loop.stop)
                 loop.run_forever()
             loop.run_until_complete(loop.shutdown_asyncgens())
+            for task in asyncio.all_tasks(loop):
+                keep_for_ever(task)
         finally:
             loop.close()
+
+
+def keep_for_ever(task: Any) -> None:
+    """Never let go of a task that ignores its end: to free it would run its code once more.
+
+    `except BaseException` in a loop swallows GeneratorExit too, and then spins without an end.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
 async def pump(steps: Steps, awaitable: Awaitable[Any] | None) -> None:

@@ -57,7 +57,7 @@ class Worker:
             return {"timeout": True}
         except BaseException as error:  # polars panics with a BaseException
             return {"error": tell_error(error)}
-        answer["cpu"] = time.process_time() - began
+        answer["cpu_seconds"] = time.process_time() - began
         return answer
 
     def do_cpu(self, _message: dict[str, Any], _buffers: list[bytes]) -> dict[str, Any]:
