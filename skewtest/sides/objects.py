@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from skewtest.worker.exits import NoExit
 from skewtest.worker.lanes import Driver
 from skewtest.worker.state import has_method
 from skewtest.worker.values import all_plain
+
+if TYPE_CHECKING:
+    from skewtest.declare.divergence import FailureCode
 
 CAPABILITIES_BY_METHODS = {
     "snapshot": ("snapshot", "restore"),
@@ -257,7 +260,7 @@ class Outcome:
 def _failures_of(side: str, answered: Answered) -> dict[int, Failure]:
     failures: dict[int, Failure] = {}
     for rows, code, facts, error in answered.failures:
-        failures |= dict.fromkeys(rows, Failure(side, code, facts, error))
+        failures |= dict.fromkeys(rows, Failure(side, cast("FailureCode", code), facts, error))
     return failures
 
 

@@ -102,10 +102,8 @@ class Right:
 class Shorter(Right):
     def answer(self, pack, conditions):
         whole = super().answer(pack, conditions)
-        return Answers({name: column.take(ROWS) for name, column in whole.values.items()}, {})
-
-
-ROWS = np.arange(3)
+        rows = np.arange(min(3, pack.spine.height))
+        return Answers({name: column.take(rows) for name, column in whole.values.items()}, {})
 
 
 class Raising(Right):
