@@ -170,7 +170,8 @@ class ObjectSide:
         began = time.process_time()
         with clock_of(clock) as follow:
             moved = follow if reads_clock(view) else None
-            answered = Driver(start, view.features, conditions.seconds, moved).drive(lanes)
+            seconds, tell = conditions.seconds, conditions.tell
+            answered = Driver(start, view.features, seconds, moved, tell).drive(lanes)
         seconds = time.process_time() - began
         failures = _failures_of(self.name, answered)
         outcome = Outcome(answered.rows, answered.columns(), failures)

@@ -1,6 +1,6 @@
 """What a side is: whatever answers requests, and the conditions under which it does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -25,12 +25,14 @@ class Conditions:
             waits is judged by the clock.
         delivered: what reaches a side that is fed event by event, where that is not what the pack
             says.
+        tell: is told which lane runs, from 0, as there is progress; None where nobody listens.
     """
 
     view: FeatureView
     scenario: Scenario
     seconds: float
     delivered: Sequence[Delivered] | None = None
+    tell: Callable[[int], None] | None = None
 
     @classmethod
     def of(
