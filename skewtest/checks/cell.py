@@ -13,9 +13,8 @@ from skewtest.compare.encoded import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.deliver.operations import deliver, event_dicts
+from skewtest.deliver.operations import event_dicts
 from skewtest.drive.guard import TimeLimitExceeded
-from skewtest.drive.worker import cpu_features
 from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
 from skewtest.environments.locks import Tell, quiet
@@ -27,10 +26,10 @@ from skewtest.run.budget import Budget
 from skewtest.run.isolation import batch_answers
 from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
-from skewtest.sides.elsewhere import remote_batch, remote_online
-from skewtest.sides.objects import answer_online
+from skewtest.sides.binding import answer_online, side_of
 from skewtest.sides.process import RemoteError, worker_of
 from skewtest.times import instant, instants_of
+from skewtest.worker.telling import cpu_features
 
 CAUSE = "library.version"
 SECONDS = 30
@@ -81,9 +80,9 @@ def in_environments(
     """Return a view whose sides run in two environments; what runs here stays in this process."""
     changes: dict[str, Any] = {}
     if not batch.environment.is_here:
-        changes["batch"] = remote_batch(view, batch.runtime())
+        changes["batch"] = side_of(view, "batch").at(batch.runtime())
     if not online.environment.is_here:
-        changes["online"] = remote_online(view, online.runtime())
+        changes["online"] = side_of(view, "online").at(online.runtime())
     return view.replaced(**changes)
 
 
@@ -109,8 +108,7 @@ def prepared(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
 def _remote_sides(view: FeatureView) -> list[Any]:
     """Return what a view runs elsewhere."""
     sides = (view.batch, view.online)
-    parts = (getattr(side, "function", side) for side in sides)
-    return [part for part in parts if callable(getattr(part, "load", None))]
+    return [side for side in sides if callable(getattr(side, "load", None))]
 
 
 def run_cell(
@@ -189,7 +187,7 @@ def attribution(
 
 
 def _online(view: FeatureView, pack: Pack) -> Answers:
-    return answer_online(view, pack.spine.height, deliver(view, pack), pack.scenario)
+    return answer_online(view, pack)
 
 
 def differences_on(

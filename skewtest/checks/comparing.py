@@ -17,7 +17,6 @@ from skewtest.compare.tables import Divergence
 from skewtest.declare.divergence import Kind
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
-from skewtest.drive import worker
 from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.drive.values import OddValueError, plain
 from skewtest.environments.build import BuiltEnvironment, build_environment
@@ -27,9 +26,13 @@ from skewtest.errors import DeclarationError, nearest
 from skewtest.results.finding import UNKNOWN, Finding, GivenRows, Place
 from skewtest.results.outcome import Culprits, Outcome, PlainFunction, Seconds
 from skewtest.results.pair import TWO_RUNS, Pair
+from skewtest.sides.addresses import Code, code_of
 from skewtest.sides.answers import Failure, ProcessDiedError
-from skewtest.sides.elsewhere import CannotLoadError, Code, code_of, loaded
+from skewtest.sides.elsewhere import CannotLoadError, loaded
 from skewtest.sides.process import RemoteError
+from skewtest.worker import codec
+from skewtest.worker.frames import parameter_kinds
+from skewtest.worker.libraries import TAG
 
 CAUSE = "library.version"
 TIMES = 2
@@ -137,7 +140,7 @@ def _answers(
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[Answer, Answer]:
     """Return what both environments answer; each in two processes, all at the same time."""
-    sent = [worker.encode(dict(row)) for row in rows]
+    sent = [codec.encode(dict(row)) for row in rows]
     asked = [(one, seed) for one in environments for seed in HASH_SEEDS]
     with ThreadPoolExecutor(len(asked)) as pool:
         runs = list(pool.map(lambda ask: _runs(task, ask[0], ask[1], sent), asked))
@@ -303,7 +306,7 @@ def _differing_findings(
     few = _fewest(rows, still_differs)
     if len(few) < len(rows):
         found, _ = _compared(task, *environments, few, tolerance)
-    exact = None if reference is None else worker.encode(reference([dict(row) for row in few]))
+    exact = None if reference is None else codec.encode(reference([dict(row) for row in few]))
     places = [_place(difference, exact) for difference in found]
     findings = []
     for kind in dict.fromkeys(place.kind for place in places):
@@ -365,12 +368,12 @@ def _at(exact: Any, path: str) -> Any:
         place, value = waiting.pop()
         if isinstance(value, list):
             inner = [(f"{place}[{n}]", part) for n, part in enumerate(value)]
-        elif isinstance(value, dict) and value[worker.TAG] == "dict":
+        elif isinstance(value, dict) and value[TAG] == "dict":
             inner = [(f"{place}[{key!r}]", part) for key, part in value["v"]]
-        elif isinstance(value, dict) and value[worker.TAG] in ("fraction", "decimal"):
-            flat[place] = float(worker.decode(value))
+        elif isinstance(value, dict) and value[TAG] in ("fraction", "decimal"):
+            flat[place] = float(codec.decode(value))
             continue
-        elif isinstance(value, dict) and value[worker.TAG] == "scalar":
+        elif isinstance(value, dict) and value[TAG] == "scalar":
             flat[place] = value["v"]
             continue
         else:
@@ -449,7 +452,7 @@ def _checked_rows(rows: object) -> list[Mapping[str, Any]]:
 
 def _crossing(number: int, name: object, value: Any) -> Any:
     """Return a value of a row that crosses; what a library made becomes what it holds."""
-    if odd_kind(worker.encode(value), LIBRARY_TAGS) is None:
+    if odd_kind(codec.encode(value), LIBRARY_TAGS) is None:
         return value
     try:
         return plain(value)
@@ -500,5 +503,5 @@ def _kind(function: object) -> str:
     if isinstance(function, str):
         module_name, _, name = function.partition(":")
         function = getattr(sys.modules.get(module_name), name, None)
-    kinds = worker.parameter_kinds(function) if function is not None else {}
+    kinds = parameter_kinds(function) if function is not None else {}
     return next(iter(kinds.values()), "")

@@ -33,7 +33,7 @@ from skewtest.run.fitted import fitted_view
 from skewtest.run.isolation import batch_answers, take_lanes
 from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure
-from skewtest.sides.objects import lacking_for
+from skewtest.sides.binding import lacking_for
 
 DIFFER_IN_ORDER = "the sides differ in order"
 TOO_DEAR = 3

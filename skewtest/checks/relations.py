@@ -32,14 +32,13 @@ from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import pair_of_change
 from skewtest.run.experiment import ASK, Ask, Asked, Experiment, NotApplicable, Trial
-from skewtest.sides.answers import FAILED, MISSING, Answers
+from skewtest.sides.answers import Answers
+from skewtest.sides.binding import answer_online, lacking_for
 from skewtest.sides.fresh import answered_afresh
-from skewtest.sides.objects import answer_online, lacking_for
 
 SideName = Literal["batch", "online"]
 MOST_MUTATING = 64
 """Lanes that are looked at one by one: the candidates of a round, and enough of a large pack."""
-NO_ADDRESS = "no importable module holds the view under a name of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def _ask_on(change: Change, side: SideName) -> Ask:
 def _ask_twice(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
     """Ask the online side for everything twice in a row: the second answer counts."""
     deliveries = [_double_requests(operations) for operations in deliver(view, pack)]
-    return Asked(answer_online(view, pack.spine.height, deliveries, pack.scenario))
+    return Asked(answer_online(view, pack, deliveries))
 
 
 def _double_requests(operations: Delivered) -> Delivered:
@@ -158,7 +157,7 @@ def _ask_restarted(view: FeatureView, pack: Pack, _left: Answers | None) -> Aske
     restarted = spread(view, pack, scenario, Hints(), np.random.default_rng(0))
     if restarted.spine.is_empty():
         return NotApplicable("no history has two instants")
-    answers = answer_online(view, restarted.spine.height, deliver(view, restarted), scenario)
+    answers = answer_online(view, replace(restarted, scenario=scenario))
     lanes = restarted.spine[LANE].unique()
     rows = np.flatnonzero(pack.spine[LANE].is_in(lanes.implode()).to_numpy())
     return Asked(answers, rows)
@@ -168,12 +167,8 @@ def _ask_afresh(
     side: SideName, view: FeatureView, pack: Pack, _left: Answers | None
 ) -> Asked | NotApplicable:
     """Ask in another process, whose hashes are salted otherwise."""
-    values = answered_afresh(view, pack, side)
-    if values is None:
-        return NotApplicable(NO_ADDRESS)
-    first = next(iter(values.values()))
-    unknown = frozenset(row for row, cell in enumerate(first) if cell in (MISSING, FAILED))
-    return Asked(Answers.of(values, skipped=unknown))
+    answers = answered_afresh(view, pack, side)
+    return NotApplicable(answers) if isinstance(answers, str) else Asked(answers)
 
 
 FUTURE = "no_future_leakage"

@@ -16,7 +16,6 @@ from skewtest.checks.cell import (
 )
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import deliver
 from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
 from skewtest.environments.failures import EnvironmentFailedError
@@ -36,8 +35,8 @@ from skewtest.run.isolation import batch_answers
 from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers, Failure
+from skewtest.sides.binding import answer_online
 from skewtest.sides.elsewhere import CannotLoadError
-from skewtest.sides.objects import answer_online
 
 PACKS = 4
 SIDES = ("batch", "online")
@@ -112,7 +111,7 @@ def _built(
             one = build_environment(environment, tell)
             there = in_environments(view, one, one)
             for side in (there.batch, there.online):
-                load = getattr(getattr(side, "function", side), "load", None)
+                load = getattr(side, "load", None)
                 if load is not None:
                     load()
         except EnvironmentFailedError as error:
@@ -135,7 +134,7 @@ def answers_of(view: FeatureView, one: BuiltEnvironment, side: str, pack: Pack) 
     there = in_environments(view, one, one)
     if side == "batch":
         return batch_answers(there, pack)
-    return answer_online(there, pack.spine.height, deliver(there, pack), pack.scenario)
+    return answer_online(there, pack)
 
 
 def _groups(

@@ -14,7 +14,7 @@ from typing import Any
 from skewtest.compare.values import difference
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Tolerance
-from skewtest.drive.worker import TAG
+from skewtest.worker.libraries import TAG
 
 USUAL = {"float": "float64", "int": "int64", "bool": "bool", "str": "str"}
 NOTHINGS = ("NoneType", "NaN", "NAType", "NaTType")
@@ -45,7 +45,7 @@ def differences(left: Any, right: Any, tolerance: Tolerance | None = None) -> li
     """Return where two encoded results differ, at most a thousand places.
 
     Args:
-        left: as `skewtest.drive.worker.encode` makes it.
+        left: as `skewtest.worker.codec.encode` makes it.
         right: the same.
         tolerance: for floats; None: bit by bit.
     """

@@ -2,22 +2,63 @@
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import is_dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.times import window_text
 
+CAPABILITIES = {
+    "lanes": "answers many histories in one call, and keeps them apart",
+    "events": "is fed event by event, so that delays, copies and wire formats reach it",
+    "clock": "sees the wall clock that the run freezes and moves",
+    "snapshot": "can be restarted, and handed over, from a snapshot",
+    "merge": "can merge the states of two workers",
+    "bootstrap": "can start from rows that batch answered",
+    "elsewhere": "can be run at another place, `at(place)`",
+}
+"""What a side can do beyond answering, with what each means."""
+
 
 def checked_side(place: str, side: str, given: object) -> Any:
-    """Return an implementation; raise DeclarationError if it cannot be called."""
-    if given is not None and not callable(given):
+    """Return an implementation; raise DeclarationError if it can be neither called nor asked."""
+    if given is None or inspect.isclass(given):
+        return given
+    if callable(getattr(given, "answer", None)):
+        _check_capabilities(place, side, given)
+    elif not callable(given):
         wanted = "a function" if side != "online" else "a class or a function without arguments"
+        if hasattr(given, "capabilities"):
+            wanted = "a side with answer(pack, conditions)"
         raise DeclarationError(f"{place}: {side} must be {wanted}; got {given!r}")
     return given
+
+
+def _check_capabilities(place: str, side: str, given: object) -> None:
+    """Raise DeclarationError where a side claims what no side can do."""
+    claimed = getattr(given, "capabilities", ())
+    if isinstance(claimed, str) or not isinstance(claimed, Iterable):
+        raise DeclarationError(
+            f"{place}: {side}.capabilities must be a set of names; got {claimed!r}"
+        )
+    for name in claimed:
+        if name not in CAPABILITIES:
+            raise DeclarationError(
+                f"{place}: {side} claims the capability {name!r}; there are "
+                f"{listed(CAPABILITIES)}." + nearest(str(name), CAPABILITIES)
+            )
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """An implementation that adapts a function, such as `per_as_of(f)`."""
+
+    function: Any
+
+    def around(self, function: Any) -> Any:
+        """Return the same adapter around another function."""
 
 
 def bound(place: str, side: str, given: Any, parameters: Mapping[str, Any]) -> Any:
@@ -30,10 +71,8 @@ def bound(place: str, side: str, given: Any, parameters: Mapping[str, Any]) -> A
     """
     if given is None:
         return None
-    if is_dataclass(given) and not isinstance(given, type):
-        inner = getattr(given, "function", None)
-        if inner is not None:
-            return replace(given, function=bound(place, side, inner, parameters))
+    if isinstance(given, Wrapper) and not inspect.isclass(given):
+        return given.around(bound(place, side, given.function, parameters))
     try:
         known = inspect.signature(given).parameters
     except (TypeError, ValueError):

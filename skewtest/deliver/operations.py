@@ -15,16 +15,13 @@ from skewtest.deliver.payloads import Payload, build_dicts, event_dicts, python_
 from skewtest.deliver.reception import read_cells, reader_of
 from skewtest.deliver.restarts import add_restarts
 from skewtest.deliver.schedule import (
-    BOOTSTRAP,
-    EVENT,
-    RESTORE,
-    SNAPSHOT,
     Schedule,
     has_workers,
     schedule_of,
 )
 from skewtest.deliver.sorting import IntArray
 from skewtest.generate.history import Pack
+from skewtest.worker.operations import BOOTSTRAP, EVENT, RESTORE, SNAPSHOT
 
 # What other rooms need of this one comes from here.
 __all__ = [

@@ -14,14 +14,12 @@ import numpy as np
 from skewtest.deliver.schedule import (
     AFTER_EVENTS,
     BEFORE_EVENTS,
-    EVENT,
     NOTHING,
-    RESTORE,
-    SNAPSHOT,
     Schedule,
 )
 from skewtest.deliver.sorting import IntArray
 from skewtest.generate.history import BEFORE, Restart
+from skewtest.worker.operations import EVENT, RESTORE, SNAPSHOT
 
 Number = TypeVar("Number", int, IntArray)
 

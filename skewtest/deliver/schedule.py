@@ -17,11 +17,9 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.sorting import IntArray, group_bounds, order_by
 from skewtest.generate.history import COPIES, DELAY, LANE, SEQUENCE, TURN, WORKER, Pack
 from skewtest.times import instants_of
+from skewtest.worker.operations import EVENT
 
 Mask = npt.NDArray[np.bool_]
-
-EVENT, SNAPSHOT, RESTORE, BOOTSTRAP = -1, -2, -3, -4
-"""What an operation is, where it is no request (those are numbered from 0)."""
 
 BEFORE_EVENTS, AMONG_EVENTS, AFTER_EVENTS = 0, 1, 2
 """Which operations of one instant go first: a request's rank is the first or the last of these."""

@@ -5,16 +5,10 @@ from typing import Any, NamedTuple
 
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import (
-    BOOTSTRAP,
-    EVENT,
-    RESTORE,
-    SNAPSHOT,
-    deliver,
-    event_dicts,
-)
+from skewtest.deliver.operations import deliver, event_dicts
 from skewtest.generate.history import SEQUENCE, History
 from skewtest.times import instants_of
+from skewtest.worker.operations import BOOTSTRAP, EVENT, RESTORE, SNAPSHOT
 
 WHAT = {EVENT: "event", SNAPSHOT: "snapshot", RESTORE: "restore", BOOTSTRAP: "bootstrap"}
 

@@ -5,46 +5,23 @@ deterministic. It follows the delivery, operation by operation, where the implem
 mentions the clock: to move it costs a microsecond.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from zoneinfo import ZoneInfo
-
-import time_machine
 
 from skewtest.declare.view import FeatureView
 from skewtest.generate.hints import names_of
-from skewtest.times import EPOCH, MICROSECOND
+from skewtest.worker.clock import TRAINING, Follow, frozen_clock, real_clock
 
-TRAINING = datetime(2030, 1, 1, tzinfo=ZoneInfo("UTC"))
-"""When the batch side runs: long after all that happened, as training does."""
+__all__ = ["TRAINING", "Follow", "clock_of", "frozen_clock", "reads_clock", "real_clock"]
+
 CLOCKS = frozenset(
     ["now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "fromtimestamp"]
 )
 
-Follow = Callable[[int], None]
 
-
-@contextmanager
-def frozen_clock() -> Iterator[Follow]:
-    """Freeze the wall clock; yields a function that moves it to an instant in microseconds."""
-    here = (TRAINING - EPOCH) // MICROSECOND
-    with time_machine.travel(TRAINING, tick=False) as traveller:
-
-        def follow(instant: int) -> None:
-            nonlocal here
-            if instant != here:
-                traveller.shift((instant - here) * MICROSECOND)
-                here = instant
-
-        yield follow
-
-
-@contextmanager
-def real_clock() -> Iterator[Follow]:
-    """Leave the clock as it is."""
-    yield lambda _instant: None
+def clock_of(kind: str) -> AbstractContextManager[Follow]:
+    """Return the clock that a delivery declares: "real", or "frozen"."""
+    return real_clock() if kind == "real" else frozen_clock()
 
 
 @lru_cache(maxsize=256)

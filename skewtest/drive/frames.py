@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from skewtest.deliver.operations import python_values
-from skewtest.drive import worker
 from skewtest.times import instants_of
+from skewtest.worker import frames as made
 
 Kind = Literal["polars", "polars lazy", "pandas", "pyarrow", "rows"]
 
@@ -37,7 +37,7 @@ def type_name(result: object) -> str:
 
 def kind_of(annotation: object) -> Kind:
     """Return the frame kind that a parameter's annotation asks for; polars if it says nothing."""
-    return cast("Kind", worker.kind_of(annotation) or "polars")
+    return cast("Kind", made.kind_of(annotation) or "polars")
 
 
 def as_kind(frame: pl.DataFrame, kind: Kind) -> Any:
@@ -82,7 +82,7 @@ def columns_of(
     if isinstance(result, Columns):
         return result
     if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
-        return worker.row_columns(result)
+        return made.row_columns(result)
     result = _relation(result)
     try:
         frame = nw.from_native(result)
@@ -99,7 +99,7 @@ def columns_of(
             for name in native.columns
         }
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
-        return worker.pandas_columns(native)
+        return made.pandas_columns(native)
     return {name: frame[name].to_list() for name in frame.columns}
 
 
@@ -119,9 +119,9 @@ def _pandas(frame: pl.DataFrame) -> Any:
 def _pandas_column(column: pl.Series, pd: Any) -> Any:
     array, zone = pandas_array(column)
     if array is not None:
-        return worker.pandas_column(pd, column.name, array, zone)
+        return made.pandas_column(pd, column.name, array, zone)
     text = column.dtype == pl.String
-    return worker.pandas_column(pd, column.name, column.to_list(), text=text)
+    return made.pandas_column(pd, column.name, column.to_list(), text=text)
 
 
 def pandas_array(column: pl.Series) -> tuple[npt.NDArray[Any] | None, str | None]:

@@ -1,6 +1,5 @@
 """The guard around user code: time limits, and what counts as user code having failed."""
 
-import gc
 import inspect
 import signal
 import threading
@@ -9,44 +8,27 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-OURS = (KeyboardInterrupt, MemoryError)
-"""What is never user code's own doing, and goes through."""
-AFTER_COLLECTION = 0.001
-"""Seconds after which a time limit that ran out in a garbage collection tries again."""
+from skewtest.worker.lanes import OURS
+from skewtest.worker.limits import TimeLimit, TimeLimitExceeded, is_in_collection
 
-
-class TimeLimitExceeded(BaseException):
-    """User code ran into its time limit. A BaseException, so that `except Exception` lets it by."""
+__all__ = [
+    "OURS",
+    "TimeLimitExceeded",
+    "WrongParametersError",
+    "parameters_of",
+    "remembered_interrupt",
+    "time_limit",
+]
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
-    """Interrupt the block after `seconds`, by a signal; yields a function that starts them anew.
+    """Interrupt the block after `seconds` of CPU time, or of waiting; yields what starts them anew.
 
-    It works in the main thread of a Unix process and interrupts Python code and sleeps. Elsewhere
-    the block runs unlimited: a hang then ends with the test runner's own time limit. A limit
-    around this one is put back as it was.
+    See `skewtest.worker.limits.TimeLimit`.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield lambda: None
-        return
-
-    def stop(_signum: int, frame: FrameType | None) -> None:
-        if _in_collection(frame):
-            signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION)
-        else:
-            raise TimeLimitExceeded
-
-    def start() -> None:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    previous = signal.signal(signal.SIGALRM, stop)
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield start
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, remaining)
-        signal.signal(signal.SIGALRM, previous)
+    with TimeLimit(seconds) as limit:
+        yield limit.restart
 
 
 @contextmanager
@@ -64,7 +46,7 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
 
     def remember(signum: int, frame: FrameType | None) -> None:
         came.set()
-        if callable(previous) and not _in_collection(frame):
+        if callable(previous) and not is_in_collection(frame):
             previous(signum, frame)
 
     def raise_if_swallowed() -> None:
@@ -82,14 +64,6 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _in_collection(frame: FrameType | None) -> bool:
-    """Say whether a signal came in a callback of the garbage collector; Hypothesis has one."""
-    callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    while frame is not None and frame.f_code not in callbacks:
-        frame = frame.f_back
-    return frame is not None
-
-
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return the named parameters of a function, annotations resolved where they can be."""
     try:
@@ -97,3 +71,11 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     except (NameError, TypeError, AttributeError, SyntaxError):
         signature = inspect.signature(function)
     return dict(signature.parameters)
+
+
+class WrongParametersError(TypeError):
+    """A function asks for a frame that its view does not have."""
+
+    def __init__(self, names: list[str], known: list[str]) -> None:
+        super().__init__(f"{names} not among {known}")
+        self.names, self.known = names, known

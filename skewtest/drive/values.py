@@ -5,7 +5,7 @@ How a value is made plain is the worker's to say: it does so under every version
 
 import math
 
-from skewtest.drive.worker import PLAIN, OddValueError, all_plain, plain
+from skewtest.worker.values import PLAIN, OddValueError, all_plain, plain
 
 __all__ = ["PLAIN", "OddValueError", "all_plain", "is_nan", "plain"]
 

@@ -1,6 +1,7 @@
 """A runtime: by which interpreter user code is run, with which folders and variables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 # Two seeds under which strings hash differently: code that leans on the order of a set answers
 # differently under them. Any two would do; they are fixed so that a run repeats.
@@ -28,6 +29,9 @@ class Runtime:
         path: folders that user code is imported from, before all others.
         variables: environment variables that it is given.
         hash_seed: of its strings and bytes.
+        is_ours: whether it is this process's own interpreter, with skewtest and the same variables.
+        generation: a higher one is another process, that has imported nothing of the one before.
+        home: the address where a side is held, if by no name of its own.
     """
 
     name: str
@@ -35,3 +39,6 @@ class Runtime:
     path: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     hash_seed: str = HASH_SEEDS[0]
+    is_ours: bool = False
+    generation: int = 0
+    home: Any = field(default=None, compare=False)

@@ -88,8 +88,11 @@ def _constants(thing: object, seen: set[int]) -> Iterator[Any]:
         yield from _constants(thing.func, seen)
     elif inspect.isclass(thing):
         yield from _of_class(thing, seen)
+    elif callable(getattr(thing, "parts", None)):
+        yield from _of_side(thing, seen)
     elif is_dataclass(thing):
-        yield from _of_adapter(thing, seen)
+        for field in fields(thing):
+            yield from _part(getattr(thing, field.name), seen)
     elif callable(thing):
         yield from _constants(type(thing).__call__, seen)
 
@@ -101,12 +104,15 @@ def _of_class(kind: type, seen: set[int]) -> Iterator[Any]:
                 yield from _part(part, seen)
 
 
-def _of_adapter(adapter: Any, seen: set[int]) -> Iterator[Any]:
-    for field in fields(adapter):
-        value = getattr(adapter, field.name)
-        if isinstance(value, str):
-            yield from _of_sql(value)
-        yield from _part(value, seen)
+def _of_side(side: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield the constants of a side's or adapter's parts, and the size of its frames."""
+    for part in side.parts():
+        if isinstance(part, str):
+            yield from _of_sql(part)
+        else:
+            yield from _constants(part, seen)
+    if isinstance(getattr(side, "size", None), int):
+        yield side.size
 
 
 def _part(part: object, seen: set[int]) -> Iterator[Any]:

@@ -22,13 +22,13 @@ from skewtest.results.code import (
     digest_of,
     files_of,
     find_uncovered,
-    functions_of,
     name_of,
     path_from,
     place_of,
     query_file,
     source_of,
 )
+from skewtest.sides.parts import parts_of
 from skewtest.times import micros
 
 GIT_SECONDS = 5
@@ -207,7 +207,7 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
         given = getattr(view, side)
         if given is None:
             continue
-        parts = list(functions_of(given))
+        parts = list(parts_of(given))
         file, line = place_of(parts[0])
         if isinstance(parts[0], str) and (found := query_file(parts[0], root)) is not None:
             file, line = str(found), 1

@@ -7,13 +7,13 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from skewtest.declare.view import FeatureView
-from skewtest.sides.adapters import Fold, MicroBatch, PerAsOf, PerEvent, Sql
+from skewtest.sides.parts import parts_of
 
 OUR_CODE = Path(__file__).parents[1]
 
@@ -22,30 +22,6 @@ NOT_OURS = {"site-packages", "dist-packages", "node_modules"}
 
 # Where Python's own library lies.
 STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
-
-
-def functions_of(implementation: Any) -> Iterator[Any]:
-    """Return the functions and classes, or the query, that an implementation consists of."""
-    if isinstance(implementation, PerAsOf | PerEvent | MicroBatch):
-        yield from functions_of(implementation.function)
-    elif isinstance(implementation, Fold):
-        for part in (implementation.update, implementation.init, implementation.value):
-            yield from functions_of(part)
-    elif isinstance(implementation, Sql):
-        yield implementation.query
-    elif isinstance(implementation, partial):
-        yield from functions_of(implementation.func)
-    else:
-        yield _code_of(implementation)
-
-
-def _code_of(implementation: Any) -> Any:
-    """Return the function or class behind decorators and bound methods; of an object, its class."""
-    code = inspect.unwrap(implementation)
-    code = getattr(code, "__func__", code)
-    if inspect.isroutine(code) or isinstance(code, type):
-        return code
-    return type(code)
 
 
 def source_of(part: Any) -> str:
@@ -91,7 +67,7 @@ def files_of(view: FeatureView, root: Path) -> dict[str, str]:
     parts: list[Any] = []
     for side in (view.batch, view.online):
         if side:
-            parts.extend(functions_of(side))
+            parts.extend(parts_of(side))
     digests: dict[str, str] = {}
     modules = [_module_of(view.place[0])]
     for part in parts:
@@ -140,7 +116,7 @@ def find_uncovered(view: FeatureView, files: Iterable[str], root: Path) -> list[
     """
     queries: list[tuple[str, str]] = []
     for side, implementation in (("batch", view.batch), ("online", view.online)):
-        for part in functions_of(implementation):
+        for part in parts_of(implementation):
             if isinstance(part, str):
                 queries.append((side, part.strip()))
     # Files are parsed for queries alone: a project's worth of them takes seconds.

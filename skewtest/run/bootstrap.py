@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.deliver.operations import BOOTSTRAP, EVENT, Delivered, event_dicts
+from skewtest.deliver.operations import Delivered, event_dicts
 from skewtest.deliver.scenarios import seen_before
 from skewtest.generate.history import LANE, Pack
 from skewtest.sides.answers import MISSING, Answers
 from skewtest.times import instant
+from skewtest.worker.operations import BOOTSTRAP, EVENT
 
 
 def bootstrapped(

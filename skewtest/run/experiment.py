@@ -21,8 +21,8 @@ from skewtest.results.pair import PARITY, Pair
 from skewtest.run.bootstrap import bootstrapped
 from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers
+from skewtest.sides.binding import answer_online
 from skewtest.sides.columns import RowArray
-from skewtest.sides.objects import answer_online
 
 
 class NotApplicable(NamedTuple):
@@ -185,9 +185,9 @@ def ask_online(view: FeatureView, pack: Pack, batch: Answers | None = None) -> A
     """Ask the online side; lanes that start from batch rows need to know what batch answered."""
     delivered = deliver(view, pack)
     if not pack.boots or batch is None:
-        return Asked(answer_online(view, pack.spine.height, delivered, pack.scenario))
+        return Asked(answer_online(view, pack, delivered))
     booted, unasked = bootstrapped(view, pack, batch, delivered)
-    online = answer_online(view, pack.spine.height, booted, pack.scenario)
+    online = answer_online(view, pack, booted)
     return Asked(replace(online, skipped=online.skipped | unasked))
 
 

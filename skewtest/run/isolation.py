@@ -10,8 +10,8 @@ import polars as pl
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import DELAY, LANE, Pack
 from skewtest.sides.answers import Answers, Failure, join_answers
+from skewtest.sides.binding import answer_batch
 from skewtest.sides.columns import RowArray
-from skewtest.sides.functions import answer_batch
 from skewtest.times import instants_of
 
 SAME_FAILURES = 6

@@ -1,8 +1,8 @@
 """Adapters: implementations of another shape, made to look like a batch or an online side."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import polars as pl
 
@@ -11,8 +11,12 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.operations import python_values
 from skewtest.drive.frames import columns_of, type_name
 from skewtest.errors import DeclarationError
-from skewtest.sides.functions import Frames, call_by_name, row_keys
+from skewtest.sides.addresses import Address, Code, code_of, roots_of
+from skewtest.sides.functions import Caller, Frames
+from skewtest.sides.joining import row_keys
+from skewtest.sides.parts import parts_of
 from skewtest.times import instants_of
+from skewtest.worker.loading import Folded
 
 
 class AdapterError(TypeError):
@@ -29,7 +33,15 @@ class PerAsOf:
         """Call the adapted function itself."""
         return self.function(*args, **kwargs)
 
-    def batch(self, view: FeatureView, frames: Frames) -> list[dict[str, Any]]:
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        yield from parts_of(self.function)
+
+    def around(self, function: Any) -> Self:
+        """Return the same adapter around another function."""
+        return replace(self, function=function)
+
+    def batch(self, view: FeatureView, frames: Frames, caller: Caller) -> list[dict[str, Any]]:
         """Return one row for each spine row whose entity the function answered."""
         asked = row_keys(
             [frames["spine"][name].to_list() for name in view.entity],
@@ -38,7 +50,7 @@ class PerAsOf:
         wanted = set(asked)
         rows = []
         for as_of in python_values(frames["spine"][AS_OF].unique().sort()):
-            columns = _columns(self.function, call_by_name(self.function, {**frames, AS_OF: as_of}))
+            columns = _columns(self.function, caller.call(self.function, {**frames, AS_OF: as_of}))
             _check_columns(self.function, columns, view.entity)
             size = len(columns[view.entity[0]])
             keys = row_keys([columns[name] for name in view.entity], [as_of] * size)
@@ -59,10 +71,18 @@ class PerEvent:
         """Call the adapted function itself."""
         return self.function(*args, **kwargs)
 
-    def batch(self, view: FeatureView, frames: Frames) -> list[dict[str, Any]]:
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        yield from parts_of(self.function)
+
+    def around(self, function: Any) -> Self:
+        """Return the same adapter around another function."""
+        return replace(self, function=function)
+
+    def batch(self, view: FeatureView, frames: Frames, caller: Caller) -> list[dict[str, Any]]:
         """Return, for each spine row, the entity's last row before `as_of`."""
         source = _only_source(view)
-        columns = _columns(self.function, call_by_name(self.function, frames))
+        columns = _columns(self.function, caller.call(self.function, frames))
         _check_columns(self.function, columns, (*view.entity, source.time))
         keys = row_keys([columns[name] for name in view.entity], columns[source.time])
         by_entity: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
@@ -98,40 +118,18 @@ class Sql:
         """Refuse: a query runs over the frames of a view."""
         raise TypeError("sql(...) is run by skewtest over a view's sources; call check() instead")
 
-    def batch(self, view: FeatureView, frames: Frames) -> Any:
+    @property
+    def function(self) -> str:
+        """The text of the query: what runs in place of a function."""
+        return self.query
+
+    def batch(self, _view: FeatureView, frames: Frames, caller: Caller) -> Any:
         """Run the query over tables of the sources' names and `spine`."""
-        try:
-            import duckdb
-        except ImportError as error:
-            raise AdapterError(
-                "sql(...) needs DuckDB; install it with: pip install 'skewtest[duckdb]'"
-            ) from error
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            for name, frame in frames.items():
-                connection.register(name, frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
-            return connection.sql(self.query).to_arrow_table()
+        return caller.query(self.query, frames)
 
-
-@dataclass(slots=True)
-class FoldState:
-    """A functional state made to look like an online object."""
-
-    init: Callable[[], Any]
-    fold: Callable[..., Any]
-    value: Callable[[Any, dict[str, Any]], Any]
-    state: Any = None
-
-    def __post_init__(self) -> None:
-        self.state = self.init()
-
-    def update(self, event: dict[str, Any]) -> None:
-        """Fold one event into the state."""
-        self.state = self.fold(self.state, event)
-
-    def query(self, request: dict[str, Any]) -> Any:
-        """Return the features of the state."""
-        return self.value(self.state, request)
+    def parts(self) -> Iterator[str]:
+        """See Side."""
+        yield self.query
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +140,23 @@ class Fold:
     update: Callable[[Any, dict[str, Any]], Any]
     value: Callable[[Any, dict[str, Any]], Any]
 
-    def __call__(self) -> FoldState:
+    def __call__(self) -> Folded:
         """Return a fresh state."""
-        return FoldState(self.init, self.update, self.value)
+        return Folded(self.init, self.update, self.value)
+
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        for part in (self.update, self.init, self.value):
+            yield from parts_of(part)
+
+    def code(self, home: Address | None) -> Code:
+        """Return how another interpreter makes fresh states of it."""
+        codes = []
+        for name in ("init", "update", "value"):
+            own_home = None if home is None else home.part(name)
+            codes.append(code_of(getattr(self, name), home=own_home))
+        addresses = tuple(code.addresses[0] for code in codes)
+        return Code(addresses, roots_of(addresses), shape="fold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +170,17 @@ class MicroBatch:
         """Refuse: a pipeline runs for a view."""
         raise TypeError("micro_batch(...) is started by skewtest for a view; call check() instead")
 
-    def start(self, view: FeatureView) -> "Pipeline":
+    def start(self, view: FeatureView, caller: Caller) -> "Pipeline":
         """Return a fresh pipeline with an empty store."""
-        return Pipeline(view, self.function, self.size, _only_source(view))
+        return Pipeline(view, self.function, self.size, _only_source(view), caller)
+
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        yield from parts_of(self.function)
+
+    def around(self, function: Any) -> Self:
+        """Return the same adapter around another function."""
+        return replace(self, function=function)
 
 
 @dataclass(slots=True)
@@ -171,6 +191,7 @@ class Pipeline:
     function: Callable[..., Any]
     size: int
     source: Source
+    caller: Caller
     _waiting: list[dict[str, Any]] = field(default_factory=list)
     _store: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
 
@@ -192,7 +213,7 @@ class Pipeline:
         clock = max(event[self.source.time] for event in self._waiting)
         self._waiting = []
         known = {"events": frame, self.source.name: frame, AS_OF: clock}
-        columns = _columns(self.function, call_by_name(self.function, known))
+        columns = _columns(self.function, self.caller.call(self.function, known))
         _check_columns(self.function, columns, self.view.entity)
         keys = zip(*(columns[name] for name in self.view.entity), strict=True)
         for position, key in enumerate(keys):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skewtest.declare.divergence import FailureCode, Kind
-from skewtest.drive.worker import NULL_OR_NAN, Nothing
 from skewtest.sides.columns import FAILED, MISSING, Column, RowArray, scatter
+from skewtest.worker.values import NULL_OR_NAN, Nothing
 
 __all__ = [
     "FAILED",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from skewtest.drive.worker import NULL_OR_NAN, Nothing
+from skewtest.worker.values import NULL_OR_NAN, Nothing
 
 FloatArray = npt.NDArray[np.float64]
 StateArray = npt.NDArray[np.uint8]

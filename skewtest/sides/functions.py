@@ -1,19 +1,17 @@
-"""The batch side: one call for a whole pack, its rows joined to the spine by key."""
+"""The batch side: a function, called once for a whole pack."""
 
 import asyncio
-import contextlib
 import inspect
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.drive.clock import frozen_clock, real_clock
+from skewtest.drive.clock import clock_of
 from skewtest.drive.frames import (
     Kind,
     as_kind,
@@ -23,41 +21,43 @@ from skewtest.drive.frames import (
     kind_of,
     type_name,
 )
-from skewtest.drive.guard import OURS, TimeLimitExceeded, parameters_of, time_limit
-from skewtest.drive.values import OddValueError, all_plain, plain
+from skewtest.drive.guard import OURS, TimeLimitExceeded, WrongParametersError, parameters_of
+from skewtest.environments.runtime import Runtime
 from skewtest.errors import SkewtestError
 from skewtest.generate.history import HIDDEN, LANE, Pack
-from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure, ProcessDiedError
-from skewtest.times import instant, instants_of
+from skewtest.sides.addresses import Address, Code, code_of
+from skewtest.sides.answers import Answers, Failure, ProcessDiedError
+from skewtest.sides.elsewhere import RemoteCaller, loaded
+from skewtest.sides.joining import join_rows
+from skewtest.sides.parts import parts_of
+from skewtest.sides.side import Conditions
+from skewtest.worker.exits import ExitAttempted, NoExit
+from skewtest.worker.limits import TimeLimit
+from skewtest.worker.loading import Query
 
 Frames = Mapping[str, pl.DataFrame]
-RowKey = tuple[Any, ...]
+
+
+class Caller(Protocol):
+    """Calls user code for an adapter: here, or at another place."""
+
+    def call(self, function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+        """Call a function with the frames and other values that its parameters name."""
+
+    def query(self, text: str, frames: Frames) -> Any:
+        """Run a query over frames by name, by DuckDB."""
 
 
 @runtime_checkable
 class BatchAdapter(Protocol):
     """A batch implementation of another shape, such as `per_as_of(f)`."""
 
-    def batch(self, view: FeatureView, frames: Frames) -> Any:
+    @property
+    def function(self) -> Any:
+        """The function that it adapts, or the text of a query."""
+
+    def batch(self, view: FeatureView, frames: Frames, caller: Caller) -> Any:
         """Return rows keyed by entity and `as_of`; `frames` holds the sources and "spine"."""
-
-
-@runtime_checkable
-class ElsewhereFunction(Protocol):
-    """A function that runs in another process; its parameters are known here."""
-
-    parameters: Mapping[str, str]
-
-    def call(self, given: Mapping[str, Any]) -> Any:
-        """Call it with the values that its parameters name."""
-
-
-class WrongParametersError(TypeError):
-    """A function asks for a frame that its view does not have."""
-
-    def __init__(self, names: list[str], known: list[str]) -> None:
-        super().__init__(f"{names} not among {known}")
-        self.names, self.known = names, known
 
 
 @dataclass(slots=True)
@@ -82,11 +82,6 @@ def call_by_name(
     Raises:
         WrongParametersError: a parameter without default names nothing there is.
     """
-    if isinstance(function, ElsewhereFunction):
-        unknown = [name for name in function.parameters if name not in frames]
-        if unknown:
-            raise WrongParametersError(unknown, list(frames))
-        return function.call(frames)
     parameters = parameters_of(function)
     arguments: dict[str, Any] = {}
     unknown = []
@@ -123,141 +118,163 @@ def named_frames(pack: Pack) -> dict[str, pl.DataFrame]:
     return frames
 
 
-def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
-    """Run the batch implementation once; a Failure if the call as a whole did not work out."""
-    if view.batch is None:
-        return Failure("batch", "not_given")
-    handed: list[Handed] = []
-    frames = named_frames(pack)
-    started = time.perf_counter()
-    try:
-        with _limits(view):
-            result = _called(view, frames, handed)
-            columns = columns_of(result, instants=(AS_OF,))
-    except TimeLimitExceeded:
-        return Failure("batch", "timeout", {"seconds": view.timeout})
-    except WrongParametersError as error:
-        return Failure("batch", "wrong_parameters", {"names": error.names, "known": error.known})
-    except ProcessDiedError as error:
-        return Failure("batch", "crashed", {"how": error.how, "last": error.last})
-    except (SkewtestError, *OURS):
-        raise
-    except BaseException as error:
-        return Failure("batch", "raised", exception=error)
-    seconds = time.perf_counter() - started
-    if columns is None:
-        return Failure("batch", "not_a_frame", {"type": type_name(result)})
-    mutated = tuple(dict.fromkeys(hand.name for hand in handed if hand.is_changed()))
-    return _joined(view, pack, columns, mutated, seconds)
+@dataclass(slots=True)
+class LocalCaller:
+    """Calls user code in this process.
+
+    Attributes:
+        handed: the frames that it was handed, where it matters whether they were changed.
+    """
+
+    handed: list[Handed] | None = None
+
+    def call(self, function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+        """See Caller."""
+        return call_by_name(function, given, self.handed)
+
+    def query(self, text: str, frames: Frames) -> Any:
+        """See Caller."""
+        tables = {name: as_kind(frame, "pyarrow") for name, frame in frames.items()}
+        return Query(text)(**tables)
+
+    def mutated(self) -> tuple[str, ...]:
+        """Return the names of the frames that user code changed in place."""
+        handed = self.handed or ()
+        return tuple(dict.fromkeys(hand.name for hand in handed if hand.is_changed()))
 
 
-@contextlib.contextmanager
-def _limits(view: FeatureView) -> Iterator[None]:
-    """Limit the time of a call, and freeze the clock it sees; elsewhere others see to both."""
-    if isinstance(getattr(view.batch, "function", view.batch), ElsewhereFunction):
-        yield
-        return
-    clock = real_clock if view.delivery.clock == "real" else frozen_clock
-    with time_limit(view.timeout), clock():
-        yield
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionSide:
+    """A batch function, or an adapter of one; its rows are joined to the spine by key.
 
+    Attributes:
+        implementation: a function, or an adapter such as `per_as_of(f)`.
+        name: what findings call it.
+        place: where it runs, None for here.
+        deaths: how often it has taken its process down, at its place.
+    """
 
-def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Handed]) -> Any:
-    if isinstance(view.batch, BatchAdapter):
-        result = view.batch.batch(view, frames)
-    else:
-        assert view.batch is not None
-        result = call_by_name(view.batch, frames, handed)
-    return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
+    implementation: Any
+    name: str = "batch"
+    place: Runtime | None = None
+    deaths: list[None] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See Side."""
+        return frozenset(["lanes", "clock", "elsewhere"])
+
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        yield from parts_of(self.implementation)
+
+    def at(self, place: Runtime) -> "FunctionSide":
+        """See Side."""
+        there = replace(self, place=place, deaths=[])
+        there.code()
+        return there
+
+    def code(self) -> Code | None:
+        """Return the code that its place loads, None for that of a query.
+
+        Raises:
+            NoAddressError: it cannot be found there.
+        """
+        function = self._function()
+        if isinstance(function, str):
+            return None
+        return code_of(function, home=self._home())
+
+    def _function(self) -> Any:
+        """Return the function, or the text of the query, that runs at a place."""
+        if isinstance(self.implementation, BatchAdapter):
+            return self.implementation.function
+        return self.implementation
+
+    def load(self) -> None:
+        """Import it at its place.
+
+        Raises:
+            CannotLoadError: it cannot be imported there.
+        """
+        code = self.code()
+        if self.place is not None and code is not None:
+            loaded(code, self.place)
+
+    def _home(self) -> Address | None:
+        home = None if self.place is None else self.place.home
+        is_adapter = isinstance(self.implementation, BatchAdapter)
+        return home.part("function") if home is not None and is_adapter else home
+
+    def answer(self, pack: Pack, conditions: Conditions) -> Answers | Failure:
+        """See Side."""
+        if self.place is not None:
+            return self._answer_there(self.place, pack, conditions)
+        caller = LocalCaller(None if isinstance(self.implementation, BatchAdapter) else [])
+        clock = clock_of(conditions.view.delivery.clock)
+
+        def call() -> Mapping[str, list[Any]] | Failure:
+            with NoExit(), TimeLimit(conditions.seconds), clock:
+                return self.columns(pack, conditions.view, caller)
+
+        began = time.process_time()
+        answers = self.judge(call, pack, conditions)
+        if isinstance(answers, Failure):
+            return answers
+        seconds = time.process_time() - began
+        return replace(answers, mutated=caller.mutated(), seconds=seconds)
+
+    def _answer_there(
+        self, place: Runtime, pack: Pack, conditions: Conditions
+    ) -> Answers | Failure:
+        clock = conditions.view.delivery.clock
+        caller = RemoteCaller(place, conditions.seconds, clock, self._home(), self.deaths)
+        call = partial(self.columns, pack, conditions.view, caller)
+        answers = self.judge(call, pack, conditions)
+        return answers if isinstance(answers, Failure) else replace(answers, seconds=caller.cpu)
+
+    def columns(
+        self, pack: Pack, view: FeatureView, caller: Caller
+    ) -> Mapping[str, list[Any]] | Failure:
+        """Call the implementation and return the columns of what it returned."""
+        frames = named_frames(pack)
+        if isinstance(self.implementation, BatchAdapter):
+            result = self.implementation.batch(view, frames, caller)
+        else:
+            result = caller.call(self.implementation, frames)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(_awaited(result))
+        columns = columns_of(result, instants=(AS_OF,))
+        if columns is None:
+            return Failure(self.name, "not_a_frame", {"type": type_name(result)})
+        return columns
+
+    def judge(
+        self,
+        call: Callable[[], Mapping[str, list[Any]] | Failure],
+        pack: Pack,
+        conditions: Conditions,
+    ) -> Answers | Failure:
+        """Return the answers that a call makes, or the failure that user code makes of it."""
+        try:
+            columns = call()
+        except TimeLimitExceeded:
+            return Failure(self.name, "timeout", {"seconds": conditions.seconds})
+        except WrongParametersError as error:
+            facts = {"names": error.names, "known": error.known}
+            return Failure(self.name, "wrong_parameters", facts)
+        except ProcessDiedError as error:
+            return Failure(self.name, "crashed", {"how": error.how, "last": error.last})
+        except ExitAttempted as error:
+            return Failure(self.name, "crashed", {"how": error.how, "last": ""})
+        except (SkewtestError, *OURS):
+            raise
+        except BaseException as error:
+            return Failure(self.name, "raised", exception=error)
+        if isinstance(columns, Failure):
+            return columns
+        return join_rows(conditions.view, pack, columns, self.name)
 
 
 async def _awaited(coroutine: Any) -> Any:
     return await coroutine
-
-
-def _joined(
-    view: FeatureView,
-    pack: Pack,
-    columns: Mapping[str, list[Any]],
-    mutated: tuple[str, ...],
-    seconds: float,
-) -> Answers | Failure:
-    lacking = [name for name in (*view.entity, AS_OF, *view.features) if name not in columns]
-    if lacking:
-        return Failure("batch", "missing_columns", {"lacking": lacking, "got": list(columns)})
-    try:
-        answered = row_keys([columns[name] for name in view.entity], columns[AS_OF])
-    except (OddValueError, TypeError, AttributeError) as error:
-        return Failure("batch", "bad_key_type", {"got": str(error)}, error)
-    asked = row_keys(
-        [pack.spine[name].to_list() for name in view.entity],
-        instants_of(pack.spine[AS_OF]).to_list(),
-    )
-    where = {key: row for row, key in enumerate(asked)}
-    picked: list[int | None] = [None] * len(asked)
-    again: Counter[RowKey] = Counter()
-    for position, key in enumerate(answered):
-        row = where.get(key)
-        if row is None or picked[row] is not None:
-            again[key] += 1
-        else:
-            picked[row] = position
-    values, failures = _values(view, columns, picked)
-    extra = tuple(Extra(key, count, key in where) for key, count in again.items())
-    return Answers.of(values, failures, extra=extra, mutated=mutated, seconds=seconds)
-
-
-def _values(
-    view: FeatureView, columns: Mapping[str, list[Any]], picked: list[int | None]
-) -> tuple[dict[str, list[Any]], dict[int, Failure]]:
-    values: dict[str, list[Any]] = {}
-    failures: dict[int, Failure] = {}
-    for name in view.features:
-        column = columns[name]
-        if not all_plain(column):
-            column, odd = _plain_column(column)
-            for row, position in enumerate(picked):
-                if position in odd:
-                    facts = {"feature": name, "type": odd[position]}
-                    failures[row] = Failure("batch", "odd_value", facts)
-        values[name] = [MISSING if position is None else column[position] for position in picked]
-    return values, failures
-
-
-def _plain_column(column: list[Any]) -> tuple[list[Any], dict[int | None, str]]:
-    """Return a column as plain values, and by position the types of what cannot be one."""
-    values: list[Any] = []
-    odd: dict[int | None, str] = {}
-    for position, value in enumerate(column):
-        try:
-            values.append(plain(value))
-        except OddValueError as error:
-            values.append(MISSING)
-            odd[position] = str(error)
-    return values, odd
-
-
-def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
-    """Return comparable keys: plain entity values, then `as_of` as microseconds.
-
-    Raises:
-        TypeError: an `as_of` is neither a datetime nor an int.
-    """
-    parts = [c if all_plain(c) else [_key_part(value) for value in c] for c in entity]
-    moments = as_of if set(map(type, as_of)) <= {int} else [_moment(at) for at in as_of]
-    return list(zip(*parts, moments, strict=True))
-
-
-def _key_part(value: Any) -> Any:
-    return None if value is NULL_OR_NAN else plain(value)
-
-
-def _moment(at: Any) -> int | None:
-    if type(at) is int or at is None:
-        return at
-    at = plain(at)
-    if isinstance(at, date) and not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day)
-    if not isinstance(at, datetime):
-        raise TypeError(type(at).__name__)
-    return instant(at)

@@ -1,364 +1,308 @@
 """The online side: a fresh object for each history, fed operation by operation."""
 
-import asyncio
-import contextlib
-import functools
-import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+import numpy as np
 
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import BOOTSTRAP, RESTORE, SNAPSHOT, Delivered
-from skewtest.drive.clock import frozen_clock, reads_clock, real_clock
-from skewtest.drive.guard import OURS, TimeLimitExceeded, time_limit
+from skewtest.deliver.operations import Broken, Delivered
+from skewtest.drive.clock import clock_of, reads_clock
+from skewtest.drive.guard import OURS
 from skewtest.drive.receive import CodecError, receiver, store_of
-from skewtest.drive.state import StateError, checked, lacking, load, save
+from skewtest.drive.state import lacking
 from skewtest.drive.values import OddValueError, plain
-from skewtest.sides.answers import MISSING, Answers, Failure
+from skewtest.environments.runtime import Runtime
+from skewtest.generate.history import Pack
+from skewtest.sides.addresses import Code, code_of
+from skewtest.sides.answers import Answers, Failure
+from skewtest.sides.columns import Column, scatter
+from skewtest.sides.elsewhere import RemoteCaller, RemoteDriver, failures_of, loaded
+from skewtest.sides.functions import Caller, LocalCaller
+from skewtest.sides.joining import plain_column
+from skewtest.sides.parts import parts_of
+from skewtest.sides.side import Conditions
+from skewtest.worker.answered import Answered
+from skewtest.worker.codec import decode_column
+from skewtest.worker.exits import NoExit
+from skewtest.worker.lanes import Driver
+from skewtest.worker.state import has_method
+from skewtest.worker.values import all_plain
 
-LONGEST = 60
-TIMEOUTS = 3
-"""So many lanes that hang are enough: the rest of the pack is not waited for."""
-WATCHED = 8
-"""Every so many lanes, events are checked for having been changed by the receiver."""
+if TYPE_CHECKING:
+    from skewtest.declare.divergence import FailureCode
+
+CAPABILITIES_BY_METHODS = {
+    "snapshot": ("snapshot", "restore"),
+    "merge": ("snapshot", "restore", "merge"),
+    "bootstrap": ("bootstrap",),
+}
 
 
 @runtime_checkable
 class OnlineAdapter(Protocol):
     """An online implementation of another shape, such as `micro_batch(f)`."""
 
-    def start(self, view: FeatureView) -> Any:
+    function: Any
+
+    def start(self, view: FeatureView, caller: Caller) -> Any:
         """Return a fresh object with `update(event)` and `query(request)`."""
 
 
 @runtime_checkable
-class ElsewhereOnline(Protocol):
-    """An online factory whose objects live in another process."""
+class CodedOnline(Protocol):
+    """An online factory that says itself how another interpreter makes it."""
 
-    def answers(
-        self, view: FeatureView, deliveries: Iterable[Delivered], answering: "Answering"
-    ) -> None:
-        """Feed lanes to fresh objects; `answering` takes what they answer."""
+    def code(self, home: Any) -> Code:
+        """Return what is loaded there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectSide:
+    """A factory of online objects, one for each history.
+
+    Attributes:
+        implementation: a class, a function without arguments, or an adapter such as `fold(...)`.
+        name: what findings call it.
+        place: where the objects live, None for here.
+        deaths: how often they have taken their process down, at their place.
+    """
+
+    implementation: Any
+    name: str = "online"
+    place: Runtime | None = None
+    deaths: list[None] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See Side; an object is made to see which methods it has."""
+        found = {"lanes", "events", "clock", "elsewhere"}
+        try:
+            with NoExit():
+                target = self.implementation() if not self._is_adapter() else None
+        except OURS:
+            raise
+        except BaseException:
+            return frozenset(found)  # one that cannot even start is found in order
+        for capability, verbs in CAPABILITIES_BY_METHODS.items():
+            if all(has_method(target, verb) for verb in verbs):
+                found.add(capability)
+        return frozenset(found)
+
+    def lacks(self, view: FeatureView, scenario: Scenario) -> str | None:
+        """Return the method that a scenario needs and its objects have not, or None."""
+        try:
+            with NoExit():
+                return lacking(self._starter(view, LocalCaller())(), scenario)
+        except OURS:
+            raise
+        except BaseException:
+            return None  # one that cannot even start is found in order
+
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        yield from parts_of(self.implementation)
+
+    def at(self, place: Runtime) -> "ObjectSide":
+        """See Side; of an adapter such as `micro_batch(f)` the function runs there."""
+        there = replace(self, place=place, deaths=[])
+        there.code()
+        return there
+
+    def code(self) -> Code:
+        """Return the code that its place loads.
+
+        Raises:
+            NoAddressError: it cannot be found there.
+        """
+        home = None if self.place is None else self.place.home
+        if isinstance(self.implementation, CodedOnline):
+            return self.implementation.code(home)
+        if self._is_adapter():
+            own = None if home is None else home.part("function")
+            return code_of(self.implementation.function, home=own)
+        return code_of(self.implementation, home=home)
+
+    def load(self) -> None:
+        """Import it at its place.
+
+        Raises:
+            CannotLoadError: it cannot be imported there.
+        """
+        if self.place is not None:
+            loaded(self.code(), self.place)
+
+    def answer(self, pack: Pack, conditions: Conditions) -> Answers:
+        """See Side; a failing lane harms no other."""
+        lanes, broken = _received(conditions, pack, self.name)
+        if self.place is None or self._is_adapter():
+            answers = self._answer_here(pack, lanes, conditions)
+        else:
+            answers = self._answer_there(self.place, pack, lanes, conditions)
+        failures = {**answers.failures, **{row: broken[row] for row in broken}}
+        return replace(answers, failures=failures) if broken else answers
+
+    def _is_adapter(self) -> bool:
+        return isinstance(self.implementation, OnlineAdapter) and not isinstance(
+            self.implementation, type
+        )
+
+    def _starter(self, view: FeatureView, caller: Caller) -> Callable[[], Any]:
+        """Return what makes a fresh online object."""
+        if self._is_adapter():
+            return partial(self.implementation.start, view, caller)
+        start: Callable[[], Any] = self.implementation
+        return start
+
+    def _answer_here(
+        self, pack: Pack, lanes: Sequence[Delivered], conditions: Conditions
+    ) -> Answers:
+        view, clock = conditions.view, conditions.scenario.delivery.clock
+        caller: Caller = LocalCaller()
+        if self.place is not None:
+            home = None if self.place.home is None else self.place.home.part("function")
+            caller = RemoteCaller(self.place, conditions.seconds, clock, home, self.deaths)
+        start = self._starter(view, caller)
+        began = time.process_time()
+        with clock_of(clock) as follow:
+            moved = follow if reads_clock(view) else None
+            seconds, tell = conditions.seconds, conditions.tell
+            answered = Driver(start, view.features, seconds, moved, tell).drive(lanes)
+        seconds = time.process_time() - began
+        failures = _failures_of(self.name, answered)
+        outcome = Outcome(answered.rows, answered.columns(), failures)
+        return replace(
+            self._answers(outcome, pack, conditions),
+            skipped=frozenset(answered.skipped),
+            mutated=tuple(answered.mutated),
+            seconds=seconds,
+        )
+
+    def _answer_there(
+        self, place: Runtime, pack: Pack, lanes: Sequence[Delivered], conditions: Conditions
+    ) -> Answers:
+        view = conditions.view
+        message = {
+            "features": list(view.features),
+            "seconds": conditions.seconds,
+            "clock": conditions.scenario.delivery.clock,
+            "follows": reads_clock(view),
+        }
+        driver = RemoteDriver(self.code(), place, self.name, message, self.deaths)
+        answer = driver.drive(lanes)
+        if answer is None:
+            outcome = Outcome([], [[] for _ in view.features], driver.failures)
+            answers = self._answers(outcome, pack, conditions)
+            return replace(answers, skipped=frozenset(driver.skipped))
+        failures = {**failures_of(self.name, answer), **driver.failures}
+        columns = [decode_column(column) for column in answer["columns"]]
+        outcome = Outcome(answer["rows"], columns, failures)
+        return replace(
+            self._answers(outcome, pack, conditions),
+            skipped=frozenset([*driver.skipped, *answer["skipped"]]),
+            mutated=tuple(answer["mutated"]),
+            seconds=answer["cpu_seconds"],
+        )
+
+    def _answers(self, outcome: "Outcome", pack: Pack, conditions: Conditions) -> Answers:
+        """Return what was answered as typed columns, after its journey through a store."""
+        store = store_of(conditions.scenario)
+        rows = np.array(outcome.rows, dtype=np.int64)
+        height = pack.spine.height
+        columns: dict[str, Column] = {}
+        for name, values in zip(conditions.view.features, outcome.columns, strict=True):
+            cells, odd = (values, {}) if all_plain(values) else plain_column(values)
+            for position, kind in odd.items():
+                facts = {"feature": name, "type": kind}
+                failure = Failure(self.name, "odd_value", facts)
+                outcome.failures.setdefault(outcome.rows[position], failure)
+            if store is not None:
+                cells = self._stored(store, name, cells, outcome)
+            columns[name] = scatter([(rows, Column.of(cells))], height)
+        failed = list(outcome.failures)
+        return Answers(
+            {name: column.with_failed(failed) for name, column in columns.items()},
+            outcome.failures,
+        )
+
+    def _stored(
+        self, store: Callable[[Any], Any], name: str, cells: list[Any], outcome: "Outcome"
+    ) -> list[Any]:
+        """Return what a store makes of a column; rows of which it can keep nothing fail."""
+        kept = []
+        for row, cell in zip(outcome.rows, cells, strict=True):
+            value = None
+            if row not in outcome.failures:
+                try:
+                    value = plain(store(cell))
+                except OddValueError as error:
+                    facts = {"feature": name, "type": str(error)}
+                    outcome.failures[row] = Failure(self.name, "odd_value", facts)
+                except Exception as error:
+                    failure = Failure(self.name, "store", {"feature": name}, error)
+                    outcome.failures[row] = failure
+            kept.append(value)
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """The online side under a scenario.
+class Outcome:
+    """What lanes were answered: rows, their values by feature, failures by row."""
 
-    Attributes:
-        start: makes a fresh online object.
-        receive: makes of a lane what arrives of it through the team's own wire format, if any.
-        follow: moves the wall clock; None where nobody looks at it.
+    rows: list[int]
+    columns: list[list[Any]]
+    failures: dict[int, Failure]
+
+
+def _failures_of(side: str, answered: Answered) -> dict[int, Failure]:
+    failures: dict[int, Failure] = {}
+    for rows, code, facts, error in answered.failures:
+        failures |= dict.fromkeys(rows, Failure(side, cast("FailureCode", code), facts, error))
+    return failures
+
+
+def _received(
+    conditions: Conditions, pack: Pack, side: str
+) -> tuple[list[Delivered], dict[int, Failure]]:
+    """Return lanes as their wire format leaves them, and the rows that it broke.
+
+    A lane whose payload the format cannot carry ends there.
     """
-
-    start: Callable[[], Any]
-    receive: Callable[[Delivered], Delivered] | None = None
-    follow: Callable[[int], None] | None = None
-
-
-@dataclass(slots=True)
-class Answering:
-    """The answers of a pack while they come in; `store` is what they pass through, if anything."""
-
-    values: dict[str, list[Any]]
-    store: Callable[[Any], Any] | None = None
-    failures: dict[int, Failure] = field(default_factory=dict)
-    mutated: dict[str, None] = field(default_factory=dict)
-    skipped: set[int] = field(default_factory=set)
-    timeouts: int = 0
-
-    def take(self, row: int, answer: Any) -> None:
-        """Read one answer: a dict with every feature, or None for no row."""
-        if answer is None:
-            return
-        if not isinstance(answer, Mapping):
-            told = {"type": type(answer).__name__, "value": _short(answer)}
-            self.failures[row] = Failure("online", "not_a_mapping", told)
-            return
-        for name, answers in self.values.items():
-            if name not in answer:
-                got = {"feature": name, "got": [str(key) for key in answer]}
-                self.failures[row] = Failure("online", "missing_feature", got)
-                return
-            try:
-                value = plain(answer[name])
-                answers[row] = value if self.store is None else plain(self.store(value))
-            except OddValueError as error:
-                facts = {"feature": name, "type": str(error)}
-                self.failures[row] = Failure("online", "odd_value", facts)
-                return
-            except Exception as error:
-                self.failures[row] = Failure("online", "store", {"feature": name}, error)
-                return
+    receive = receiver(conditions.scenario)
+    broken: dict[int, Failure] = {}
+    lanes = []
+    for sent in conditions.operations(pack):
+        lane = sent if receive is None else receive(sent)
+        if lane.broken is not None:
+            failure = _broken_by_wire(side, lane, lane.broken)
+            late = [row for row in lane.rows[lane.broken.place :] if row >= 0]
+            broken |= dict.fromkeys(late, failure)
+            lane = _first(lane, lane.broken.place)
+        if lane.rows:
+            lanes.append(lane)
+    return lanes, broken
 
 
-def answer_online(
-    view: FeatureView, rows: int, deliveries: Iterable[Delivered], scenario: Scenario
-) -> Answers:
-    """Run the online implementation over the lanes of a pack; a failing lane harms no other.
-
-    Args:
-        view: the view.
-        rows: how many spine rows the pack has.
-        deliveries: what arrives, lane by lane.
-        scenario: through which wire, store and zone, and under which clock.
-    """
-    answering = Answering({name: [MISSING] * rows for name in view.features}, store_of(scenario))
-    began = time.perf_counter()
-    if isinstance(view.online, ElsewhereOnline):
-        view.online.answers(view, deliveries, answering)
-        return _answers(answering, began)
-    start = _starter(view)
-    receive = receiver(scenario)
-    clock = real_clock if scenario.delivery.clock == "real" else frozen_clock
-    with contextlib.ExitStack() as stack, time_limit(view.timeout) as start_limit:
-        follow = stack.enter_context(clock())
-        side = Side(start, receive, follow if reads_clock(view) else None)
-        loop = Loop(stack)
-        for delivered in deliveries:
-            _drive(delivered, side, start_limit, answering, loop, view.timeout)
-    return _answers(answering, began)
+def _broken_by_wire(side: str, lane: Delivered, broken: Broken) -> Failure:
+    error = broken.error
+    if isinstance(error, CodecError):
+        return Failure(side, "codec", {"told": str(error)}, error.__cause__)
+    facts = {"operation": broken.place + 1, "of": len(lane.rows)}
+    return Failure(side, "raised", facts, error)
 
 
-def _answers(answering: Answering, began: float) -> Answers:
-    return Answers.of(
-        answering.values,
-        answering.failures,
-        skipped=frozenset(answering.skipped),
-        mutated=tuple(answering.mutated),
-        seconds=time.perf_counter() - began,
+def _first(lane: Delivered, size: int) -> Delivered:
+    """Return the first operations of a lane."""
+    return replace(
+        lane,
+        rows=lane.rows[:size],
+        sources=lane.sources[:size],
+        payloads=lane.payloads[:size],
+        instants=lane.instants[:size],
+        events=lane.events[:size],
+        workers=None if lane.workers is None else lane.workers[:size],
     )
-
-
-def _drive(
-    delivered: Delivered,
-    side: Side,
-    start_limit: Callable[[], None],
-    answering: Answering,
-    loop: "Loop",
-    seconds: float,
-) -> None:
-    """Run one lane. After a failed update the object is not to be trusted: the rest fails too."""
-    lane = Lane(delivered)
-    if answering.timeouts >= TIMEOUTS:
-        answering.skipped.update(row for row in delivered.rows if row >= 0)
-        return
-    try:
-        start_limit()
-        if side.receive is not None:
-            lane.delivered = side.receive(delivered)
-        steps = lane.steps(side, answering)
-        for awaitable in steps:
-            # Code that waits does so in one event loop run for the rest of the lane.
-            loop.run(_pumped(steps, awaitable))
-    except TimeLimitExceeded:
-        answering.timeouts += 1
-        lane.fail(answering, Failure("online", "timeout", {"seconds": seconds}))
-    except OURS:
-        raise
-    except (CodecError, StateError) as error:
-        told = Failure("online", error.code, {"told": str(error)}, error.__cause__)  # type: ignore[arg-type] # our own
-        lane.fail(answering, told)
-    except BaseException as error:
-        facts = {"operation": lane.at + 1, "of": len(delivered.rows)} if lane.started else {}
-        lane.fail(answering, Failure("online", "raised", facts, error))
-
-
-@dataclass(slots=True)
-class Loop:
-    """An event loop for a pack, made when something has to be awaited and closed with the stack."""
-
-    stack: contextlib.ExitStack
-    runner: asyncio.Runner | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine to its end."""
-        if self.runner is None:
-            self.runner = self.stack.enter_context(asyncio.Runner())
-        self.runner.run(coroutine)
-
-
-@dataclass(slots=True)
-class Lane:
-    """One lane on its way through an online object, or two where it is split."""
-
-    delivered: Delivered
-    at: int = 0
-    started: bool = False
-    target: Any = None
-    team: tuple[Any, Any] | None = None
-    saved: bytes = b""
-
-    def steps(self, side: Side, answering: Answering) -> Generator[Awaitable[Any], Any, None]:
-        """Feed the operations; what user code wants awaited is yielded, its result sent back."""
-        delivered, broken, follow = self.delivered, self.delivered.broken, side.follow
-        if follow is not None:
-            follow(delivered.instants[0])
-        self.target = side.start()
-        self.started = True
-        lacking = _lacking(self.target)
-        if lacking is not None:
-            self.fail(answering, lacking)
-            return
-        if delivered.workers is not None:
-            self.team = self.target, side.start()
-        update, query = self.target.update, self.target.query
-        named = _takes_source(update)
-        watched = delivered.lane % WATCHED == 0
-        sources, payloads = delivered.sources, delivered.payloads
-        for at, row in enumerate(delivered.rows):
-            self.at, payload = at, payloads[at]
-            if broken is not None and at == broken.place:
-                raise broken.error
-            if follow is not None:
-                follow(delivered.instants[at])
-            if row <= SNAPSHOT or self.team is not None:
-                yield from self._turn(side, row, payload)
-                update, query = self.target.update, self.target.query
-                if row <= SNAPSHOT:
-                    continue
-            before = payload.copy() if watched else None
-            if row < 0:
-                done = update(payload, source=sources[at]) if named else update(payload)
-                if done is not None and inspect.isawaitable(done):
-                    yield done
-            else:
-                yield from _asked(query, payload, row, answering)
-            if watched and payload != before and _differs(payload, before):
-                answering.mutated["request" if row >= 0 else "event"] = None
-
-    def _turn(
-        self, side: Side, row: int, payload: dict[str, Any]
-    ) -> Generator[Awaitable[Any], Any, None]:
-        """Change the object that the next operation goes to."""
-        if row == SNAPSHOT:
-            self.saved = yield from _saved(self.target)
-        elif row == RESTORE:
-            self.target = yield from _restored(side, self.saved)
-        elif row == BOOTSTRAP:
-            done = self.target.bootstrap(payload["rows"])
-            if inspect.isawaitable(done):
-                yield done
-        elif self.team is not None and self.delivered.workers is not None:
-            if row < 0:
-                self.target = self.team[self.delivered.workers[self.at]]
-            else:
-                self.target = yield from _merged(side, self.team)
-
-    def fail(self, answering: Answering, failure: Failure) -> None:
-        """Answer all requests from here on with a failure."""
-        for row in self.delivered.rows[self.at :]:
-            if row >= 0:
-                answering.failures[row] = failure
-
-
-def _asked(
-    query: Callable[[dict[str, Any]], Any], payload: dict[str, Any], row: int, answering: Answering
-) -> Generator[Awaitable[Any], Any, None]:
-    """Ask, and take the answer; that it fails is an answer too."""
-    try:
-        answer = query(payload)
-        if type(answer) is not dict and inspect.isawaitable(answer):
-            answer = yield answer
-    except (TimeLimitExceeded, GeneratorExit, *OURS):
-        raise
-    except BaseException as error:
-        answering.failures[row] = Failure("online", "raised", {}, error)
-    else:
-        answering.take(row, answer)
-
-
-def _saved(target: Any) -> Generator[Awaitable[Any], Any, bytes]:
-    """Return the snapshot of an online object."""
-    state = save(target)
-    if inspect.isawaitable(state):
-        state = yield state
-    return checked(state)
-
-
-def _restored(side: Side, state: bytes) -> Generator[Awaitable[Any], Any, Any]:
-    """Return a fresh online object that has restored a snapshot."""
-    fresh, pending = load(side.start, state)
-    if pending is not None:
-        yield pending
-    return fresh
-
-
-def _merged(side: Side, team: tuple[Any, Any]) -> Generator[Awaitable[Any], Any, Any]:
-    """Return a fresh online object with the states of two workers merged."""
-    first, second = team
-    whole = yield from _restored(side, (yield from _saved(first)))
-    done = whole.merge((yield from _saved(second)))
-    if inspect.isawaitable(done):
-        yield done
-    return whole
-
-
-async def _pumped(
-    steps: Generator[Awaitable[Any], Any, None], awaitable: Awaitable[Any] | None
-) -> None:
-    """Await what the steps yield, to their end; errors go back to where they were awaited."""
-    while awaitable is not None:
-        try:
-            result = await awaitable
-        except BaseException as error:
-            awaitable = _advanced(steps.throw, error)
-        else:
-            awaitable = _advanced(steps.send, result)
-
-
-def _advanced(go_on: Callable[[Any], Awaitable[Any]], value: Any) -> Awaitable[Any] | None:
-    try:
-        return go_on(value)
-    except StopIteration:
-        return None
-
-
-def _starter(view: FeatureView) -> Callable[[], Any]:
-    """Return what makes a fresh online object."""
-    assert view.online is not None
-    if isinstance(view.online, OnlineAdapter) and not inspect.isclass(view.online):
-        return functools.partial(view.online.start, view)
-    return view.online
-
-
-def lacking_for(view: FeatureView, scenario: Scenario) -> str | None:
-    """Return what a scenario needs and the view has not, or None."""
-    if scenario.delivery.zone is not None and view.time.zone is None:
-        return "needs times with a zone"
-    try:
-        verb = lacking(_starter(view)(), scenario)
-    except OURS:
-        raise
-    except BaseException:
-        return None  # an online side that cannot even start is found in order
-    return None if verb is None else f"needs {verb}()"
-
-
-def _lacking(target: object) -> Failure | None:
-    for verb in ("update", "query"):
-        if not callable(getattr(target, verb, None)):
-            has = [name for name in dir(target) if not name.startswith("_")]
-            facts = {"verb": verb, "type": type(target).__name__, "has": has}
-            return Failure("online", "no_method", facts)
-    return None
-
-
-def _takes_source(update: Callable[..., Any]) -> bool:
-    code = getattr(update, "__code__", None)
-    if code is None:
-        return False
-    return "source" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
-def _differs(payload: Mapping[str, Any], before: Any) -> bool:
-    """Return whether payloads differ beyond NaN, which is unequal to itself."""
-    return repr(payload) != repr(before)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

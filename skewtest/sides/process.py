@@ -1,6 +1,6 @@
 """Processes that run user code under other versions: started once, spoken to over pipes.
 
-The worker of `skewtest.drive.worker` answers one message at a time. A worker that dies, hangs or
+The worker of `skewtest.worker.serve` answers one message at a time. A worker that dies, hangs or
 breaks off in the middle is ended and started anew by whoever asks next.
 """
 
@@ -12,24 +12,25 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from skewtest.drive import worker
-from skewtest.drive.guard import TimeLimitExceeded
+import skewtest.worker
 from skewtest.environments.runtime import LEFT_OUT, Runtime
 from skewtest.sides.answers import ProcessDiedError
+from skewtest.worker.codec import read_message, write_message
+from skewtest.worker.limits import TimeLimitExceeded, Watch
 
-SCRIPT = Path(worker.__file__)
+FOLDER = Path(skewtest.worker.__file__).parent
+SCRIPT = FOLDER / "__main__.py"
 MOST_WORKERS = 8
 """So many are kept alive; the one that was used longest ago makes room."""
 KEPT_BYTES = 64 * 1024
 SHOWN_LINES = 20
-START_SECONDS = 60.0
 FIXED = {
     "PYTHONNOUSERSITE": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -44,6 +45,36 @@ FIXED = {
     ),
 }
 """Of every worker: versions are to be the only thing that differs."""
+CHECKS = 8
+"""So often in a limit a worker is looked at while its answer is waited for."""
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+"""In how many parts of a second the system counts CPU time."""
+
+
+def variables_of(runtime: Runtime) -> dict[str, str]:
+    """Return the environment variables of a runtime's processes."""
+    if runtime.is_ours:
+        variables = dict(os.environ)
+    else:
+        variables = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        variables |= FIXED
+    variables["PYTHONHASHSEED"] = runtime.hash_seed
+    variables |= dict(runtime.variables)
+    if runtime.path:
+        variables["PYTHONPATH"] = os.pathsep.join(runtime.path)
+    return variables
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return the CPU seconds of a process so far; 0.0 where the system does not tell.
+
+    There what uses the CPU is judged by the clock, as what waits is.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 class RemoteError(Exception):
@@ -97,24 +128,16 @@ class Worker:
             ProcessDiedError: the interpreter does not start.
         """
         progress = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        progress.write(b"%20d" % -1)
+        progress.write(b"%20d%20d" % (-1, 0))
         progress.flush()
-        kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        variables = {
-            **kept,
-            **FIXED,
-            "PYTHONHASHSEED": runtime.hash_seed,
-            **dict(runtime.variables),
-        }
-        if runtime.path:
-            variables["PYTHONPATH"] = os.pathsep.join(runtime.path)
+        stand_in = "real" if runtime.is_ours else "inert"
         try:
             process = subprocess.Popen(  # noqa: S603 - an interpreter that the owner named
-                [runtime.python, str(SCRIPT), str(progress.fileno())],
+                [runtime.python, str(SCRIPT), str(progress.fileno()), stand_in],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=variables,
+                env=variables_of(runtime),
                 pass_fds=[progress.fileno()],
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
@@ -130,6 +153,8 @@ class Worker:
     ) -> dict[str, Any]:
         """Send a message and return its answer; what it has said before is forgotten.
 
+        `seconds` are of CPU time, or of waiting, without progress.
+
         Raises:
             TimeLimitExceeded: no answer came in time; the worker has been ended.
             ProcessDiedError: the process died.
@@ -139,7 +164,7 @@ class Worker:
         self.heard.clear()
         try:
             with self.lock:
-                answer = self._exchanged(message, buffers, time.monotonic() + seconds)
+                answer = self._exchanged(message, buffers, seconds)
             answered = True
         except (GoneError, OSError) as error:
             raise self._died() from error
@@ -153,20 +178,23 @@ class Worker:
         return answer
 
     def _exchanged(
-        self, message: dict[str, Any], buffers: Sequence[bytes], until: float
+        self, message: dict[str, Any], buffers: Sequence[bytes], seconds: float
     ) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        worker.write_message(self.process.stdin, message, tuple(buffers))
+        write_message(self.process.stdin, message, tuple(buffers))
         channel = self.process.stdout.fileno()
+        watch = Watch(seconds, partial(cpu_seconds_of, self.process.pid))
+        watch.restart(self._beat())
         with selectors.DefaultSelector() as selector:
             selector.register(channel, selectors.EVENT_READ)
 
             def read(size: int) -> bytes:
                 parts, missing = [], size
                 while missing:
-                    if not selector.select(max(0.0, until - time.monotonic())):
-                        raise TimeLimitExceeded
+                    while not selector.select(seconds / CHECKS):
+                        if watch.is_over(self._beat()):
+                            raise TimeLimitExceeded
                     part = os.read(channel, min(missing, 1 << 20))
                     if not part:
                         raise GoneError
@@ -174,12 +202,16 @@ class Worker:
                     missing -= len(part)
                 return b"".join(parts)
 
-            answer, _ = worker.read_message(read)
+            answer, _ = read_message(read)
         return answer
 
     def lane(self) -> int:
         """Return the lane that runs or ran last, -1 for none."""
         return int(os.pread(self.progress.fileno(), 20, 0))
+
+    def _beat(self) -> bytes:
+        """Return what changes whenever there is progress."""
+        return os.pread(self.progress.fileno(), 40, 0)
 
     @property
     def is_alive(self) -> bool:
@@ -189,7 +221,7 @@ class Worker:
     def said(self) -> str:
         """Return the end of what it wrote to its standard error, without our own frames."""
         told = bytes(self.heard).decode(errors="replace").partition("\nExtension modules:")[0]
-        return "\n".join(line for line in told.splitlines() if str(SCRIPT) not in line)
+        return "\n".join(line for line in told.splitlines() if str(FOLDER) not in line)
 
     def end(self) -> None:
         """End the process."""

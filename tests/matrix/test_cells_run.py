@@ -15,7 +15,8 @@ from skewtest.checks.spread import spread
 from skewtest.environments.cells import Cell
 from skewtest.environments.settings import here
 from skewtest.run.budget import Budget
-from skewtest.sides.elsewhere import CannotLoadError, NoAddressError
+from skewtest.sides.addresses import NoAddressError
+from skewtest.sides.elsewhere import CannotLoadError
 from skewtest.sides.process import Worker, end_workers
 
 pytestmark = pytest.mark.matrix

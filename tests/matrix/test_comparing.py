@@ -11,7 +11,7 @@ import pytest
 import skewtest as sk
 from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.errors import DeclarationError
-from skewtest.sides.elsewhere import NoAddressError
+from skewtest.sides.addresses import NoAddressError
 from skewtest.sides.process import end_workers
 
 pytestmark = pytest.mark.matrix

@@ -58,7 +58,8 @@ def answers(side="online"):
     view = importlib.import_module("view_of_a_project").view
     at = 20_000 * DAY_US
     draft = Draft((), (Ask(at, (Slot(0, 0),), ()),), scenario=view.delivery.under("in_order"))
-    return answered_afresh(view, pack_drafts(view, [draft]), side)
+    found = answered_afresh(view, pack_drafts(view, [draft]), side)
+    return {name: column.to_list() for name, column in found.values.items()}
 
 
 def test_it_answers_as_this_process_does(tmp_path, monkeypatch):

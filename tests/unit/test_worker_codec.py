@@ -14,15 +14,8 @@ import polars as pl
 import pytest
 
 from skewtest.compare.encoded import differences, odd_kind, ulps_between
-from skewtest.drive.worker import (
-    decode,
-    decode_column,
-    encode,
-    encode_column,
-    kind_of,
-    row_columns,
-    rows_as,
-)
+from skewtest.worker.codec import decode, decode_column, encode, encode_column
+from skewtest.worker.frames import kind_of, row_columns, rows_as
 
 NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 - a time without a zone is the point
 

@@ -1,5 +1,7 @@
-"""An empty skewtest plugin: copy it to begin one."""
+"""The shape of a skewtest plugin: one side. Copy it to begin one."""
+
+from skewtest_template.side import StoreSide
 
 __version__ = "0.1.0"
 
-__all__: list[str] = []
+__all__ = ["StoreSide"]

@@ -1,0 +1,92 @@
+"""Binding: the one place that looks at what an implementation is."""
+
+import inspect
+from typing import Any, Literal
+
+from skewtest.declare.delivery import Scenario
+from skewtest.declare.view import FeatureView
+from skewtest.deliver.operations import Delivered
+from skewtest.generate.history import Pack
+from skewtest.sides.answers import Answers, Failure, join_answers
+from skewtest.sides.foreign import ForeignSide
+from skewtest.sides.functions import FunctionSide
+from skewtest.sides.objects import ObjectSide
+from skewtest.sides.side import Conditions, Side
+
+Role = Literal["batch", "online"]
+OUR_SIDES = (FunctionSide, ObjectSide, ForeignSide)
+NEEDS = {"restarted": "snapshot", "split": "snapshot", "bootstrapped": "bootstrap"}
+"""The capability that a scenario needs, by its name."""
+
+
+def bind(implementation: Any, role: Role) -> Side:
+    """Return the side that an implementation is.
+
+    Args:
+        implementation: a function, a factory of online objects, an adapter, or any object with
+            `answer(pack, conditions)`.
+        role: whether it makes training data or serves; also what findings call it.
+    """
+    if isinstance(implementation, OUR_SIDES):
+        return implementation
+    has_answer = callable(getattr(implementation, "answer", None))
+    if has_answer and not inspect.isclass(implementation):
+        return ForeignSide(implementation, role)
+    if role == "batch":
+        return FunctionSide(implementation, role)
+    return ObjectSide(implementation, role)
+
+
+def capabilities(side: Side) -> frozenset[str]:
+    """Return what a side can do beyond answering."""
+    return side.capabilities
+
+
+def side_of(view: FeatureView, role: Role) -> Side:
+    """Return one side of a view, which has to be given."""
+    implementation = view.batch if role == "batch" else view.online
+    assert implementation is not None
+    return bind(implementation, role)
+
+
+def lacking_for(view: FeatureView, scenario: Scenario) -> str | None:
+    """Return what a scenario needs and the online side of a view has not, or None."""
+    if scenario.delivery.zone is not None and view.time.zone is None:
+        return "needs times with a zone"
+    side = side_of(view, "online")
+    if isinstance(side, ObjectSide):
+        verb = side.lacks(view, scenario)
+        return None if verb is None else f"needs {verb}()"
+    needed = "merge" if scenario.delivery.split == "merged" else NEEDS.get(scenario.name)
+    if needed is None or needed in side.capabilities:
+        return None
+    return f"needs the capability {needed!r}"
+
+
+def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
+    """Return what the batch side of a view answers; see `Side.answer`."""
+    if view.batch is None:
+        return Failure("batch", "not_given")
+    return side_of(view, "batch").answer(pack, Conditions.of(view, pack.scenario))
+
+
+def answer_online(
+    view: FeatureView, pack: Pack, delivered: list[Delivered] | None = None
+) -> Answers:
+    """Return what the online side of a view answers; a call that failed fails all rows.
+
+    Args:
+        view: the view.
+        pack: what is asked.
+        delivered: what reaches the side, where that is not what the pack says.
+    """
+    conditions = Conditions.of(view, pack.scenario, delivered)
+    answers = side_of(view, "online").answer(pack, conditions)
+    if isinstance(answers, Answers):
+        return answers
+    nothing = join_answers([], view.features, pack.spine.height)
+    rows = range(pack.spine.height)
+    return Answers(
+        {name: column.with_failed(list(rows)) for name, column in nothing.values.items()},
+        dict.fromkeys(rows, answers),
+    )

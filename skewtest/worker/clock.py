@@ -1,0 +1,49 @@
+"""The wall clock that user code sees: frozen, and moved along, where time-machine is installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+
+from .zones import EPOCH, MICROSECOND, zone_of
+
+Follow = Callable[[int], None]
+TRAINING = datetime(2030, 1, 1, tzinfo=timezone.utc)
+"""When user code runs, until the clock is moved: long after all that happened, as training does."""
+
+
+def stay(_instant: int) -> None:
+    """Leave the clock where it is."""
+
+
+@contextmanager
+def real_clock() -> Iterator[Follow]:
+    """Leave the clock as it is."""
+    yield stay
+
+
+@contextmanager
+def frozen_clock() -> Iterator[Follow]:
+    """Freeze the wall clock in a block; yields what moves it to an instant in microseconds.
+
+    Without time-machine, which not every environment has, the clock goes on as it is.
+    """
+    if importlib.util.find_spec("time_machine") is None:
+        yield stay
+        return
+    travel = importlib.import_module("time_machine").travel
+    here = (TRAINING - EPOCH) // MICROSECOND
+    # A zone of the time zone database makes UTC the zone of the whole process too.
+    start = TRAINING.replace(tzinfo=zone_of("Etc/UTC"))
+    with travel(start, tick=False) as traveller:
+
+        def follow(instant: int) -> None:
+            nonlocal here
+            if instant != here:
+                traveller.shift(timedelta(microseconds=instant - here))
+                here = instant
+
+        yield follow

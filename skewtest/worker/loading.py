@@ -1,0 +1,91 @@
+"""Loading: user code by the address where this interpreter finds it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from functools import partial
+from typing import Any
+
+from .codec import decode
+
+
+class Folded:
+    """A functional state made to look like an online object."""
+
+    def __init__(self, init: Any, fold: Any, value: Any) -> None:
+        self.fold, self.value = fold, value
+        self.state = init()
+
+    def update(self, event: Any) -> None:
+        """Fold one event into the state."""
+        self.state = self.fold(self.state, event)
+
+    def query(self, request: Any) -> Any:
+        """Return the features of the state."""
+        return self.value(self.state, request)
+
+
+class Query:
+    """A batch implementation in SQL."""
+
+    def __init__(self, query: str) -> None:
+        self.query = query
+
+    def __call__(self, **frames: Any) -> Any:
+        """Run the query over the frames by name."""
+        duckdb = importlib.import_module("duckdb")
+        connection = duckdb.connect(":memory:", config={"threads": 1})
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, frame in frames.items():
+            connection.register(name, frame)
+        result = connection.sql(self.query)
+        return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.arrow()
+
+
+def resolve(address: dict[str, Any]) -> Any:
+    """Return the object that an address names."""
+    if "source" in address:
+        held: dict[str, Any] = {
+            name: importlib.import_module(module) for name, module in address["uses"].items()
+        }
+        held["__name__"] = "skewtest_given"
+        exec(compile(address["source"], address["file"], "exec"), held)
+        return held[address["name"]]
+    try:
+        found = _module_of(address)
+    except ImportError:
+        if not address.get("spare"):
+            raise
+        return resolve(address["spare"])
+    for part in address["name"].split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _module_of(address: dict[str, Any]) -> Any:
+    """Import a module by its name; a script, or one that has no place on the path, by its file."""
+    name, file = address["module"], address["file"]
+    if address["by_name"]:
+        return importlib.import_module(name)
+    alias = "skewtest_by_file_" + "".join(c if c.isalnum() else "_" for c in file)
+    if alias not in sys.modules:
+        spec = importlib.util.spec_from_file_location(alias, file)
+        if spec is None or spec.loader is None:
+            raise ImportError("cannot load %s" % file)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[alias] = module
+        spec.loader.exec_module(module)
+    return sys.modules[alias]
+
+
+def load_code(message: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the implementation that a message names, and the function that has its parameters."""
+    parts = [resolve(address) for address in message["addresses"]]
+    kwargs = decode(message["kwargs"])
+    if message["shape"] == "fold":
+        return partial(Folded, *parts), parts[0]
+    if message["shape"] == "sql":
+        return Query(message["query"]), None
+    return (partial(parts[0], **kwargs) if kwargs else parts[0]), parts[0]
