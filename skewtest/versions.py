@@ -62,7 +62,7 @@ def compare_environments(
         reference=reference,
         tell=tell,
     )
-    return Result(compared.view, (compared,), _again(function, left, right))
+    return Result(compared.subject, (compared,), _again(function, left, right))
 
 
 def _environment(place: str, given: Environment | str) -> Environment:

@@ -72,7 +72,16 @@ def _check_time_types(place: str, sources: Sequence[Source]) -> None:
 def check_entity(
     place: str, entity: Sequence[str], sources: Mapping[str, Source]
 ) -> tuple[str, ...]:
-    """Return the entity columns; raise DeclarationError unless the sources have them, alike."""
+    """Return the entity columns.
+
+    Args:
+        place: how errors call the view.
+        entity: column names.
+        sources: by name.
+
+    Raises:
+        DeclarationError: no source has one of them, or two sources declare it otherwise.
+    """
     if isinstance(entity, str) or not isinstance(entity, Sequence) or not entity:
         raise DeclarationError(
             f"{place}: entity must be a list of at least one column name; got {entity!r}"
@@ -108,7 +117,16 @@ def _check_entity_column(place: str, name: str, sources: Collection[Source]) -> 
 def check_request(
     place: str, request: Mapping[str, object], entity: tuple[str, ...]
 ) -> Mapping[str, Column]:
-    """Return the request columns, declared in full; raise DeclarationError."""
+    """Return the request columns, declared in full.
+
+    Args:
+        place: how errors call the view.
+        request: columns or Hypothesis strategies by name.
+        entity: the entity columns.
+
+    Raises:
+        DeclarationError: one is no column, or the spine has one of its name already.
+    """
     if not isinstance(request, Mapping):
         raise DeclarationError(f"{place}: request must be a dict of columns; got {request!r}")
     columns = {}
@@ -122,7 +140,16 @@ def check_request(
 def check_features(
     place: str, features: Mapping[str, Tolerance], entity: tuple[str, ...]
 ) -> Mapping[str, Tolerance]:
-    """Return tolerances by feature name; raise DeclarationError."""
+    """Return tolerances by feature name.
+
+    Args:
+        place: how errors call the view.
+        features: tolerances by feature name.
+        entity: the entity columns.
+
+    Raises:
+        DeclarationError: there are none, a name is that of a key, or a tolerance is none.
+    """
     if not isinstance(features, Mapping):
         raise DeclarationError(
             f"{place}: features must be a dict of feature name to close(), exact() or "
@@ -175,7 +202,17 @@ def check_windows(place: str, windows: Sequence[timedelta]) -> tuple[timedelta, 
 
 
 def check_choice(place: str, argument: str, got: object, choices: tuple[str, ...]) -> Any:
-    """Return what was chosen; raise DeclarationError unless it is one of the choices."""
+    """Return what was chosen.
+
+    Args:
+        place: how errors call the view.
+        argument: the argument's name.
+        got: its value.
+        choices: what it may be.
+
+    Raises:
+        DeclarationError: it is none of the choices.
+    """
     if got not in choices:
         raise DeclarationError(
             f"{place}: {argument} must be one of {listed(choices)}; got {got!r}."
@@ -187,7 +224,16 @@ def check_choice(place: str, argument: str, got: object, choices: tuple[str, ...
 def check_delivery(
     place: str, delivery: Delivery | None, sources: Mapping[str, Source]
 ) -> Delivery:
-    """Return the delivery, in order by default; raise DeclarationError."""
+    """Return the delivery, in order by default.
+
+    Args:
+        place: how errors call the view.
+        delivery: what was declared, or None.
+        sources: by name.
+
+    Raises:
+        DeclarationError: it is no Delivery, or events come later than the sources span.
+    """
     if delivery is None:
         return Delivery()
     if not isinstance(delivery, Delivery):

@@ -68,6 +68,15 @@ def is_finite(bound: object) -> bool:
 
 
 def check_order(kind: str, low: Any, high: Any) -> None:
-    """Raise DeclarationError where a smallest value exceeds the largest."""
+    """Check that a range is none the wrong way round.
+
+    Args:
+        kind: the function that declares the column, for the message.
+        low: the smallest value.
+        high: the largest value.
+
+    Raises:
+        DeclarationError: the smallest exceeds the largest.
+    """
     if low > high:
         raise DeclarationError(f"{kind}(min, max): min must not exceed max; got {low!r} > {high!r}")

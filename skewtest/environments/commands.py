@@ -16,7 +16,13 @@ PROBE_SECONDS = 120
 def run_command(
     command: Sequence[str], *, stdin: str = "", seconds: float = BUILD_SECONDS
 ) -> "subprocess.CompletedProcess[str]":
-    """Return what a command wrote; one that does not end in time has failed with exit code 1."""
+    """Return what a command wrote; one that does not end in time has failed with exit code 1.
+
+    Args:
+        command: the program and its arguments.
+        stdin: what it reads from its standard input.
+        seconds: after which it is ended.
+    """
     variables = {}
     for name, value in os.environ.items():
         if name not in LEFT_OUT:

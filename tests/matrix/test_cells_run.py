@@ -179,7 +179,7 @@ def test_a_module_that_declares_views_beside_its_code_is_imported_without_skewte
 def test_environments_are_parted_by_what_they_answer():
     three = environment("three", VERSION="2")
     found = spread(mv.view(), [Cell(ONE, TWO), Cell(three, ONE)], SEED)
-    (parting,) = found.partings
+    (parting,) = found.spread.partings
     assert (parting.side, parting.feature) == ("batch", "spend")
     assert parting.groups == (("here", "one"), ("two", "three"))
     assert parting.thresholds == ()
@@ -191,5 +191,5 @@ def test_environments_are_parted_by_what_they_answer():
 def test_an_environment_that_cannot_be_had_does_not_stop_the_others():
     gone = sk.Environment("gone", interpreter="/no/python")
     found = spread(mv.view(), [Cell(ONE, gone)], SEED)
-    assert found.failed == {"gone": "interpreter missing"}
-    assert [one.name for one in found.environments] == ["here", "one"]
+    assert found.spread.failed == {"gone": "interpreter missing"}
+    assert [one.name for one in found.spread.environments] == ["here", "one"]

@@ -73,10 +73,10 @@ def test_a_wide_matrix_runs_and_is_parted_by_the_version_that_matters():
     assert len(picked.pairs) == picked.valid_pairs
     cells = [Cell(axes.environment(choice), here()) for choice in picked.choices]
     found = spread(mv.view(mv.pandas_batch), cells, 3)
-    assert found.failed == {}
-    assert len(found.environments) == len(picked.choices) + 1
-    assert found.partings == ()
-    (parting,) = spread(mv.view(mv.promoted_batch), cells, 3).partings
+    assert found.spread.failed == {}
+    assert len(found.spread.environments) == len(picked.choices) + 1
+    assert found.spread.partings == ()
+    (parting,) = spread(mv.view(mv.promoted_batch), cells, 3).spread.partings
     assert "numpy <= 1.26.4 | >= 2.0.2" in parting.thresholds
 
 
@@ -121,7 +121,7 @@ def test_the_package_to_blame_is_found_by_flipping_one_at_a_time():
     a = sk.Environment("a", python="3.11", requirements=["pandas==2.2.2", "numpy==1.26.4"])
     b = sk.Environment("b", python="3.11", requirements=["pandas==2.3.3", "numpy==2.0.2"])
     result = sk.compare_environments(scalar_times_float, [{"x": 1.1}], a=a, b=b, explain=True)
-    assert result.outcomes[0].culprits == ("numpy 1.26.4 -> 2.0.2",)
+    assert result.outcomes[0].culprits.packages == ("numpy 1.26.4 -> 2.0.2",)
     assert "numpy 1.26.4 -> 2.0.2 alone reproduces it" in result.report()
 
 
