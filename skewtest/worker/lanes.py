@@ -16,7 +16,7 @@ from .answered import Answered
 from .clock import Follow
 from .exits import ExitAttempted, NoExit
 from .limits import TimeLimit, TimeLimitExceeded
-from .loops import Loop, Steps, pump
+from .loops import Loop, Steps, pump, wait_for
 from .operations import BOOTSTRAP, EVENT, RESTORE, SNAPSHOT, Lane
 from .state import StateError, checked, load, save
 
@@ -60,6 +60,7 @@ class Driver:
         self.feed: Iterator[Any] = iter(())
         self.sources: Iterator[str] | None = None
         self.takes_source = False
+        self.waits: bool | None = None
         self.guard = NoExit()
         self.update: Any = None
         self.before: list[Any] | None = None
@@ -95,6 +96,7 @@ class Driver:
             return
         self.started = False
         self.at = self.size = 0
+        self.sources = None
         limit.refresh()
         steps = self._steps(lane)
         try:
@@ -154,6 +156,9 @@ class Driver:
             return
         self.takes_source = takes_source(self.target.update)
         self.team = None if lane.workers is None else (self.target, self.start())
+        if self._is_plain(lane):
+            self._rush(lane)
+            return
         begin = 0
         for place in (*self._stops(lane), len(lane.rows)):
             if begin < place:
@@ -171,6 +176,60 @@ class Driver:
                 steps = self._turn(lane, place)
                 if steps is not None:
                     yield from steps
+
+    def _is_plain(self, lane: Lane) -> bool:
+        """Return whether all that happens in a lane is events and requests, and nobody waits."""
+        is_watched = lane.lane % WATCHED == 0
+        if self.follow is not None or lane.workers is not None or is_watched:
+            return False
+        if self.waits is None:
+            methods = (self.target.update, self.target.query)
+            self.waits = any(map(inspect.iscoroutinefunction, methods))
+        return not self.waits and min(lane.rows) >= EVENT
+
+    def _rush(self, lane: Lane) -> None:
+        """Feed a plain lane, from request to request."""
+        rows, payloads = lane.rows, lane.payloads
+        update, query, take = self.target.update, self.target.query, self.answered.take
+        begin = 0
+        for place in [place for place, row in enumerate(rows) if row != EVENT]:
+            if begin < place:
+                self.feed, self.at, self.size = iter(payloads[begin:place]), begin, place - begin
+                if self.takes_source:
+                    self.sources = iter(lane.sources[begin:place])
+                    awaitable = feed_with_source(update, self.feed, self.sources)
+                else:
+                    awaitable = feed(update, self.feed)
+                if awaitable is not None:
+                    self._wait_for_events(awaitable, update)
+            begin = place + 1
+            self.at, self.size = place, 0
+            try:
+                answer = query(payloads[place])
+                if type(answer) not in NEVER_AWAITED and inspect.isawaitable(answer):
+                    answer = self._wait_here(answer)
+            except PASSED_ON:
+                raise
+            except BaseException as error:
+                self.answered.fail([rows[place]], "raised", {}, error)
+            else:
+                take(rows[place], answer)
+            if self.guard.is_child:
+                self.guard.end_child()
+
+    def _wait_for_events(self, awaitable: Any, update: Any) -> None:
+        """Wait where that was not expected, and feed the events that are left."""
+        while awaitable is not None:
+            self._wait_here(awaitable)
+            if self.sources is not None:
+                awaitable = feed_with_source(update, self.feed, self.sources)
+            else:
+                awaitable = feed(update, self.feed)
+
+    def _wait_here(self, awaitable: Any) -> Any:
+        """Return what was waited for; later lanes are prepared to wait."""
+        self.waits = True
+        return self.loop.run(wait_for(awaitable))
 
     def _stops(self, lane: Lane) -> Iterable[int]:
         """Return the operations before which a stretch of events ends.

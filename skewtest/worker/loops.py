@@ -19,11 +19,11 @@ class Loop:
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine to its end."""
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end; return its result."""
         if self.loop is None:
             self.loop = asyncio.new_event_loop()
-        self.loop.run_until_complete(coroutine)
+        return self.loop.run_until_complete(coroutine)
 
     def end(self) -> None:
         """Cancel what still runs, and leave it: code that hangs may ignore that too."""
@@ -50,6 +50,11 @@ def keep_for_ever(task: Any) -> None:
     `except BaseException` in a loop swallows GeneratorExit too, and then spins without an end.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+
+
+async def wait_for(awaitable: Any) -> Any:
+    """Return what is awaited."""
+    return await awaitable
 
 
 async def pump(steps: Steps, awaitable: Awaitable[Any] | None) -> None:
