@@ -27,8 +27,8 @@ from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome, Reach
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
-from skewtest.run.cost import Cost, count_rows
-from skewtest.run.experiment import Trial, answers_of_lanes
+from skewtest.run.cost import Cost, count_rows, seconds_spent
+from skewtest.run.experiment import answers_of_lanes
 from skewtest.run.fitted import fitted_view
 from skewtest.run.isolation import batch_answers, take_lanes
 from skewtest.run.progress import SILENT, Progress
@@ -63,6 +63,7 @@ class Search:
     cost: Cost = field(default_factory=lambda: Cost(None))
     histories: int = 0
     left_out: int = 0
+    batch_seconds: float = 0.0
     stops_by: float | None = None
     check_interrupt: Callable[[], None] = lambda: None
 
@@ -81,7 +82,9 @@ class Search:
         watch = active[0].watch if active else Stopwatch()
         pack, count, chosen = self._next_pack(watch)
         if chosen:
+            began = seconds_spent()
             batch = batch_answers(self.view, pack)
+            self.batch_seconds = seconds_spent() - began
             watch.batch += batch.seconds
             incidents = self.blocks.incidents(first, count)
             for run in active:
@@ -119,6 +122,7 @@ class Search:
     def _try_under(
         self, run: ScenarioRun, pack: Pack, batch: Answers, incidents: Counter[str], lanes: int
     ) -> None:
+        began = seconds_spent()
         if run.scenario.name == IN_ORDER:
             trial = run.try_pack(pack, batch)
             run.histories += lanes
@@ -132,10 +136,13 @@ class Search:
             run.histories += lanes
             run.incidents[run.scenario.name] += lanes
         if trial is not None and run is self.runs[0]:
-            self._note_cost(pack, trial, run)
+            # What diverges is run again and again, which says nothing of what a pack costs.
+            is_plain = not trial.divergences
+            online = seconds_spent() - began if is_plain else trial.right.seconds
+            self._note_cost(pack, online, run)
 
-    def _note_cost(self, pack: Pack, trial: Trial, run: ScenarioRun) -> None:
-        self.cost.note(pack, trial)
+    def _note_cost(self, pack: Pack, online: float, run: ScenarioRun) -> None:
+        self.cost.note(pack, self.batch_seconds, online)
         if run.has_news and self.stops_by is None:
             spent = self.cost.seconds
             is_slow = MORE * spent / max(1, self.histories) > SECONDS_FOR_MORE
@@ -230,12 +237,12 @@ def search(
     laws = Laws(view, budget) if RELATIONS in scenarios and view.relations else None
     for run in able:
         run.replay(kept)
+    cost = Cost(budget.seconds)
     if able or laws is not None:
         blocks = Blocks(view, Clock.of(view, hints), hints, budget.seed)
-        cost = Cost(budget.seconds)
         Search(view, budget, progress, blocks, hints, able, laws, cost).run()
     for run in able:
-        run.minimise()
+        run.minimise(cost.rate)
     outcomes = [run.outcome(rejected) for run in runs]
     if laws is not None:
         if any(run.has_news or run.findings for run in able if run.scenario.name == IN_ORDER):

@@ -230,13 +230,18 @@ class ScenarioRun:
             suspect = replace(suspect, found_at=before.found_at)
         self.suspects[suspect.group] = suspect
 
-    def minimise(self) -> None:
-        """Make findings of the suspects, without those that kept files show already."""
+    def minimise(self, rate: float) -> None:
+        """Make findings of the suspects, without those that kept files show already.
+
+        Args:
+            rate: seconds that both sides cost an event or request.
+        """
         began = time.perf_counter()
         shown = {finding.divergence.group for finding in self.findings}
         suspects = [s for s in self.suspects.values() if s.group not in shown]
         suspects.sort(key=lambda suspect: self.is_known(suspect.group))
-        self.findings += findings_of(self.view, suspects, DECLARED if self.gates else ADVICE)
+        allowance = DECLARED if self.gates else ADVICE
+        self.findings += findings_of(self.view, suspects, allowance.at_rate(rate))
         self.watch.minimise += time.perf_counter() - began
 
     def outcome(self, rejected: Sequence[tuple[str, str]] = ()) -> Outcome:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skewtest.generate.history import Pack
-from skewtest.run.experiment import Trial
 
 SCHEDULER = Path("/proc/thread-self/schedstat")
 """Linux tells here how long a thread waited for a processor that others held."""
@@ -72,8 +71,8 @@ class Cost:
         """Microseconds that the online side costs an event or request."""
         return 1e6 * self.online_seconds / max(1, self.online_steps)
 
-    def note(self, pack: Pack, trial: Trial) -> None:
-        """Take note of what a pack has cost.
+    def note(self, pack: Pack, batch: float, online: float) -> None:
+        """Take note of what a pack has cost: the seconds of batch and of the online side.
 
         The dearest rate of a call does not last: the first one may import or compile.
         """
@@ -85,13 +84,18 @@ class Cost:
             self.batch_seconds = self.online_seconds = 0.0
         self.batch_rows += size
         self.online_steps += size
-        self.batch_seconds += trial.left.seconds
-        self.online_seconds += trial.right.seconds
+        self.batch_seconds += batch
+        self.online_seconds += online
         self.largest = max(self.largest, size)
+
+    @property
+    def rate(self) -> float:
+        """Seconds that both sides together cost an event or request."""
+        return (self.batch_us + self.online_us) / 1e6
 
     def predict(self, rows: int) -> float:
         """Return how many seconds a pack of so many events and requests will take."""
-        return rows * (self.batch_us + self.online_us) / 1e6
+        return rows * self.rate
 
     def is_too_dear(self, rows: int, slices: int) -> bool:
         """Return whether a history of so many events and requests would eat up the budget."""
@@ -101,8 +105,7 @@ class Cost:
         """Return how many events and requests the next pack may have."""
         if self.largest == 0:
             return 1
-        rate = (self.batch_us + self.online_us) / 1e6
-        allowed = int(min(SLICE, max(0.0, self.left)) / rate) if rate else 2**62
+        allowed = int(min(SLICE, max(0.0, self.left)) / self.rate) if self.rate else 2**62
         if self.predict(GROWTH * self.largest) < CHEAP:
             return allowed
         return min(allowed, GROWTH * self.largest)

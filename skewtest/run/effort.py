@@ -40,6 +40,11 @@ class Allowance:
     rows: int
     cpu: float
 
+    def at_rate(self, rate: float) -> "Allowance":
+        """Return what is allowed where an event or request costs so many seconds."""
+        affordable = int(self.cpu / rate) if rate > 0 else self.rows
+        return Allowance(min(self.rows, affordable), self.cpu)
+
     def effort(self, share: int = 1) -> Effort:
         """Return a fresh effort, or one of so many equal shares of it."""
         return Effort(self.rows // share, self.cpu / share)

@@ -14,6 +14,9 @@ from skewtest.sides.binding import answer_batch
 from skewtest.sides.columns import RowArray
 from skewtest.times import instants_of
 
+PATIENCE = 2.0
+"""CPU seconds after which a call for many histories is halved: never a verdict, so it may be short.
+Packs are cut to cost about a second, and a hang among them is found in a few calls."""
 SAME_FAILURES = 6
 """After this many lanes that fail alike, the rest of a pack would teach nothing new."""
 
@@ -29,53 +32,47 @@ class Isolation:
     failures: dict[int, Failure] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
     failure_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    hang_is_known: bool = False
 
     def try_lanes(self, lanes: list[int]) -> bool:
         """Run some lanes; where they fail, halve them until single lanes are to blame.
 
         Returns whether anything failed. Lanes that fail only in company are blamed on the first.
         """
-        if max(self.failure_counts.values(), default=0) >= SAME_FAILURES:
+        if not lanes:
+            return False
+        if self.hang_is_known or max(self.failure_counts.values(), default=0) >= SAME_FAILURES:
             self._skip(lanes)
             return True
-        answers = answer_batch(self.view, take_lanes(self.pack, lanes))
+        answers = answer_lanes(self.view, take_lanes(self.pack, lanes), len(lanes))
         if isinstance(answers, Answers):
             self._take(lanes, answers)
             return False
         if len(lanes) == 1:
             self.blame(lanes[0], answers)
             return True
-        if answers.code == "timeout":
-            self.find_hang(lanes)
-            return True
+        return self.halve(lanes, answers)
+
+    def halve(self, lanes: list[int], failure: Failure) -> bool:
+        """Run the halves of lanes that fail together; return whether anything is to blame.
+
+        A call that took too long for all of them is no hang: only one history that takes too long
+        by itself is. Once one is found, what is left is not run: to wait again teaches nothing.
+        """
         middle = len(lanes) // 2
         first_fails = self.try_lanes(lanes[:middle])
         second_fails = self.try_lanes(lanes[middle:])
-        if not first_fails and not second_fails:
-            self.blame(lanes[0], answers)
-        return True
-
-    def find_hang(self, lanes: list[int]) -> None:
-        """Find one lane of those that hang together, by bisection: each try may cost the limit.
-
-        The others of its half are not run: to wait again would teach nothing.
-        """
-        hang = Failure("batch", "timeout", {"seconds": self.view.timeout})
-        while len(lanes) > 1:
-            half, rest = lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :]
-            answers = answer_batch(self.view, take_lanes(self.pack, half))
-            if isinstance(answers, Answers):
-                self._take(half, answers)
-                lanes = rest
-            else:
-                self._skip(rest)
-                lanes = half
-        self.blame(lanes[0], hang)
+        fails = first_fails or second_fails
+        if not fails and failure.code != "timeout":
+            self.blame(lanes[0], failure)
+            return True
+        return fails
 
     def blame(self, lane: int, failure: Failure) -> None:
         """Put a failure down to one lane."""
         self.failures.update(dict.fromkeys(self.rows[lane], failure))
         self.failure_counts[failure.signature] += 1
+        self.hang_is_known = self.hang_is_known or failure.code == "timeout"
 
     def answers(self) -> Answers:
         """Return what is known of all rows."""
@@ -140,18 +137,19 @@ def _arrived_by(view: FeatureView, pack: Pack, at: int) -> Pack:
 
 def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
     """Return batch answers for a pack; lanes that bring the whole call down are singled out."""
-    answers = answer_batch(view, pack)
+    lanes = _by_size(pack)
+    answers = answer_lanes(view, pack, len(lanes))
     if isinstance(answers, Answers):
         return answers
     rows: list[list[int]] = [[] for _ in range(pack.lanes)]
     for row, lane in enumerate(pack.spine[LANE].to_list()):
         rows[lane].append(row)
     isolation = Isolation(view, pack, rows)
-    lanes = _by_size(pack)
-    if answers.code == "timeout":
-        isolation.find_hang(lanes)
-    elif len(lanes) == 1:
-        isolation.blame(lanes[0], answers)
+    if len(lanes) <= 1:
+        for lane in lanes:
+            isolation.blame(lane, answers)
+    elif answers.code == "timeout":
+        isolation.halve(lanes, answers)
     else:
         # The smallest lane alone tells whether the code fails on anything at all.
         smallest_fails = isolation.try_lanes(lanes[:1])
@@ -161,9 +159,15 @@ def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
     return isolation.answers()
 
 
+def answer_lanes(view: FeatureView, pack: Pack, lanes: int) -> Answers | Failure:
+    """Call batch on so many lanes; a time limit of the view is one for a single history."""
+    return answer_batch(view, pack, PATIENCE if lanes > 1 else None)
+
+
 def _by_size(pack: Pack) -> list[int]:
-    """Return lanes, those with the fewest events first."""
+    """Return the lanes that are asked something, those with the fewest events first."""
     counts = np.zeros(pack.lanes, dtype=np.int64)
     for frame in pack.events.values():
         counts += np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
-    return [int(lane) for lane in np.argsort(counts, kind="stable")]
+    asked = set(pack.spine[LANE].to_list())
+    return [int(lane) for lane in np.argsort(counts, kind="stable") if int(lane) in asked]

@@ -1,6 +1,7 @@
 """Binding: the one place that looks at what an implementation is."""
 
 import inspect
+from dataclasses import replace
 from typing import Any, Literal
 
 from skewtest.declare.delivery import Scenario
@@ -63,11 +64,20 @@ def lacking_for(view: FeatureView, scenario: Scenario) -> str | None:
     return f"needs the capability {needed!r}"
 
 
-def answer_batch(view: FeatureView, pack: Pack) -> Answers | Failure:
-    """Return what the batch side of a view answers; see `Side.answer`."""
+def answer_batch(view: FeatureView, pack: Pack, seconds: float | None = None) -> Answers | Failure:
+    """Return what the batch side of a view answers; see `Side.answer`.
+
+    Args:
+        view: the view.
+        pack: what is asked.
+        seconds: the time limit of the call; that of the view by default.
+    """
     if view.batch is None:
         return Failure("batch", "not_given")
-    return side_of(view, "batch").answer(pack, Conditions.of(view, pack.scenario))
+    conditions = Conditions.of(view, pack.scenario)
+    if seconds is not None:
+        conditions = replace(conditions, seconds=min(seconds, conditions.seconds))
+    return side_of(view, "batch").answer(pack, conditions)
 
 
 def answer_online(

@@ -1,6 +1,7 @@
 """Elsewhere: user code that runs in a worker, under other versions or in a fresh process."""
 
 import inspect
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from skewtest.drive.frames import Columns, NotAFrame, kind_of
 from skewtest.drive.guard import TimeLimitExceeded, WrongParametersError
 from skewtest.environments.runtime import Runtime
 from skewtest.errors import SkewtestError
-from skewtest.sides.addresses import Address, Code, code_of
+from skewtest.sides.addresses import Address, Code, NoAddressError, code_of
 from skewtest.sides.answers import Failure, ProcessDiedError
 from skewtest.sides.frames_sent import pack_frame
-from skewtest.sides.process import RemoteError, Worker, worker_of
+from skewtest.sides.process import INSIDE, RemoteError, Worker, worker_of
 from skewtest.worker.codec import decode, decode_column, encode
 from skewtest.worker.parcels import pack_lanes
 
@@ -54,6 +55,8 @@ def loaded(code: Code, runtime: Runtime) -> tuple[Worker, int]:
         CannotLoadError: it cannot be imported there.
     """
     key = repr(code)
+    if runtime.is_ours:
+        _refuse_to_run_scripts_again(code)
     for attempt in range(ATTEMPTS):
         try:
             process = worker_of(runtime)
@@ -69,6 +72,22 @@ def loaded(code: Code, runtime: Runtime) -> tuple[Worker, int]:
             told = RemoteError(f"it was not imported within {LOAD_SECONDS:.0f} s")
             raise CannotLoadError(runtime, told) from error
     raise AssertionError
+
+
+def _refuse_to_run_scripts_again(code: Code) -> None:
+    """Refuse what only running a script anew would find, or what is asked from such a process.
+
+    In an environment of versions skewtest is inert, here it is not: a script that checks its view
+    would check it again in the process that was to answer, which would start another, and so on.
+
+    Raises:
+        NoAddressError: the code is a script's, or this is a process of the kind itself.
+    """
+    if os.environ.get(INSIDE):
+        raise NoAddressError("this is a process of that kind itself")
+    for address in code.addresses:
+        if not address.by_name and not address.source:
+            raise NoAddressError(f"{address.name} is held by a script, which would run again")
 
 
 @dataclass(slots=True)

@@ -51,6 +51,10 @@ TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 """In how many parts of a second the system counts CPU time."""
 
 
+INSIDE = "SKEWTEST_INSIDE"
+"""Is set in every process that we start to run user code: none of them starts further ones."""
+
+
 def variables_of(runtime: Runtime) -> dict[str, str]:
     """Return the environment variables of a runtime's processes."""
     if runtime.is_ours:
@@ -58,6 +62,7 @@ def variables_of(runtime: Runtime) -> dict[str, str]:
     else:
         variables = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
         variables |= FIXED
+    variables[INSIDE] = "1"
     variables["PYTHONHASHSEED"] = runtime.hash_seed
     variables |= dict(runtime.variables)
     if runtime.path:

@@ -4,6 +4,7 @@ import copy
 import importlib
 import os
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -131,3 +132,34 @@ def test_the_nan_of_pandas_is_the_same_answer_there(tmp_path, monkeypatch):
 def test_an_absence_is_the_same_one_after_a_journey(nothing):
     assert pickle.loads(pickle.dumps(nothing)) is nothing  # noqa: S301 # our own
     assert copy.deepcopy([nothing])[0] is nothing
+
+
+SCRIPT = """
+import sys
+import view_of_a_project as project
+import skewtest as sk
+
+print("ran", file=sys.stderr)
+
+
+def batch(orders, spine):
+    return project.batch(orders, spine)
+
+
+view = project.view.replaced(batch=batch, name="w")
+checks = {(c.side, c.change): c.reason for c in sk.check(view, histories=64, seed=1).checks}
+print(checks["batch", "in a fresh process"])
+"""
+
+
+def test_a_script_is_not_run_again_to_find_what_it_holds(tmp_path):
+    """It would check its view again, in a process that would start another, and so on."""
+    (tmp_path / "answers_of_a_project.py").write_text("ANSWER = 0\n")
+    (tmp_path / "view_of_a_project.py").write_text(VIEW)
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stderr.count("ran") == 1
+    assert done.stdout == "batch is held by a script, which would run again\n"
