@@ -131,7 +131,7 @@ class _Payloads:
         rows: IntArray,
     ) -> None:
         """Make the payloads at some places of some rows of a frame."""
-        arriving = frame.select(list(schema))[rows]
+        arriving = frame[rows]
         columns = []
         for name, dtype in schema.items():
             values, errors = read_cells(reader_of(self.delivery, dtype), arriving[name])

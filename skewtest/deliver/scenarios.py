@@ -130,7 +130,7 @@ def _apply(case: Case, faults: Faults) -> Pack:
 
 
 def _concerned(frame: pl.DataFrame, concerned: Mask) -> pl.DataFrame:
-    return frame.filter(pl.Series(concerned[frame[LANE].to_numpy()], dtype=pl.Boolean))
+    return frame[np.flatnonzero(concerned[frame[LANE].to_numpy()])]
 
 
 def _arrivals(source: Source, frame: pl.DataFrame, delays: pl.Series) -> pl.Series:
