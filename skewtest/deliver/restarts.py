@@ -44,6 +44,7 @@ def add_restarts(
         lengths.append(merge.take_lane(end, sorted(restarts.get(lane, ()))))
     picked = np.array(merge.picked, dtype=np.int64)
     is_added = picked < 0
+    # What is added has no row of its own in the schedule: any will do, and its fields are replaced.
     operations = schedule.take(np.where(is_added, 0, picked))
     return replace(
         operations,
@@ -143,14 +144,20 @@ class _Merge:
         """Go on to a restart and through it."""
         self._advance(_key(restart.at, restart.rank), end)
         snapshot = len(self.picked)
-        moment = self.instants[-1] if snapshot > first else restart.at
+        # The restored object is there when the last operation before it is over.
+        moment = restart.at
+        if snapshot > first:
+            moment = self.instants[-1]
+        # What the snapshot holds can come again too, where a broker goes back further than it must.
         first_lost = max(0, len(self.heard) - restart.again)
         self._append(SNAPSHOT, restart.at)
         if restart.crash:
+            # Whatever shares the instant of the crash is not lost: it comes after the restore.
             self._advance(_key(restart.at + restart.crash, BEFORE), end)
             if len(self.picked) > snapshot + 1:
                 moment = self.instants[-1]
         self._append(RESTORE, moment)
+        # Events can wait already, for a restore at the same instant: those come last.
         self.waiting = self.heard[first_lost:] + self.waiting
         self.waiting_key = _key(moment, self.events_rank)
 
