@@ -19,20 +19,19 @@ def find_boots(view: FeatureView, pack: Pack) -> dict[int, int]:
     It is the first of two or more, if it asks for every entity that had an event by then.
     """
     lane = pack.spine[LANE].to_numpy()
-    asked = instants_of(pack.spine[AS_OF]).to_numpy()
+    as_of = instants_of(pack.spine[AS_OF]).to_numpy()
     first = np.full(pack.lanes, np.iinfo(np.int64).max)
-    np.minimum.at(first, lane, asked)
-    asks_again = np.zeros(pack.lanes, dtype=bool)
-    asks_again[lane[asked > first[lane]]] = True
-    is_boot = asks_again[lane] & (asked == first[lane])
-    known: dict[int, set[Entity]] = {}
+    np.minimum.at(first, lane, as_of)
+    asks_later = np.zeros(pack.lanes, dtype=bool)
+    asks_later[lane[as_of > first[lane]]] = True
+    is_boot = asks_later[lane] & (as_of == first[lane])
+    entities: dict[int, set[Entity]] = {}
     for number, entity in _entities(view, pack.spine, is_boot):
-        known.setdefault(number, set()).add(entity)
-    boots = {number: int(first[number]) for number in known}
+        entities.setdefault(number, set()).add(entity)
+    boots = dict(zip(entities, first[list(entities)].tolist(), strict=True))
     seen = seen_before(view, pack, boots)
-    return {
-        number: at for number, at in boots.items() if seen[number] and seen[number] <= known[number]
-    }
+    # Where nothing was seen, rows of batch tell nothing; an entity without a row would be lost.
+    return {n: at for n, at in boots.items() if seen[n] and seen[n] <= entities[n]}
 
 
 def seen_before(view: FeatureView, pack: Pack, boots: Mapping[int, int]) -> dict[int, set[Entity]]:
@@ -42,11 +41,13 @@ def seen_before(view: FeatureView, pack: Pack, boots: Mapping[int, int]) -> dict
     boot[list(boots)] = list(boots.values())
     for name, source in view.sources.items():
         if not all(column in source.columns for column in view.entity):
-            continue
+            continue  # its events belong to no entity, and no row can lack them
         frame = pack.events[name]
         at = instants_of(frame[source.time]).to_numpy()
         limit = boot[frame[LANE].to_numpy()]
-        is_counted = at <= limit if view.as_of == "inclusive" else at < limit
+        is_counted = at < limit
+        if view.as_of == "inclusive":
+            is_counted = at <= limit
         for number, entity in _entities(view, frame, is_counted):
             seen[number].add(entity)
     return seen

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def paused_collection() -> Iterator[None]:
+def pause_collection() -> Iterator[None]:
     """Keep the garbage collector from running.
 
     It runs every few hundred new containers and then walks through the others. Where tens of

@@ -10,9 +10,9 @@ import polars as pl
 
 from skewtest.declare.delivery import Delivery
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.collection import paused_collection
+from skewtest.deliver.collection import pause_collection
 from skewtest.deliver.payloads import Payload, build_dicts, event_dicts, python_values
-from skewtest.deliver.reception import read_cells, reader_of
+from skewtest.deliver.reception import reader_of, receive_cells
 from skewtest.deliver.restarts import add_restarts
 from skewtest.deliver.schedule import (
     Schedule,
@@ -41,11 +41,11 @@ class Broken(NamedTuple):
     """What ends a lane: a payload that its wire format cannot carry.
 
     Attributes:
-        place: of the operation.
+        position: of the operation in its lane.
         error: what the format raised.
     """
 
-    place: int
+    position: int
     error: Exception
 
 
@@ -89,8 +89,9 @@ def deliver(view: FeatureView, pack: Pack) -> list[Delivered]:
     if pack.restarts:
         inclusive = view.as_of == "inclusive"
         schedule = add_restarts(schedule, pack.restarts, inclusive=inclusive)
-    with paused_collection():
-        return _cut(view, pack, schedule, _Payloads.of(view, pack, schedule))
+    # Payloads are the bulk of what is made here, and none of them refers to another.
+    with pause_collection():
+        return _split_by_lane(view, pack, schedule, _Payloads.of(view, pack, schedule))
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class _Payloads:
     Attributes:
         delivery: what they pass through.
         cells: object[n], a fresh dict for each operation.
-        errors: by place, why an operation cannot arrive.
+        errors: by position, why an operation cannot arrive.
     """
 
     delivery: Delivery
@@ -114,47 +115,53 @@ class _Payloads:
         first = 0
         for number, (name, source) in enumerate(view.sources.items()):
             frame = pack.events[name]
-            places = np.flatnonzero(schedule.source == number)
-            payloads.fill(places, source.schema, frame, schedule.event[places] - first)
+            positions = np.flatnonzero(schedule.source == number)
+            payloads.fill(positions, source.schema, frame, schedule.event[positions] - first)
             first += frame.height
-        places = np.flatnonzero(schedule.row >= 0)
-        payloads.fill(places, view.spine_schema, pack.spine, schedule.row[places])
-        for place in np.flatnonzero(schedule.row < EVENT):
-            payloads.cells[place] = {}
+        positions = np.flatnonzero(schedule.row >= 0)
+        payloads.fill(positions, view.spine_schema, pack.spine, schedule.row[positions])
+        for position in np.flatnonzero(schedule.row < EVENT):
+            payloads.cells[position] = {}
         return payloads
 
     def fill(
         self,
-        places: IntArray,
+        positions: IntArray,
         schema: Mapping[str, pl.DataType],
         frame: pl.DataFrame,
         rows: IntArray,
     ) -> None:
-        """Make the payloads at some places of some rows of a frame."""
-        arriving = frame.select(list(schema))[rows]
+        """Make the payloads at some positions of some rows of a frame."""
+        arriving = frame[rows]
         columns = []
         for name, dtype in schema.items():
-            values, errors = read_cells(reader_of(self.delivery, dtype), arriving[name])
+            values, errors = receive_cells(reader_of(self.delivery, dtype), arriving[name])
             columns.append(values)
+            # Of several columns that fail in one payload, the first shows why.
             for row, error in errors.items():
-                self.errors.setdefault(int(places[row]), error)
-        self.cells[places] = build_dicts(schema, columns)
+                self.errors.setdefault(int(positions[row]), error)
+        # One table for all sources: numpy puts each where it arrives, without a loop over rows.
+        self.cells[positions] = build_dicts(schema, columns)
 
     def first_broken(self, start: int, end: int) -> Broken | None:
         """Return the first operation of a lane that cannot arrive."""
-        places = [place for place in self.errors if start <= place < end]
-        if not places:
+        positions = [position for position in self.errors if start <= position < end]
+        if not positions:
             return None
-        return Broken(min(places) - start, self.errors[min(places)])
+        return Broken(min(positions) - start, self.errors[min(positions)])
 
 
-def _cut(view: FeatureView, pack: Pack, schedule: Schedule, payloads: _Payloads) -> list[Delivered]:
+def _split_by_lane(
+    view: FeatureView, pack: Pack, schedule: Schedule, payloads: _Payloads
+) -> list[Delivered]:
     """Return the operations of a pack lane by lane."""
     names = np.array([*view.sources, ""], dtype=object)
     sources = names[schedule.source].tolist()  # NOTHING, which is -1, is the last of them
     rows, events = schedule.row.tolist(), schedule.event.tolist()
     cells, instants = payloads.cells.tolist(), schedule.instant.tolist()
-    workers = schedule.worker.tolist() if has_workers(pack) else None
+    workers = None
+    if has_workers(pack):
+        workers = schedule.worker.tolist()
     delivered = []
     for lane, start, end in zip(*schedule.bounds(), strict=True):
         operations = Delivered(

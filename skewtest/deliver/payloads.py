@@ -42,6 +42,7 @@ def _compile_constructor(
     cells = [f"cell{number}" for number in range(len(names))]
     # Only `repr` of a plain text enters the code: no name, however odd, can be anything but a key.
     pairs = [f"{str(name)!r}: {cell}" for name, cell in zip(names, cells, strict=True)]
+    # Unpacking with [] takes one column, and none, as well as several.
     code = f"lambda columns: [{{{', '.join(pairs)}}} for [{', '.join(cells)}] in zip(*columns)]"
     constructor: Callable[[Iterable[Iterable[Any]]], list[Payload]] = eval(code, {"zip": zip})  # noqa: S307
     return constructor

@@ -26,7 +26,7 @@ def reader_of(delivery: Delivery, dtype: pl.DataType) -> Reader:
     return wire_reader(delivery.wire, dtype)
 
 
-def read_cells(reader: Reader, column: pl.Series) -> tuple[list[Any], dict[int, Exception]]:
+def receive_cells(reader: Reader, column: pl.Series) -> tuple[list[Any], dict[int, Exception]]:
     """Return what arrives of a column, and of which cells nothing can arrive, with the reason.
 
     Such a cell is there as it was sent.
@@ -34,21 +34,24 @@ def read_cells(reader: Reader, column: pl.Series) -> tuple[list[Any], dict[int, 
     try:
         return reader(column), {}
     except Exception:  # noqa: BLE001 - codecs raise what they like; each cell shows its own below
-        return _read_one_by_one(reader, column)
+        return _receive_one_by_one(reader, column)
 
 
-def _read_one_by_one(reader: Reader, column: pl.Series) -> tuple[list[Any], dict[int, Exception]]:
+def _receive_one_by_one(
+    reader: Reader, column: pl.Series
+) -> tuple[list[Any], dict[int, Exception]]:
     cells = python_values(column)
     errors: dict[int, Exception] = {}
-    for place in range(len(column)):
+    for row in range(len(column)):
         try:
-            cells[place] = reader(column.slice(place, 1))[0]
+            cells[row] = reader(column.slice(row, 1))[0]
         except Exception as error:  # noqa: BLE001 - as above; the driving loop raises it
-            errors[place] = error
+            errors[row] = error
     return cells, errors
 
 
 def _zone_reader(zone: ZoneInfo) -> Reader:
+    # By UTC, whatever the column's own zone is: `astimezone` is the same from everywhere.
     in_utc = TimeType()
 
     def read(column: pl.Series) -> list[Any]:

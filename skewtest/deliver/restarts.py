@@ -37,18 +37,77 @@ def add_restarts(
         restarts: by lane. One that begins before the one in front of it is over is left out.
         inclusive: whether a request comes after the events of its instant.
     """
-    lanes, starts, ends = schedule.bounds()
-    merge = _Merge.of(schedule, starts, ends, inclusive=inclusive)
+    bounds = schedule.bounds()
+    lanes, starts, ends = bounds
+    keys, events_rank = _keys(schedule, starts, ends, inclusive=inclusive)
+    by_lane = [sorted(restarts.get(lane, ())) for lane in lanes]
+    if not _brings_again(by_lane):
+        return _insert_handovers(schedule, keys, bounds, by_lane)
+    merge = _Merge.of(schedule, keys, events_rank)
     lengths = []
-    for lane, end in zip(lanes, ends, strict=True):
-        lengths.append(merge.take_lane(end, sorted(restarts.get(lane, ()))))
+    for end, own in zip(ends, by_lane, strict=True):
+        lengths.append(merge.take_lane(end, own))
     picked = np.array(merge.picked, dtype=np.int64)
+    instants = np.array(merge.instants, dtype=np.int64)
+    return _assemble(schedule, picked, np.repeat(lanes, lengths), instants)
+
+
+def _brings_again(by_lane: list[list[Restart]]) -> bool:
+    """Return whether a restart can bring an event again."""
+    return any(restart.crash or restart.again for own in by_lane for restart in own)
+
+
+def _insert_handovers(
+    schedule: Schedule,
+    keys: list[int],
+    bounds: tuple[list[int], list[int], list[int]],
+    by_lane: list[list[Restart]],
+) -> Schedule:
+    """Return a schedule with restarts that bring nothing again: a snapshot and at once a restore.
+
+    A split has one at every instant of every lane. As they change nothing of what is around them,
+    they are all put in at once.
+    """
+    instants = schedule.instant.tolist()
+    positions: list[int] = []
+    moments: list[tuple[int, int]] = []
+    owners: list[int] = []
+    for lane, start, end, own in zip(*bounds, by_lane, strict=True):
+        for restart in own:
+            position = bisect_right(keys, _key(restart.at, restart.rank), start, end)
+            # The restored object is there when the last operation before it is over.
+            moment = own[0].at
+            if position > start:
+                moment = instants[position - 1]
+            positions.append(position)
+            moments.append((restart.at, moment))
+            owners.append(lane)
+    twice = np.repeat(np.array(positions, dtype=np.int64), 2)
+    added = np.tile([SNAPSHOT, RESTORE], len(positions))
+    return _assemble(
+        schedule,
+        np.insert(np.arange(len(schedule)), twice, added),
+        np.insert(schedule.lane, twice, np.repeat(owners, 2)),
+        np.insert(schedule.instant, twice, np.array(moments, dtype=np.int64).ravel()),
+    )
+
+
+def _assemble(schedule: Schedule, picked: IntArray, lane: IntArray, instants: IntArray) -> Schedule:
+    """Return operations of a schedule with others among them.
+
+    Args:
+        schedule: of a pack.
+        picked: for each operation its place in the schedule, SNAPSHOT or RESTORE.
+        lane: of each.
+        instants: of each.
+    """
     is_added = picked < 0
+    # What is added has no row of its own in the schedule: any will do, and its fields are replaced.
     operations = schedule.take(np.where(is_added, 0, picked))
     return replace(
         operations,
-        lane=np.repeat(lanes, lengths),
-        instant=np.array(merge.instants, dtype=np.int64),
+        lane=lane,
+        instant=instants,
         row=np.where(is_added, picked, operations.row),
         source=np.where(is_added, NOTHING, operations.source),
         event=np.where(is_added, NOTHING, operations.event),
@@ -62,7 +121,7 @@ def _key(instant: Number, rank: Number) -> Number:
 
 def _keys(
     schedule: Schedule, starts: list[int], ends: list[int], *, inclusive: bool
-) -> tuple[IntArray, int]:
+) -> tuple[list[int], int]:
     """Return the key of each operation, never falling within a lane, and the rank of events."""
     events, requests = AFTER_EVENTS, BEFORE_EVENTS
     if inclusive:
@@ -72,7 +131,7 @@ def _keys(
         # A request with a lag has a lower key than an event in front of it. The first operation
         # above a key is all that is looked for, and that is never behind such an event.
         np.maximum.accumulate(keys[start:end], out=keys[start:end])
-    return keys, events
+    return keys.tolist(), events
 
 
 @dataclass(slots=True)
@@ -82,14 +141,14 @@ class _Merge:
     Attributes:
         keys: of the operations, by instant and rank, never falling within a lane.
         own_instants: of the same.
-        own_events: the places of the events among them.
+        own_events: the positions of the events among them.
         events_before: for each place, how many of the events stand before it.
         events_rank: where an event stands among what has its instant.
         passed: how many operations have happened.
         picked: what happens, in order: the place of an operation, SNAPSHOT or RESTORE.
         instants: when it happens.
-        heard: the places of all events that have arrived in this lane, in order of arrival.
-        waiting: the places of events that the last restore has still to get again.
+        heard: the positions of all events that have arrived in this lane, in order of arrival.
+        waiting: the positions of events that the last restore has still to get again.
         waiting_key: the key that they share.
     """
 
@@ -106,14 +165,11 @@ class _Merge:
     waiting_key: int = 0
 
     @classmethod
-    def of(
-        cls, schedule: Schedule, starts: list[int], ends: list[int], *, inclusive: bool
-    ) -> "_Merge":
+    def of(cls, schedule: Schedule, keys: list[int], events_rank: int) -> "_Merge":
         """Return a pack of which nothing has happened yet."""
         is_event = schedule.row == EVENT
-        keys, events_rank = _keys(schedule, starts, ends, inclusive=inclusive)
         return cls(
-            keys=keys.tolist(),
+            keys=keys,
             own_instants=schedule.instant.tolist(),
             own_events=np.flatnonzero(is_event).tolist(),
             events_before=[0, *np.cumsum(is_event).tolist()],
@@ -143,14 +199,20 @@ class _Merge:
         """Go on to a restart and through it."""
         self._advance(_key(restart.at, restart.rank), end)
         snapshot = len(self.picked)
-        moment = self.instants[-1] if snapshot > first else restart.at
+        # The restored object is there when the last operation before it is over.
+        moment = restart.at
+        if snapshot > first:
+            moment = self.instants[-1]
+        # What the snapshot holds can come again too, where a broker goes back further than it must.
         first_lost = max(0, len(self.heard) - restart.again)
         self._append(SNAPSHOT, restart.at)
         if restart.crash:
+            # Whatever shares the instant of the crash is not lost: it comes after the restore.
             self._advance(_key(restart.at + restart.crash, BEFORE), end)
             if len(self.picked) > snapshot + 1:
                 moment = self.instants[-1]
         self._append(RESTORE, moment)
+        # Events can wait already, for a restore at the same instant: those come last.
         self.waiting = self.heard[first_lost:] + self.waiting
         self.waiting_key = _key(moment, self.events_rank)
 

@@ -50,12 +50,16 @@ COPIED_SHARE = 0.4
 MOVED_SHARE = 0.6
 """The other events stay where they are, so that there is something to be overtaken by."""
 
+# Two can follow each other and a third come later: what a second restore finds, more find too.
 MOST_RESTARTS = 3
+# An id that is forgotten shows with the last event alone; one more tells a window from a set.
 MOST_AGAIN = 3
+# A clean restart and a crash lose different things: half of each.
 CRASH_SHARE = 0.5
+# Most restarts redeliver where that is declared: without it a snapshot's own faults show better.
 AGAIN_SHARE = 0.7
+# A second restart right after the first finds what a restored object forgets to hand on.
 TWICE_SHARE = 0.2
-"""A second restart right after the first finds what a restored object forgets to hand on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +121,11 @@ def _apply(case: Case, faults: Faults) -> Pack:
         }
         first += frame.height
         if source.arrival is not None and DELAY in columns:
-            columns[source.arrival] = _arrivals(source, frame, columns[DELAY])
-        events[name] = _concerned(frame.with_columns(**columns), faults.concerned)
+            columns[source.arrival] = _arrival_column(source, frame, columns[DELAY])
+        events[name] = _keep_concerned(frame.with_columns(**columns), faults.concerned)
     return Pack(
         events=events,
-        spine=_concerned(case.pack.spine, faults.concerned),
+        spine=_keep_concerned(case.pack.spine, faults.concerned),
         lanes=case.pack.lanes,
         restarts=faults.restarts,
         boots=faults.boots,
@@ -129,16 +133,16 @@ def _apply(case: Case, faults: Faults) -> Pack:
     )
 
 
-def _concerned(frame: pl.DataFrame, concerned: Mask) -> pl.DataFrame:
-    return frame.filter(pl.Series(concerned[frame[LANE].to_numpy()], dtype=pl.Boolean))
+def _keep_concerned(frame: pl.DataFrame, concerned: Mask) -> pl.DataFrame:
+    return frame[np.flatnonzero(concerned[frame[LANE].to_numpy()])]
 
 
-def _arrivals(source: Source, frame: pl.DataFrame, delays: pl.Series) -> pl.Series:
+def _arrival_column(source: Source, frame: pl.DataFrame, delays: pl.Series) -> pl.Series:
     times = instants_of(frame[source.time]).to_numpy()
     return arrival_series(source, times + delays.to_numpy())
 
 
-def _column(fault: str, values: IntArray) -> dict[str, pl.Series]:
+def _fault_column(fault: str, values: IntArray) -> dict[str, pl.Series]:
     return {fault: pl.Series(fault, values, dtype=FAULTS[fault])}
 
 
@@ -156,9 +160,10 @@ def _tie(case: Case) -> Faults:
     is_tied = np.zeros(len(order), dtype=bool)
     is_tied[order[1:]] |= is_same
     is_tied[order[:-1]] |= is_same
+    # Where nothing is tied a turn changes nothing: 0 leaves minimising less to undo.
     turn = np.where(is_tied, turn, 0)
     is_moved = stream.order(stream.at, turn) != order
-    return Faults(stream.lanes_of(order[is_moved]), _column(TURN, turn))
+    return Faults(stream.lanes_of(order[is_moved]), _fault_column(TURN, turn))
 
 
 def _reorder(case: Case) -> Faults:
@@ -169,12 +174,13 @@ def _reorder(case: Case) -> Faults:
     stream, rng = case.stream, case.rng
     following = stream.next_request()
     last = following if stream.inclusive else following - 1
+    # An event that no request counts has nothing to be in time for.
     room = np.where(following == FOREVER, 0, last - stream.at)
     # At the very end of the room an event meets the request; halfway it meets other events.
     share = rng.choice([0.0, 1.0, 0.5, rng.random()], len(room))
     delay = (room * (share * (rng.random(len(room)) < MOVED_SHARE))).astype(np.int64)
     delay = delay[stream.first_of_moment()]
-    return Faults(_overtaken(stream, delay), _column(DELAY, delay))
+    return Faults(_overtaken(stream, delay), _fault_column(DELAY, delay))
 
 
 def _delay(case: Case) -> Faults:
@@ -191,7 +197,7 @@ def _delay(case: Case) -> Faults:
     delay = np.minimum(np.choose(rng.integers(0, len(delays), size), delays), most)
     is_crossing = (passing <= delay) & (passing < FOREVER)
     concerned = stream.lanes_of(is_crossing) | _overtaken(stream, delay)
-    return Faults(concerned, _column(DELAY, delay.astype(np.int64)))
+    return Faults(concerned, _fault_column(DELAY, delay.astype(np.int64)))
 
 
 def _overtaken(stream: Stream, delay: IntArray) -> Mask:
@@ -207,6 +213,7 @@ def _duplicate(case: Case) -> Faults:
     times = rng.integers(1, most, size, endpoint=True) * (rng.random(size) < COPIED_SHARE)
     delays = rng.choice(COPY_DELAYS, (size, most))
     is_copy = np.arange(most) < times[:, np.newaxis]
+    # A column of lists, by way of a table as wide as there are copies: those that are none are cut.
     delays = np.sort(np.where(is_copy, delays, FOREVER), axis=1)
     cells = pl.Series(COPIES, delays.ravel(), dtype=pl.Int64)
     copies = cells.set(cells == FOREVER, None).reshape((size, most)).arr.to_list()
@@ -220,7 +227,7 @@ def _restart(case: Case) -> Faults:
     lanes, starts, sizes = np.unique(moments.lane, return_index=True, return_counts=True)
     counts = rng.integers(1, MOST_RESTARTS, len(lanes), endpoint=True)
     owner = np.repeat(np.arange(len(lanes)), counts)
-    # A second restart like the first of its lane.
+    # Some lanes have their first restart twice: what was restored is saved at once.
     firsts = np.cumsum(counts) - counts
     twice = firsts[rng.random(len(lanes)) < TWICE_SHARE]
 
@@ -232,6 +239,7 @@ def _restart(case: Case) -> Faults:
     at = draw_instants()
     rank = rng.choice([BEFORE, BETWEEN, AFTER], len(owner))
     is_crash = rng.random(len(owner)) < CRASH_SHARE
+    # A crash at another instant of the lane, so that it stands beside something; none before.
     crash = np.maximum(draw_instants() - at, 0) * is_crash
     again = rng.integers(1, MOST_AGAIN, len(owner), endpoint=True)
     again *= rng.random(len(owner)) < AGAIN_SHARE
@@ -247,10 +255,11 @@ def _split(case: Case) -> Faults:
     if case.scenario.delivery.split == "merged":
         worker = case.rng.integers(0, 2, len(stream.lane))
         concerned = stream.lanes_of(worker == 1) & stream.lanes_of(worker == 0)
-        return Faults(concerned, _column(WORKER, worker))
+        return Faults(concerned, _fault_column(WORKER, worker))
     moments = stream.moments()
     is_new = moments.is_new()
     lane, at = moments.lane[is_new], moments.at[is_new]
+    # A restart at every instant: what happens next goes to the other worker.
     none = np.zeros(len(at), dtype=np.int64)
     return _faults_of_restarts(stream, lane, at, none + BETWEEN, none, none)
 
@@ -260,7 +269,7 @@ def _faults_of_restarts(
 ) -> Faults:
     """Return restarts, given as parallel arrays, by lane and in order."""
     order = order_by(lane, at, rank, crash, again)
-    columns = [values[order].tolist() for values in (at, rank, crash, again)]
+    columns = np.stack([at, rank, crash, again])[:, order].tolist()
     restarts = list(map(Restart, *columns))
     by_lane = {}
     for number, start, end in zip(*group_bounds(lane[order]), strict=True):

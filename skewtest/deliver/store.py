@@ -9,8 +9,8 @@ from skewtest.declare.delivery import Store
 from skewtest.deliver.wire import to_json
 
 
-def stored_by(store: Store) -> Callable[[Any], Any]:
-    """Return what a store makes of a plain value.
+def make_store(store: Store) -> Callable[[Any], Any]:
+    """Return the function that a store applies to each plain value.
 
     Args:
         store: "none"; "float32": floats have 24 bits, beyond its range they are infinite; "json":
@@ -18,23 +18,23 @@ def stored_by(store: Store) -> Callable[[Any], Any]:
     """
     if callable(store):
         return store
-    return {"none": _same, "float32": _float32, "json": _as_json}[store]
+    return {"none": _keep, "float32": _round_to_float32, "json": _pass_through_json}[store]
 
 
-def _same(value: Any) -> Any:
+def _keep(value: Any) -> Any:
     return value
 
 
-def _float32(value: Any) -> Any:
+def _round_to_float32(value: Any) -> Any:
     if isinstance(value, float):
         # A C float overflows to infinity, as in a store, and numpy's takes ten times as long.
         return c_float(value).value
     if isinstance(value, list):
-        return [_float32(inner) for inner in value]
+        return [_round_to_float32(inner) for inner in value]
     if isinstance(value, Mapping):
-        return {name: _float32(inner) for name, inner in value.items()}
+        return {name: _round_to_float32(inner) for name, inner in value.items()}
     return value
 
 
-def _as_json(value: Any) -> Any:
+def _pass_through_json(value: Any) -> Any:
     return json.loads(json.dumps(to_json(value), allow_nan=False))

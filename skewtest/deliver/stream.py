@@ -44,8 +44,8 @@ class Stream:
         lane: of each event.
         at: the time of each event, in microseconds.
         sequence: of each event.
-        asked_lane: of each request.
-        asked: the `as_of` of each request, in microseconds.
+        request_lane: of each request.
+        as_of: the `as_of` of each request, in microseconds.
         lanes: how many lanes there are.
         inclusive: whether an event at `as_of` counts.
     """
@@ -53,21 +53,26 @@ class Stream:
     lane: IntArray
     at: IntArray
     sequence: IntArray
-    asked_lane: IntArray
-    asked: IntArray
+    request_lane: IntArray
+    as_of: IntArray
     lanes: int
     inclusive: bool
 
     @classmethod
     def of(cls, view: FeatureView, pack: Pack) -> "Stream":
         """Return the stream of a pack."""
-        frames = [(view.sources[name], pack.events[name]) for name in view.sources]
+        lanes, instants, sequences = [], [], []
+        for name, source in view.sources.items():
+            frame = pack.events[name]
+            lanes.append(frame[LANE].to_numpy())
+            instants.append(instants_of(frame[source.time]).to_numpy())
+            sequences.append(frame[SEQUENCE].to_numpy())
         return cls(
-            lane=np.concatenate([frame[LANE].to_numpy() for _, frame in frames]),
-            at=np.concatenate([instants_of(f[s.time]).to_numpy() for s, f in frames]),
-            sequence=np.concatenate([frame[SEQUENCE].to_numpy() for _, frame in frames]),
-            asked_lane=pack.spine[LANE].to_numpy(),
-            asked=instants_of(pack.spine[AS_OF]).to_numpy(),
+            lane=np.concatenate(lanes),
+            at=np.concatenate(instants),
+            sequence=np.concatenate(sequences),
+            request_lane=pack.spine[LANE].to_numpy(),
+            as_of=instants_of(pack.spine[AS_OF]).to_numpy(),
             lanes=pack.lanes,
             inclusive=view.as_of == "inclusive",
         )
@@ -76,10 +81,13 @@ class Stream:
         """Return, for each event, the first `as_of` of its lane that counts it, or FOREVER."""
         following = np.full(len(self.lane), FOREVER)
         # Lanes share a few `as_of` values: a pass for each of them is less than one for each lane.
-        for moment in np.unique(self.asked)[::-1]:
+        for moment in np.unique(self.as_of)[::-1]:
             is_asking = np.zeros(self.lanes, dtype=bool)
-            is_asking[self.asked_lane[self.asked == moment]] = True
-            counts = self.at <= moment if self.inclusive else self.at < moment
+            is_asking[self.request_lane[self.as_of == moment]] = True
+            counts = self.at < moment
+            if self.inclusive:
+                counts = self.at <= moment
+            # From the last moment back to the first: the earliest that counts an event stays.
             following[is_asking[self.lane] & counts] = moment
         return following
 
@@ -101,9 +109,9 @@ class Stream:
     def moments(self) -> Moments:
         """Return the instants of events and requests, up to each lane's last request."""
         last = np.full(self.lanes, -FOREVER)
-        np.maximum.at(last, self.asked_lane, self.asked)
-        lane = np.concatenate([self.lane, self.asked_lane])
-        at = np.concatenate([self.at, self.asked])
+        np.maximum.at(last, self.request_lane, self.as_of)
+        lane = np.concatenate([self.lane, self.request_lane])
+        at = np.concatenate([self.at, self.as_of])
         is_heard = at <= last[lane]
         lane, at = lane[is_heard], at[is_heard]
         order = order_by(lane, at)

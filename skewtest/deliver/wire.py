@@ -63,7 +63,7 @@ def _mapping_to_json(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _items_to_json(value: Sequence[Any]) -> list[Any]:
-    return [to_json(inner) for inner in value]
+    return list(map(to_json, value))
 
 
 _TO_JSON: tuple[tuple[type | tuple[type, ...], Convert], ...] = (
@@ -111,13 +111,13 @@ def _items_conversion(convert: Convert | None) -> Convert | None:
 def _struct_conversion(
     names: Sequence[tuple[str, str]], inner: Sequence[Convert | None]
 ) -> Convert | None:
-    if all(convert is None for convert in inner) and all(old == new for old, new in names):
+    if not any(inner) and all(old == new for old, new in names):
         return None
-    fields = [(old, new, convert) for (old, new), convert in zip(names, inner, strict=True)]
+    fields = list(zip(names, inner, strict=True))
 
     def convert_fields(value: Mapping[str, Any]) -> dict[str, Any]:
         converted = {}
-        for old, new, convert in fields:
+        for (old, new), convert in fields:
             (converted[new],) = _each(convert, [value[old]])
         return converted
 
@@ -146,6 +146,8 @@ def _from_zone(dtype: pl.Datetime) -> Convert:
 def _json(dtype: pl.DataType) -> Reader:
     write, read = _conversion(dtype, _json_out), _conversion(dtype, _json_in)
 
+    # NaN is no JSON: a value that was missed above raises instead of passing as Python's own text.
+
     def through(column: pl.Series) -> list[Any]:
         message = json.dumps(_each(write, python_values(column)), allow_nan=False).encode()
         return _each(read, json.loads(message))
@@ -158,6 +160,7 @@ def _json_out(dtype: pl.DataType) -> Convert | None:
         return None
     if dtype.is_float():
         return _finite
+    # A type that is not known here, such as a team's own, shows by its values what it is.
     write, _ = _AS_TEXT.get(dtype.base_type(), (to_json, None))
     return write
 
@@ -188,16 +191,17 @@ _AS_TEXT: Mapping[Any, tuple[Convert, Convert]] = {
 
 def _msgpack(dtype: pl.DataType) -> Reader:
     msgpack = _library("msgpack", "msgpack", "skewtest[wire]")
-    write, read = _conversion(dtype, _packed_out), _conversion(dtype, _packed_in)
+    write, read = _conversion(dtype, _msgpack_out), _conversion(dtype, _msgpack_in)
 
     def through(column: pl.Series) -> list[Any]:
+        # Timestamps of the format itself: microseconds and years before 1970 included.
         message = msgpack.packb(_each(write, python_values(column)), datetime=True)
         return _each(read, msgpack.unpackb(message, timestamp=3, strict_map_key=False))
 
     return through
 
 
-def _packed_out(dtype: pl.DataType) -> Convert | None:
+def _msgpack_out(dtype: pl.DataType) -> Convert | None:
     """Return how values are written: datetimes as timestamps in UTC, the rest as in JSON."""
     if isinstance(dtype, pl.Datetime):
         return _to_utc
@@ -206,7 +210,7 @@ def _packed_out(dtype: pl.DataType) -> Convert | None:
     return _json_out(dtype)
 
 
-def _packed_in(dtype: pl.DataType) -> Convert | None:
+def _msgpack_in(dtype: pl.DataType) -> Convert | None:
     if isinstance(dtype, pl.Datetime):
         return _from_zone(dtype)
     if dtype.is_float() or dtype == pl.Binary:
@@ -226,12 +230,12 @@ def _avro(dtype: pl.DataType) -> Reader:
     items = {"type": "array", "items": ["null", _avro_type(dtype, "value")]}
     schema = fastavro.parse_schema(items)
     write = _conversion(dtype, _avro_out, _number_names)
-    read = _conversion(dtype, _packed_in, _restore_names)
+    read = _conversion(dtype, _msgpack_in, _restore_names)
 
     def through(column: pl.Series) -> list[Any]:
         buffer = io.BytesIO()
         fastavro.schemaless_writer(buffer, schema, _each(write, python_values(column)))
-        buffer.seek(0)
+        buffer.seek(0)  # the reader begins where the writer began
         return _each(read, fastavro.schemaless_reader(buffer, schema, None))
 
     return through
@@ -247,7 +251,7 @@ def _restore_names(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _avro_out(dtype: pl.DataType) -> Convert | None:
-    return None if isinstance(dtype, pl.Datetime) else _packed_out(dtype)
+    return None if isinstance(dtype, pl.Datetime) else _msgpack_out(dtype)
 
 
 def _avro_type(dtype: Any, name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from skewtest.declare.delivery import Scenario
 from skewtest.deliver.operations import SNAPSHOT, Broken, Delivered
 from skewtest.deliver.payloads import Payload
-from skewtest.deliver.store import stored_by
+from skewtest.deliver.store import make_store
 
 
 class CodecError(TypeError):
@@ -30,18 +30,18 @@ def receiver(scenario: Scenario) -> Callable[[Delivered], Delivered] | None:
 def store_of(scenario: Scenario) -> Callable[[Any], Any] | None:
     """Return what a store makes of an answered value; None where there is no store."""
     store = scenario.delivery.store
-    return None if store == "none" else stored_by(store)
+    return None if store == "none" else make_store(store)
 
 
 def _receive(codec: Callable[[Payload], Any], lane: Delivered) -> Delivered:
     payloads = list(lane.payloads)
-    for place, row in enumerate(lane.rows):
+    for position, row in enumerate(lane.rows):
         if row <= SNAPSHOT:
             continue  # restarts bring nothing
         try:
-            payloads[place] = _through(codec, payloads[place])
+            payloads[position] = _through(codec, payloads[position])
         except CodecError as error:
-            return replace(lane, payloads=payloads, broken=Broken(place, error))
+            return replace(lane, payloads=payloads, broken=Broken(position, error))
     return replace(lane, payloads=payloads)
 
 

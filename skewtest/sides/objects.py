@@ -279,9 +279,9 @@ def _received(
         lane = sent if receive is None else receive(sent)
         if lane.broken is not None:
             failure = _broken_by_wire(side, lane, lane.broken)
-            late = [row for row in lane.rows[lane.broken.place :] if row >= 0]
+            late = [row for row in lane.rows[lane.broken.position :] if row >= 0]
             broken |= dict.fromkeys(late, failure)
-            lane = _first(lane, lane.broken.place)
+            lane = _first(lane, lane.broken.position)
         if lane.rows:
             lanes.append(lane)
     return lanes, broken
@@ -291,7 +291,7 @@ def _broken_by_wire(side: str, lane: Delivered, broken: Broken) -> Failure:
     error = broken.error
     if isinstance(error, CodecError):
         return Failure(side, "codec", {"told": str(error)}, error.__cause__)
-    facts = {"operation": broken.place + 1, "of": len(lane.rows)}
+    facts = {"operation": broken.position + 1, "of": len(lane.rows)}
     return Failure(side, "raised", facts, error)
 
 

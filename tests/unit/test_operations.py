@@ -10,7 +10,7 @@ import pytest
 
 import skewtest as sk
 from skewtest.deliver.operations import deliver, event_dicts, python_values
-from skewtest.deliver.reception import read_cells
+from skewtest.deliver.reception import receive_cells
 from skewtest.deliver.wire import wire_reader
 from skewtest.generate.history import Pack
 from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
@@ -206,7 +206,7 @@ def test_payloads_arrive_in_the_zone_of_the_online_side():
 
 def test_a_value_that_no_wire_can_carry_is_told_apart_from_the_others():
     wide = pl.Series([2**63, 1, 2**63], dtype=pl.UInt64)
-    values, errors = read_cells(wire_reader("avro", wide.dtype), wide)
+    values, errors = receive_cells(wire_reader("avro", wide.dtype), wide)
     assert values == [2**63, 1, 2**63]
     assert list(errors) == [0, 2]
     assert {type(error) for error in errors.values()} == {ValueError}

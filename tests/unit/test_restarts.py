@@ -43,6 +43,12 @@ def restarts_beside(instants, rng):
     return tuple(restarts)
 
 
+def handovers_beside(instants, rng):
+    """Return the same restarts, none of which brings an event again."""
+    restarts = restarts_beside(instants, rng)
+    return tuple(restart._replace(crash=0, again=0) for restart in restarts)
+
+
 def put_in(steps, restarts, inclusive):
     """Return (row, instant, event) of a lane with restarts, each put in by a scan from the start.
 
@@ -82,13 +88,14 @@ def operations_of(delivered):
 
 @pytest.mark.parametrize("lagged", [False, True])
 @pytest.mark.parametrize("as_of", ["exclusive", "inclusive"])
+@pytest.mark.parametrize("drawn", [restarts_beside, handovers_beside])
 @pytest.mark.parametrize("seed", range(4))
-def test_restarts_stand_where_a_slow_oracle_puts_them(seed, as_of, lagged):
+def test_restarts_stand_where_a_slow_oracle_puts_them(seed, drawn, as_of, lagged):
     spend, rng = view(as_of), np.random.default_rng(seed)
     pack = build(spend, Clock.of(spend), Plan(seed, 0.3, 0.4, {}), LANES)
     lags = {lane: int(rng.choice([0, 1])) for lane in range(LANES) if lagged}
     plain = deliver(spend, replace(pack, lags=lags))
-    restarts = {d.lane: restarts_beside(d.instants, rng) for d in plain}
+    restarts = {d.lane: drawn(d.instants, rng) for d in plain}
     restarted = deliver(spend, replace(pack, lags=lags, restarts=restarts))
     assert sum(SNAPSHOT in delivered.rows for delivered in restarted) > LANES // 2
     for before, after in zip(plain, restarted, strict=True):

@@ -13,7 +13,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import skewtest as sk
-from skewtest.deliver.store import stored_by
+from skewtest.deliver.store import make_store
 from skewtest.deliver.wire import wire_reader
 
 FORMATS = ("json", "msgpack", "avro", "arrow")
@@ -230,7 +230,7 @@ def test_a_wrong_codec_is_caught(rule):
 
 
 def test_float32_rounds_floats_and_nothing_else():
-    store = stored_by("float32")
+    store = make_store("float32")
     assert store(0.1) == 0.10000000149011612
     assert store([0.1, 2]) == [0.10000000149011612, 2]
     assert store({"x": 0.1}) == {"x": 0.10000000149011612}
@@ -240,7 +240,7 @@ def test_float32_rounds_floats_and_nothing_else():
 
 
 def test_a_json_store_holds_what_json_holds():
-    store = stored_by("json")
+    store = make_store("json")
     assert store(math.nan) is None
     assert store([1, -math.inf]) == [1, None]
     assert store(2**63) == 2**63
@@ -249,5 +249,5 @@ def test_a_json_store_holds_what_json_holds():
 
 
 def test_a_store_of_ones_own_is_used_as_it_is():
-    assert stored_by(round)(1.6) == 2
-    assert stored_by("none")("a") == "a"
+    assert make_store(round)(1.6) == 2
+    assert make_store("none")("a") == "a"
