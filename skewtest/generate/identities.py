@@ -53,7 +53,7 @@ class Keys:
 
 def draw_keys(view: FeatureView, lanes: Lanes) -> Keys:
     """Return the keys that lanes have in the key columns of a view."""
-    kinds = _key_columns(view)
+    kinds = _find_key_columns(view)
     slots = draw_slots(view.entity, kinds, lanes.dice)
     bases = np.repeat(lanes.numbers % BASES, ENTITIES)
     columns = {
@@ -73,7 +73,7 @@ def draw_slots(
         dice: one for each lane.
     """
     entity = [name for name in entity if name in columns]
-    slots = _plain_slots(columns, entity, len(dice))
+    slots = _draw_plain(columns, entity, len(dice))
     for name, column in columns.items():
         _collide(slots, name, column, entity, dice)
     joined = [name for name in entity if _is_text_with_variants(columns[name])]
@@ -82,7 +82,7 @@ def draw_slots(
     return slots
 
 
-def _key_columns(view: FeatureView) -> dict[str, Key]:
+def _find_key_columns(view: FeatureView) -> dict[str, Key]:
     tables: list[Mapping[str, Column]] = [source.columns for source in view.sources.values()]
     columns: dict[str, Key] = {}
     for table in (*tables, view.request):
@@ -90,7 +90,7 @@ def _key_columns(view: FeatureView) -> dict[str, Key]:
     return columns
 
 
-def _plain_slots(columns: Mapping[str, Key], entity: list[str], lanes: int) -> dict[str, IntArray]:
+def _draw_plain(columns: Mapping[str, Key], entity: list[str], lanes: int) -> dict[str, IntArray]:
     """Return the slots of lanes whose entities nobody confuses."""
     slots = {}
     for name in columns:

@@ -70,7 +70,7 @@ def find_incidents(view: FeatureView, clock: Clock, pack: Pack) -> Incidents:
     for name, source in view.sources.items():
         _find_in_columns(found, source.columns, pack.events[name])
     _find_in_columns(found, view.request, pack.spine)
-    found.add_rows("entity never seen", asked_lane[_never_seen(view, pack)])
+    found.add_rows("entity never seen", asked_lane[_find_never_seen(view, pack)])
     return found.lanes
 
 
@@ -120,7 +120,7 @@ class _Events:
 
 def _find_about_requests(view: FeatureView, found: _Found, events: _Events, pack: Pack) -> None:
     """Find events on the edges of `as_of` and of the windows before it."""
-    owner, age = _ages(events, pack)
+    owner, age = _work_out_ages(events, pack)
     tick = view.time.tick
     found.add_rows("event at as_of", owner[age == 0])
     found.add_rows("event one tick before as_of", owner[age == tick])
@@ -135,7 +135,7 @@ def _find_about_requests(view: FeatureView, found: _Found, events: _Events, pack
         found.add_rows(f"event one tick outside the {text} edge", near[beside == tick])
 
 
-def _ages(events: _Events, pack: Pack) -> tuple[IntArray, IntArray]:
+def _work_out_ages(events: _Events, pack: Pack) -> tuple[IntArray, IntArray]:
     """Return the lane, and the age in microseconds, of each event at each `as_of` of its lane."""
     moments, place = np.unique(instants_of(pack.spine[AS_OF]).to_numpy(), return_inverse=True)
     # Two entities that are asked for at one moment are one pair of lane and moment.
@@ -219,26 +219,26 @@ def _(kind: Ints, values: pl.Series) -> Iterator[tuple[str, Mask]]:
 @value_incidents.register
 def _(kind: Categories, values: pl.Series) -> Iterator[tuple[str, Mask]]:
     if kind.unseen:
-        yield "unseen", _true(values.is_not_null() & ~values.is_in(list(kind.values)))
+        yield "unseen", _as_mask(values.is_not_null() & ~values.is_in(list(kind.values)))
 
 
 @value_incidents.register
 def _(_kind: Strings, values: pl.Series) -> Iterator[tuple[str, Mask]]:
-    yield "empty", _true(values == "")
+    yield "empty", _as_mask(values == "")
 
 
 @value_incidents.register
 def _(kind: Key, values: pl.Series) -> Iterator[tuple[str, Mask]]:
     if kind.variants and kind.type == "string":
-        yield "odd key", _true(~values.str.contains(PLAIN_KEY))
+        yield "odd key", _as_mask(~values.str.contains(PLAIN_KEY))
 
 
-def _true(holds: pl.Series) -> Mask:
+def _as_mask(holds: pl.Series) -> Mask:
     """Return a boolean column as a mask in which null is False."""
     return holds.fill_null(value=False).to_numpy()
 
 
-def _never_seen(view: FeatureView, pack: Pack) -> Mask:
+def _find_never_seen(view: FeatureView, pack: Pack) -> Mask:
     """Return which spine rows ask for an entity that no event of their history has."""
     names = [*view.entity, LANE]
     asked = pack.spine.select(names).with_row_index("#row")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skewtest.declare.view import FeatureView
 from skewtest.generate.hints import Hints
-from skewtest.times import DAY_US, instant, micros, shift_changes
+from skewtest.times import DAY_US, instant, micros, midnights, shift_changes
 
 IntArray = npt.NDArray[np.int64]
 
@@ -103,6 +103,20 @@ class Clock:
         if self.first is None:
             return floored
         return np.where(floored < self.first, floored + self.tick, floored)
+
+    def midnights(self, days: IntArray, zones: IntArray) -> IntArray:
+        """Return when days begin, in microseconds; each pair of day and zone is looked up once.
+
+        Args:
+            days: int64[n], since 1970-01-01.
+            zones: int64[n], the number of the zone of each, in `zones`.
+        """
+        starts = np.zeros(len(days), dtype=np.int64)
+        for number in np.flatnonzero(np.bincount(zones)):
+            rows = np.flatnonzero(zones == number)
+            distinct, places = np.unique(days[rows], return_inverse=True)
+            starts[rows] = midnights(distinct.tolist(), self.zones[number])[places]
+        return starts
 
 
 def _instants(moments: Iterable[datetime | None]) -> list[int]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skewtest.generate.dice import BLOCK, Dice
 from skewtest.generate.instants import Clock
-from skewtest.generate.moments import MOMENTS, as_of_moments, is_repeated
+from skewtest.generate.moments import MOMENTS, draw_moments, mark_repeats
 from skewtest.generate.plan import Plan
 
 IntArray = npt.NDArray[np.int64]
@@ -68,7 +68,7 @@ class Lanes:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def late(self, as_of: str) -> IntArray:
+    def choose_late(self, as_of: str) -> IntArray:
         """Return the lanes in which an event exactly at `as_of` precedes the request."""
         if as_of != "exclusive":
             return np.array([], dtype=np.int64)
@@ -107,7 +107,7 @@ def draw_lanes(
         crowd = np.full(len(numbers), plans[0].crowd)
     is_crowded = dice.chance("is crowded", crowd) & ~is_long
     firsts = np.array([plan.first for plan in plans], dtype=np.int64)
-    moments = as_of_moments(clock, Dice.of_histories(seed, firsts).named("plan"))[plan]
+    moments = draw_moments(clock, Dice.of_histories(seed, firsts).under("plan"))[plan]
     return Lanes(
         numbers=numbers,
         dice=dice,
@@ -116,13 +116,13 @@ def draw_lanes(
         is_crowded=is_crowded,
         odd=odd,
         moments=moments,
-        asked=_asked(dice, is_crowded, is_long, moments),
+        asked=_draw_asked(dice, is_crowded, is_long, moments),
         plan=plan,
         plans=plans,
     )
 
 
-def _asked(dice: Dice, is_crowded: Mask, is_long: Mask, moments: IntArray) -> Mask:
+def _draw_asked(dice: Dice, is_crowded: Mask, is_long: Mask, moments: IntArray) -> Mask:
     """Return which (lane, entity, moment) is asked for: often one, always at least one.
 
     Entities that no event has are asked for too. A long lane asks at the last moment, when all
@@ -136,7 +136,7 @@ def _asked(dice: Dice, is_crowded: Mask, is_long: Mask, moments: IntArray) -> Ma
     asked[lanes, 0, dice.below("surely asked", MOMENTS)] = True
     asked[is_long, 0, -1] = True
     # Of equal moments the first stands for all: nobody asks the same thing twice.
-    for number, repeated in reversed(list(enumerate(is_repeated(moments).T))):
+    for number, repeated in reversed(list(enumerate(mark_repeats(moments).T))):
         asked[repeated, :, number - 1] |= asked[repeated, :, number]
         asked[repeated, :, number] = False
     return asked
