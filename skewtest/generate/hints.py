@@ -6,6 +6,7 @@ objects of both sides, not guessed, and join the values that generation prefers.
 """
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -75,23 +76,34 @@ def _names_in(view: FeatureView) -> set[str]:
 
 def _pick_numbers(constants: list[Any]) -> list[float]:
     """Return the numbers among constants, ascending: no bools, and no NaN."""
-    return sorted({c for c in constants if type(c) in (int, float) and c == c})
+    numbers = set()
+    for constant in constants:
+        if type(constant) in (int, float) and not math.isnan(constant):
+            numbers.add(constant)
+    return sorted(numbers)
 
 
 def _pick_texts(constants: list[Any], known: set[str]) -> list[str]:
     """Return the short texts among constants, without names, in the order of the code."""
-    texts = dict.fromkeys(c for c in constants if type(c) is str and len(c) <= LONGEST_TEXT)
-    return [text for text in texts if text not in known]
+    texts: dict[str, None] = {}
+    for constant in constants:
+        if type(constant) is str and len(constant) <= LONGEST_TEXT and constant not in known:
+            texts[constant] = None
+    return list(texts)
 
 
 def _pick_lengths(constants: list[Any], numbers: list[float], texts: list[str]) -> set[int]:
     """Return what may be lengths of time, in microseconds."""
-    lengths = {micros(c) for c in constants if isinstance(c, timedelta) and c > timedelta(0)}
-    for text in texts:
-        lengths |= {int(count) * UNITS[unit] for count, unit in DURATION.findall(text)}
+    lengths = set()
+    for constant in constants:
+        if isinstance(constant, timedelta) and constant > timedelta(0):
+            lengths.add(micros(constant))
+    for count, unit in DURATION.findall(" ".join(texts)):
+        lengths.add(int(count) * UNITS[unit])
     for number in numbers:
         if 1 <= number <= LONGEST_DAYS and number == int(number):
-            lengths |= {int(number) * unit for unit in (DAY_US, HOUR_US, 60 * SECOND_US)}
+            for size in (DAY_US, HOUR_US, 60 * SECOND_US):
+                lengths.add(int(number) * size)
     return lengths - {0}
 
 

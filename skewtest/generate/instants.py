@@ -1,8 +1,8 @@
 """The clock of a view: what its declaration and its code say about time, as integers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -73,22 +73,25 @@ class Clock:
     @classmethod
     def of(cls, view: FeatureView, hints: Hints = Hints()) -> "Clock":  # noqa: B008 - frozen
         """Return the clock of a view."""
-        sources = list(view.sources.values())
-        first = max(_instants(source.start for source in sources), default=None)
-        last = min(_instants(source.end for source in sources), default=None)
+        starts, ends, gaps, ties = [], [], set(), []
+        for source in view.sources.values():
+            starts += [instant(source.start)] if source.start else []
+            ends += [instant(source.end)] if source.end else []
+            gaps |= set(map(micros, source.rhythm.gaps))
+            ties.append(source.rhythm.ties)
+        first, last = max(starts, default=None), min(ends, default=None)
         named = (view.zone, view.time.zone, *hints.zones)
         zones = tuple(dict.fromkeys(zone for zone in named if zone and zone != "UTC"))
-        gaps = sorted({micros(gap) for source in sources for gap in source.rhythm.gaps})
         return cls(
-            windows=np.array([micros(w) for w in view.windows or USUAL_WINDOWS], dtype=np.int64),
+            windows=np.array(list(map(micros, view.windows or USUAL_WINDOWS)), dtype=np.int64),
             guesses=np.array(hints.lengths, dtype=np.int64),
             zones=(*zones, "UTC", *USUAL_ZONES),
             changes=_changes(zones, first, last),
             first=first,
             last=last,
-            tick=max(source.type.tick for source in sources),
-            gaps=np.array(gaps, dtype=np.int64),
-            ties=max(source.rhythm.ties for source in sources),
+            tick=view.time.tick,  # which its sources share
+            gaps=np.array(sorted(gaps), dtype=np.int64),
+            ties=max(ties),
         )
 
     def clip(self, instants: IntArray) -> IntArray:
@@ -117,10 +120,6 @@ class Clock:
             distinct, places = np.unique(days[rows], return_inverse=True)
             starts[rows] = midnights(distinct.tolist(), self.zones[number])[places]
         return starts
-
-
-def _instants(moments: Iterable[datetime | None]) -> list[int]:
-    return [instant(moment) for moment in moments if moment is not None]
 
 
 def _changes(zones: Sequence[str], first: int | None, last: int | None) -> IntArray:

@@ -56,7 +56,7 @@ def build(
         plans=(plan,),
         plan=np.zeros(lanes, dtype=np.int64),
         numbers=plan.first + np.arange(lanes),
-        long={lanes - len(long) + place: count for place, count in enumerate(long)},
+        long={lanes - len(long) + number: count for number, count in enumerate(long)},
         events=events,
     )
     return fill_pack(view, clock, drawn, hints)
@@ -182,8 +182,8 @@ def _drop_repeats(view: FeatureView, spine: pl.DataFrame) -> pl.DataFrame:
     """Return a spine that asks nothing twice, which entities that are no keys may make it do."""
     if view.laned:
         return spine
-    asked = spine.drop_nulls(view.entity)
-    return asked.unique([*view.entity, AS_OF, LANE], keep="first", maintain_order=True)
+    spine = spine.drop_nulls(view.entity)
+    return spine.unique([*view.entity, AS_OF, LANE], keep="first", maintain_order=True)
 
 
 def _find_path(view: FeatureView, name: str) -> str:

@@ -51,11 +51,10 @@ def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any,
     columns = find_strategies(view)
     if not columns:
         return {}
-    pools: dict[str, list[Any]] = {path: [] for path in columns}
-    values = {
-        path: st.lists(column.strategy, min_size=1, max_size=POOL)
-        for path, column in columns.items()
-    }
+    pools: dict[str, tuple[Any, ...]] = dict.fromkeys(columns, ())
+    values = {}
+    for path, column in columns.items():
+        values[path] = st.lists(column.strategy, min_size=1, max_size=POOL)
 
     @seeded(f"{seed} {first}")
     @settings(
@@ -69,10 +68,10 @@ def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any,
     @given(st.fixed_dictionaries(values))
     def draw(drawn: dict[str, list[Any]]) -> None:
         for path, some in drawn.items():
-            pools[path] += some
+            pools[path] += tuple(some)
 
     draw()
-    return {path: tuple(pool) for path, pool in pools.items()}
+    return pools
 
 
 def find_strategies(view: FeatureView) -> dict[str, Drawn]:
@@ -85,8 +84,8 @@ def find_strategies(view: FeatureView) -> dict[str, Drawn]:
 
 
 def _tables(view: FeatureView) -> dict[str, Mapping[str, Column]]:
-    sources = {name: source.columns for name, source in view.sources.items()}
-    return {**sources, "spine": view.request}
+    tables = {name: source.columns for name, source in view.sources.items()}
+    return {**tables, "spine": view.request}
 
 
 def _find_parts(path: str, column: Column) -> dict[str, Drawn]:

@@ -120,6 +120,12 @@ class Theme(NamedTuple):
     offsets: Callable[[Clock, Targets], IntArray]
 
 
+# Measured on the planted pairs of tests/quality, leaving out one theme at a time (98 pairs, three
+# seeds, 1,024 histories): without edges one is lost (leap_year_against_365_days) and
+# times_cut_to_seconds comes at history 283 instead of 4; without ties
+# tier_that_changes_with_the_order comes at 75 instead of 16, without "recent"
+# standard_time_all_year at 72 instead of 3. Each other theme has a second one that finds its bugs,
+# and is there for the pairs that nobody has planted yet.
 THEMES = (
     Theme("edge", 0.20, place_on_edge),
     Theme("request", 0.06, place_at_request),
@@ -163,7 +169,8 @@ def draw_instants(
     weights = _weigh_themes(clock)
     leaning = np.where(is_long, NUMBERS["burst"], histories.weigh("theme", weights))
     # Half of the events follow their history's theme: enough to make its bug likely, while the
-    # other half keeps something else in the window for it to be different from.
+    # other half keeps something else in the window for it to be different from. (Planted pairs come
+    # at history 14 on average; with none or all that follow at 17 and 14, and none is lost.)
     follows = dice.chance("follows its history", 0.5)
     theme = np.where(follows, leaning[lane], dice.weigh("theme", weights))
     events = Targets(
@@ -197,6 +204,7 @@ def _choose_moments(
     last = moments.shape[1] - 1
     focus = np.where(is_long, last, histories.below("focus", moments.shape[1]))
     # Three in ten about any: events between two requests, for state that the first one changed.
+    # No planted pair is lost with none or all of them.
     is_focused = dice.chance("is focused", 0.7)
     picked = np.where(is_focused, focus[lane], dice.below("moment", moments.shape[1]))
     at: IntArray = moments[lane, picked]
@@ -217,10 +225,9 @@ def _choose_windows(clock: Clock, dice: Dice) -> IntArray:
 
 def _place(clock: Clock, theme: IntArray, events: Targets) -> IntArray:
     offsets = np.zeros(len(theme), dtype=np.int64)
-    for number, place in enumerate(THEMES):
+    for number in np.unique(theme):
         rows = np.flatnonzero(theme == number)
-        if len(rows):
-            offsets[rows] = place.offsets(clock, events.take(rows))
+        offsets[rows] = THEMES[number].offsets(clock, events.take(rows))
     return offsets
 
 

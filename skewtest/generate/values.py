@@ -7,6 +7,7 @@ is counted, `strategies` and `run.edits` for how it is drawn one by one and made
 import math
 from collections.abc import Sequence
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,24 +145,24 @@ def _(column: Ints, path: str, rows: Rows) -> pl.Series:
         options = np.concatenate([special, np.clip(np.arange(SMALL_INTS // 2), low, high)])
         return some.by_history(some.histories.choose("constant", options))
 
-    def mentioned(some: Rows) -> IntArray:
+    def hint(some: Rows) -> IntArray:
         is_hinted = some.dice.chance("is hinted", HINTED_SHARE)
         numbers = special if len(hinted) == 0 else hinted
         return np.where(is_hinted, some.dice.choose("hint", numbers), small(some))
 
-    usual: dict[Fill, int] = {small: 1, anywhere: 1, mentioned: 1}
+    usual: dict[Fill, int] = {small: 1, anywhere: 1, hint: 1}
     odd: dict[Fill, int] = {edges: 1, constant: 1}
     return pl.Series(path, fill_by_regime(rows, np.int64, usual, odd))
 
 
 def _list_hinted(column: Ints, rows: Rows) -> IntArray:
     """Return the numbers that the implementations mention, and those beside them."""
-    inside = []
+    beside = []
     for number in rows.hints.numbers:
         if type(number) is int:
             # Itself as often as both beside it: `<` for `<=` shows on it alone.
-            inside += [number, number, number - 1, number + 1]
-    return np.array([n for n in inside if column.min <= n <= column.max], dtype=np.int64)
+            beside += [number, number, number - 1, number + 1]
+    return np.array([n for n in beside if column.min <= n <= column.max], dtype=np.int64)
 
 
 @fill_plain.register
@@ -264,21 +265,22 @@ def _(column: Vectors, path: str, rows: Rows) -> pl.Series:
 
 @fill_plain.register
 def _(column: Structs, path: str, rows: Rows) -> pl.Series:
-    fields = [
-        fill(inner, f"{path}.{name}", rows, None).alias(name)
-        for name, inner in column.fields.items()
-    ]
+    fields = []
+    for name, inner in column.fields.items():
+        fields.append(fill(inner, f"{path}.{name}", rows, None).alias(name))
     return pl.DataFrame(fields).to_struct(path)
 
 
 @fill_plain.register
 def _(column: Drawn, path: str, rows: Rows) -> pl.Series:
-    pools = [plan.pools[path] for plan in rows.lanes.plans]
-    sizes = np.array([len(pool) for pool in pools], dtype=np.int64)
-    plan = rows.by_history(rows.lanes.plan)
-    first = np.cumsum(sizes) - sizes
-    values = [value for pool in pools for value in pool]
-    picked = first[plan] + rows.dice.below("value", sizes[plan])
+    values: list[Any] = []
+    first, sizes = [], []
+    for plan in rows.lanes.plans:
+        first.append(len(values))
+        sizes.append(len(plan.pools[path]))
+        values += plan.pools[path]
+    plans = rows.by_history(rows.lanes.plan)
+    picked = np.array(first)[plans] + rows.dice.below("value", np.array(sizes)[plans])
     return pl.Series(path, values, dtype=column.dtype).gather(picked)
 
 
