@@ -44,7 +44,9 @@ LARGEST_PLAN = 1_024
 each history. The first plans are smaller: most bugs show at once, and a small pack costs less."""
 LONG = (130, 400, 1_400, 60, 700)
 """How many events long histories have, in turn: more than caps, counters and buffers of 100, 128,
-256, 365, 512 and 1,000. The shortest, 60, is for windows of rows and minutes."""
+256, 365, 512 and 1,000. The shortest, 60, is for windows of rows and minutes. Without long ones
+average_of_the_last_100, distinct_products_up_to_50, monthly_visits_in_a_ring_of_256 and
+visits_counted_in_a_byte are lost."""
 LONG_EVERY = 512
 """Of the later histories, one in so many is long: it costs as much as fifty others."""
 ALONE_LONG = 20
@@ -80,8 +82,8 @@ class Blocks:
         """
         if first < 0 or not 0 < count <= BASES:
             raise ValueError(f"a pack has 1 to {BASES:,} histories from 0 on; got {first}, {count}")
-        if self._is_cut(count):
-            return self._make(*_block_of(first)).cut(first % BLOCK)
+        if self._needs_cutting(count):
+            return self._make(*_block_of(first)).take_lane(first % BLOCK)
         return self._make(first, count).pack
 
     def incidents(self, first: int, count: int) -> Counter[str]:
@@ -89,10 +91,10 @@ class Blocks:
 
         It costs least straight after `pack` with the same arguments.
         """
-        if self._is_cut(count):
+        if self._needs_cutting(count):
             lanes = slice(first % BLOCK, first % BLOCK + 1)
-            found = self._make(*_block_of(first)).find_incidents(self.view, self.clock)
-            return count_incidents({name: mask[lanes] for name, mask in found.items()})
+            incidents = self._make(*_block_of(first)).find_incidents(self.view, self.clock)
+            return count_incidents({name: mask[lanes] for name, mask in incidents.items()})
         return count_incidents(self._make(first, count).find_incidents(self.view, self.clock))
 
     def history(self, number: int) -> History:
@@ -106,39 +108,40 @@ class Blocks:
         """
         return _plan_end(_plan_start(first)) - first if self.view.laned else 1
 
-    def _is_cut(self, count: int) -> bool:
+    def _needs_cutting(self, count: int) -> bool:
         """Return whether to cut a history out of its block, as its neighbours are wanted too."""
         return count == 1 and not self.view.laned
 
     def _make(self, first: int, count: int) -> "_Made":
         """Return a pack; the last one is kept, for its incidents and for further cuts."""
-        if self._last is None or self._last.place != (first, count):
+        if self._last is None or self._last.numbers != (first, count):
             self._last = _Made((first, count), self._fill(np.arange(first, first + count)))
         return self._last
 
     def _fill(self, numbers: IntArray) -> Pack:
-        starts = np.array([_plan_start(number) for number in numbers.tolist()], dtype=np.int64)
         # Histories with calls of their own need no moments in common: each has others.
-        firsts, plan = np.unique(starts if self.view.laned else numbers, return_inverse=True)
-        plans = [
-            Plan(self.seed, pools=self._pools_of(_plan_start(first)), first=first)
-            for first in firsts.tolist()
-        ]
+        starts = numbers
+        if self.view.laned:
+            starts = np.array(list(map(_plan_start, numbers.tolist())), dtype=np.int64)
+        firsts, plan = np.unique(starts, return_inverse=True)
+        plans = [self._plan_from(first) for first in firsts.tolist()]
         long = _long_histories(numbers, is_alone=not self.view.laned)
         lanes = draw_lanes(self.clock, plans, plan, numbers, long)
         return fill_pack(self.view, self.clock, lanes, self.hints)
 
-    def _pools_of(self, start: int) -> Pools:
+    def _plan_from(self, first: int) -> Plan:
+        """Return the plan of the histories from one on; its pools are drawn for a usual pack."""
+        start = _plan_start(first)
         if start not in self._pools:
             self._pools[start] = draw_pools(self.view, self.seed, start)
-        return self._pools[start]
+        return Plan(self.seed, pools=self._pools[start], first=first)
 
 
 class _Made:
     """A pack that was made, and what is worked out of it only when it is asked for."""
 
-    def __init__(self, place: tuple[int, int], pack: Pack) -> None:
-        self.place, self.pack = place, pack
+    def __init__(self, numbers: tuple[int, int], pack: Pack) -> None:
+        self.numbers, self.pack = numbers, pack
         self._incidents: Incidents | None = None
         self._tables: Mapping[str, _Table] = {}
 
@@ -148,19 +151,21 @@ class _Made:
             self._incidents = find_incidents(view, clock, self.pack)
         return self._incidents
 
-    def cut(self, lane: int) -> Pack:
+    def take_lane(self, lane: int) -> Pack:
         """Return one of its histories as a pack."""
         if not self._tables:
             tables = {**self.pack.events, SPINE: self.pack.spine}
             self._tables = {name: _Table(frame, self.pack.lanes) for name, frame in tables.items()}
-        frames = {name: table.cut(lane) for name, table in self._tables.items()}
-        lag = self.pack.lags.get(lane)
+        frames = {name: table.take_lane(lane) for name, table in self._tables.items()}
+        lags = {}
+        if lane in self.pack.lags:
+            lags = {0: self.pack.lags[lane]}
         return replace(
             self.pack,
             spine=frames.pop(SPINE),
             events=frames,
             lanes=1,
-            lags={} if lag is None else {0: lag},
+            lags=lags,
         )
 
 
@@ -176,7 +181,7 @@ class _Table:
         self._first = by_lane[LANE].search_sorted(np.arange(lanes + 1)).to_list()
         self._rows = by_lane.with_columns(pl.lit(0, dtype=pl.Int32).alias(LANE))
 
-    def cut(self, lane: int) -> pl.DataFrame:
+    def take_lane(self, lane: int) -> pl.DataFrame:
         first, end = self._first[lane : lane + 2]
         return self._rows.slice(first, end - first)
 
@@ -188,7 +193,7 @@ def block_key(view: FeatureView, hints: Hints) -> Hashable:
     view's own: `replace(pack, scenario=view.delivery.under(IN_ORDER))`.
     """
     return (
-        tuple(_key_of(source) for source in view.sources.values()),
+        _key_of(tuple(view.sources.values())),
         view.entity,
         _key_of(view.request),
         view.windows,
@@ -202,12 +207,12 @@ def block_key(view: FeatureView, hints: Hints) -> Hashable:
 def _key_of(declared: object) -> Hashable:
     """Return a declaration as a value that is hashable, and equal only to that of an equal one."""
     if isinstance(declared, Mapping):
-        return tuple((name, _key_of(value)) for name, value in declared.items())
+        return _key_of(tuple(declared.items()))
     if isinstance(declared, tuple):
-        return tuple(_key_of(value) for value in declared)
+        return tuple(map(_key_of, declared))
     if is_dataclass(declared):
-        parts = (_key_of(getattr(declared, part.name)) for part in fields(declared))
-        return (type(declared).__name__, *parts)
+        parts = tuple(getattr(declared, part.name) for part in fields(declared))
+        return (type(declared).__name__, _key_of(parts))
     # A strategy is the same only if it is the same object; and 1 is not 1.0, nor True.
     return (type(declared).__name__, declared)
 
@@ -231,8 +236,13 @@ def _plan_end(start: int) -> int:
 
 def _long_histories(numbers: IntArray, *, is_alone: bool) -> dict[int, int]:
     """Return how many events the long ones among histories have, by their place."""
-    turns = [(_turn_alone if is_alone else _turn)(number) for number in numbers.tolist()]
-    return {place: LONG[turn % len(LONG)] for place, turn in enumerate(turns) if turn is not None}
+    turn_of = _turn_alone if is_alone else _turn
+    long = {}
+    for lane, number in enumerate(numbers.tolist()):
+        turn = turn_of(number)
+        if turn is not None:
+            long[lane] = LONG[turn % len(LONG)]
+    return long
 
 
 def _turn(number: int) -> int | None:
@@ -246,11 +256,12 @@ def _turn(number: int) -> int | None:
         return 0
     if end >= LONG_EVERY and end % LONG_EVERY == 0:
         return end // LONG_EVERY + 3  # after 63, 64, 128 and 256
-    is_last = end >= BLOCK and end & (end - 1) == 0
-    return end.bit_length() - BLOCK.bit_length() + 1 if is_last else None
+    if end < BLOCK or end & (end - 1):
+        return None
+    return end.bit_length() - BLOCK.bit_length() + 1
 
 
 def _turn_alone(number: int) -> int | None:
     """Return the place among the long ones of a history that has a batch call of its own."""
-    end = number + 1
-    return end // ALONE_LONG if end % ALONE_LONG == 0 else None
+    turn, rest_of_turn = divmod(number + 1, ALONE_LONG)
+    return None if rest_of_turn else turn

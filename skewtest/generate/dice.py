@@ -55,13 +55,13 @@ class Dice:
             numbers: int64[n], the numbers of the histories, from 0.
         """
         blocks, lanes = np.divmod(numbers, BLOCK)
-        block_seeds = _mixed(_stepped(np.uint64(seed & WORD), blocks))
-        return cls(_mixed(_stepped(block_seeds, lanes)))
+        block_seeds = _mix(_step(np.uint64(seed & WORD), blocks))
+        return cls(_mix(_step(block_seeds, lanes)))
 
     def __len__(self) -> int:
         return len(self.states)
 
-    def named(self, name: str) -> "Dice":
+    def under(self, name: str) -> "Dice":
         """Return the dice for all that is drawn for one column, apart from those of others."""
         return Dice(self.states, self._key(name))
 
@@ -81,11 +81,11 @@ class Dice:
             rows: int64[m], whose dice.
             positions: int64[m], which tell apart what has the same row.
         """
-        return Dice(_mixed(_stepped(self.states, positions, rows)), self.salt)
+        return Dice(_mix(_step(self.states, positions, rows)), self.salt)
 
     def bits(self, name: str) -> BitArray:
         """Return 64 random bits for each row."""
-        return _mixed(self.states ^ np.uint64(self._key(name)))
+        return _mix(self.states ^ np.uint64(self._key(name)))
 
     def uniform(self, name: str) -> FloatArray:
         """Return floats in [0, 1)."""
@@ -122,10 +122,10 @@ class Dice:
         return numbers
 
     def _key(self, name: str) -> int:
-        return _mixed_word(self.salt + zlib.crc32(name.encode()) * STEP)
+        return _mix_word(self.salt + zlib.crc32(name.encode()) * STEP)
 
 
-def _stepped(
+def _step(
     states: BitArray | np.uint64, positions: IntArray, rows: IntArray | None = None
 ) -> BitArray:
     """Return states that are a number of steps on; uint64 wraps around, as it is meant to."""
@@ -136,7 +136,7 @@ def _stepped(
     return steps
 
 
-def _mixed(bits: BitArray) -> BitArray:
+def _mix(bits: BitArray) -> BitArray:
     """Return hashes, in place: called only on arrays that were just made."""
     bits ^= bits >> BY_30
     bits *= FIRST_BITS
@@ -146,7 +146,7 @@ def _mixed(bits: BitArray) -> BitArray:
     return bits
 
 
-def _mixed_word(bits: int) -> int:
+def _mix_word(bits: int) -> int:
     """Return the hash of a single word."""
     bits = ((bits ^ (bits & WORD) >> 30) * FIRST) & WORD
     bits = ((bits ^ bits >> 27) * SECOND) & WORD

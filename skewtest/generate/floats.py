@@ -24,35 +24,36 @@ GRID_LIMIT = 2.0**20
 NO_WIDTH = 1e-300
 """Stands for the width of a range of one value, which has no logarithm."""
 HINTED_SHARE = 0.7
-"""Of the rows of a history that is about what code mentions; the others tell it from a constant."""
+"""Of the rows of a history that is about what code mentions; the others tell it from a constant.
+Without such numbers bucket_edges_left_or_right is lost."""
 
 
-def float_values(column: Floats, rows: Rows) -> FloatArray:
+def fill_floats(column: Floats, rows: Rows) -> FloatArray:
     """Return float64 values in the declared range, in a regime for each history."""
-    home, step = _home(column)
-    halves, constant = partial(_halves, column), partial(_constant, column, home, step)
+    home, step = _find_home(column)
+    halves, constant = partial(_draw_halves, column), partial(_draw_constant, column, home, step)
     usual: dict[Fill, int] = {
         # Small whole numbers and the grid: what sums and means are made of.
-        lambda some: _small(home, step, some.dice): 2,
-        lambda some: _on_grid(column, some.dice): 2,
+        lambda some: _draw_small(home, step, some.dice): 2,
+        lambda some: _draw_on_grid(column, some.dice): 2,
         # Halves tell how code rounds; what it mentions, where it branches.
         halves: 1,
-        partial(_hinted, column): 1,
+        partial(_draw_hinted, column): 1,
     }
     odd: dict[Fill, int] = {
         # Range ends: clipping, overflow, branches at the limit.
-        partial(_at_ends, column, home): 2,
+        partial(_draw_ends, column, home): 2,
         # One value throughout: no variance, all ties in a ranking, "changed" that never did.
         constant: 2,
         halves: 1,
         # Sums that depend on their order, and single precision.
-        partial(_wild, column): 1,
+        partial(_draw_wild, column): 1,
         # Values a step apart: differences that cancel, distinct values that are nearly one.
         lambda some: constant(some) + some.dice.below("steps", 4) * grid_spacing(column): 1,
     }
     values: FloatArray = fill_by_regime(rows, np.float64, usual, odd)
     # Adding 0.0 makes of -0.0, which rounding leaves, the plain 0.0.
-    clipped: FloatArray = np.clip(_stepped(column, values), column.min, column.max) + 0.0
+    clipped: FloatArray = np.clip(_round_to_step(column, values), column.min, column.max) + 0.0
     return clipped
 
 
@@ -62,7 +63,7 @@ def grid_spacing(column: Floats) -> float:
     return float(2.0 ** min(GRID, math.floor(math.log2(width)) + GRID))
 
 
-def _home(column: Floats) -> tuple[float, float]:
+def _find_home(column: Floats) -> tuple[float, float]:
     """Return the plainest value of a range (0, or the end next to it), and a plain step from it."""
     low, high = column.min, column.max
     home = min(max(0.0, low), high)
@@ -79,11 +80,11 @@ SMALL_STEPS = 10
 """Small values are up to so many steps from home: one or two digits read best."""
 
 
-def _small(home: float, step: float, dice: Dice) -> FloatArray:
+def _draw_small(home: float, step: float, dice: Dice) -> FloatArray:
     return home + dice.below("small", SMALL_STEPS + 1).astype(np.float64) * step
 
 
-def _anywhere(column: Floats, dice: Dice) -> FloatArray:
+def _draw_anywhere(column: Floats, dice: Dice) -> FloatArray:
     """Return values from all of the range that is on the grid, if any of it is."""
     low, high = max(column.min, -GRID_LIMIT), min(column.max, GRID_LIMIT)
     if low >= high:
@@ -91,35 +92,35 @@ def _anywhere(column: Floats, dice: Dice) -> FloatArray:
     return low + dice.uniform("anywhere") * (high - low)
 
 
-def _on_grid(column: Floats, dice: Dice) -> FloatArray:
+def _draw_on_grid(column: Floats, dice: Dice) -> FloatArray:
     spacing = grid_spacing(column)
-    steps: FloatArray = np.round(_anywhere(column, dice) / spacing)
+    steps: FloatArray = np.round(_draw_anywhere(column, dice) / spacing)
     return steps * spacing
 
 
-def _halves(column: Floats, rows: Rows) -> FloatArray:
+def _draw_halves(column: Floats, rows: Rows) -> FloatArray:
     """Return halves, quarters and eighths: .5 and .125 are the ties of rounding, held exactly."""
     part = rows.dice.choose("part", (0.5, 0.125, 0.25, 0.375, 0.625, 0.875))
-    halves: FloatArray = np.floor(_anywhere(column, rows.dice)) + part
+    halves: FloatArray = np.floor(_draw_anywhere(column, rows.dice)) + part
     return halves
 
 
-def _at_ends(column: Floats, home: float, rows: Rows) -> FloatArray:
+def _draw_ends(column: Floats, home: float, rows: Rows) -> FloatArray:
     return rows.dice.choose("end", (column.min, column.max, home, min(home + 1, column.max)))
 
 
-def _constant(column: Floats, home: float, step: float, rows: Rows) -> FloatArray:
+def _draw_constant(column: Floats, home: float, step: float, rows: Rows) -> FloatArray:
     """Return one value for each history: mostly off the ends, which have a regime of their own."""
     dice = rows.histories
-    options = [_on_grid(column, dice), _small(home, step, dice)]
+    options = [_draw_on_grid(column, dice), _draw_small(home, step, dice)]
     options += [np.full(len(dice), column.max), np.full(len(dice), column.min)]
     return rows.by_history(np.choose(dice.weigh("constant", (8, 8, 1, 1)), options))
 
 
-def _hinted(column: Floats, rows: Rows) -> FloatArray:
+def _draw_hinted(column: Floats, rows: Rows) -> FloatArray:
     """Return numbers at and beside those that the implementations mention, mixed with others."""
     low, high, spacing = column.min, column.max, grid_spacing(column)
-    otherwise = _on_grid(column, rows.dice)
+    otherwise = _draw_on_grid(column, rows.dice)
     inside = [float(number) for number in rows.hints.numbers if low <= number <= high]
     if not inside:
         return otherwise
@@ -128,7 +129,7 @@ def _hinted(column: Floats, rows: Rows) -> FloatArray:
     return np.where(rows.dice.chance("is hinted", HINTED_SHARE), hinted, otherwise)
 
 
-def _wild(column: Floats, rows: Rows) -> FloatArray:
+def _draw_wild(column: Floats, rows: Rows) -> FloatArray:
     """Return values that no grid holds: decimals, any magnitudes, a big one before small ones."""
     dice, largest = rows.dice, max(abs(column.min), abs(column.max))
     uniform = column.min + dice.uniform("wild") * (column.max - column.min)
@@ -141,7 +142,7 @@ def _wild(column: Floats, rows: Rows) -> FloatArray:
     return wild
 
 
-def _stepped(column: Floats, values: FloatArray) -> FloatArray:
+def _round_to_step(column: Floats, values: FloatArray) -> FloatArray:
     """Return values as whole multiples of the declared step."""
     if column.step is None:
         return values

@@ -55,26 +55,26 @@ def count_incidents(incidents: Incidents) -> Counter[str]:
 
 def find_incidents(view: FeatureView, clock: Clock, pack: Pack) -> Incidents:
     """Return which histories of a pack hold each incident: bool[lanes] by its name."""
-    found = _Found(pack.lanes)
+    incidents = _Gathering(pack.lanes)
     events = _Events.of(view, pack)
     sizes = np.bincount(events.lane, minlength=pack.lanes)
     asked_lane = pack.spine[LANE].to_numpy()
-    found.add("no events", sizes == 0)
-    found.add("one event", sizes == 1)
-    found.add("burst", sizes > BURST)
-    found.add("several requests", np.bincount(asked_lane, minlength=pack.lanes) > 1)
-    _find_about_requests(view, found, events, pack)
-    _find_about_others(view, found, events)
+    incidents.add("no events", sizes == 0)
+    incidents.add("one event", sizes == 1)
+    incidents.add("burst", sizes > BURST)
+    incidents.add("several requests", np.bincount(asked_lane, minlength=pack.lanes) > 1)
+    _find_about_requests(view, incidents, events, pack)
+    _find_about_others(view, incidents, events)
     if view.zone:
-        _find_about_zone(view.zone, clock, found, events)
+        _find_about_zone(view.zone, clock, incidents, events)
     for name, source in view.sources.items():
-        _find_in_columns(found, source.columns, pack.events[name])
-    _find_in_columns(found, view.request, pack.spine)
-    found.add_rows("entity never seen", asked_lane[_never_seen(view, pack)])
-    return found.lanes
+        _find_in_columns(incidents, source.columns, pack.events[name])
+    _find_in_columns(incidents, view.request, pack.spine)
+    incidents.add_rows("entity never seen", asked_lane[_find_never_seen(view, pack)])
+    return incidents.lanes
 
 
-class _Found:
+class _Gathering:
     """Gathers which lanes hold what."""
 
     def __init__(self, size: int) -> None:
@@ -83,7 +83,9 @@ class _Found:
 
     def add(self, name: str, lanes: Mask) -> None:
         """Add lanes to those that hold an incident."""
-        self.lanes[name] = self.lanes[name] | lanes if name in self.lanes else lanes
+        if name in self.lanes:
+            lanes = self.lanes[name] | lanes
+        self.lanes[name] = lanes
 
     def add_rows(self, name: str, lanes: IntArray) -> None:
         """Add the lanes of rows."""
@@ -112,70 +114,76 @@ class _Events:
     @classmethod
     def of(cls, view: FeatureView, pack: Pack) -> "_Events":
         """Return the events of all sources."""
-        lanes = [frame[LANE].to_numpy() for frame in pack.events.values()]
-        times = [pack.events[name][source.time] for name, source in view.sources.items()]
-        instants = [instants_of(column).to_numpy() for column in times]
+        lanes, instants = [], []
+        for name, source in view.sources.items():
+            frame = pack.events[name]
+            lanes.append(frame[LANE].to_numpy())
+            instants.append(instants_of(frame[source.time]).to_numpy())
         return cls(np.concatenate(lanes).astype(np.int64), np.concatenate(instants), pack.lanes)
 
 
-def _find_about_requests(view: FeatureView, found: _Found, events: _Events, pack: Pack) -> None:
+def _find_about_requests(
+    view: FeatureView, incidents: _Gathering, events: _Events, pack: Pack
+) -> None:
     """Find events on the edges of `as_of` and of the windows before it."""
-    owner, age = _ages(events, pack)
+    owner, age = _work_out_ages(events, pack)
     tick = view.time.tick
-    found.add_rows("event at as_of", owner[age == 0])
-    found.add_rows("event one tick before as_of", owner[age == tick])
-    found.add_rows("event one tick after as_of", owner[age == -tick])
-    found.add_rows("event after as_of", owner[age < 0])
+    incidents.add_rows("event at as_of", owner[age == 0])
+    incidents.add_rows("event one tick before as_of", owner[age == tick])
+    incidents.add_rows("event one tick after as_of", owner[age == -tick])
+    incidents.add_rows("event after as_of", owner[age < 0])
     for window in view.windows or USUAL_WINDOWS:
         text, size = window_text(window), micros(window)
         is_near = np.flatnonzero(np.abs(age - size) <= tick)
         near, beside = owner[is_near], age[is_near] - size
-        found.add_rows(f"event on the {text} edge", near[beside == 0])
-        found.add_rows(f"event one tick inside the {text} edge", near[beside == -tick])
-        found.add_rows(f"event one tick outside the {text} edge", near[beside == tick])
+        incidents.add_rows(f"event on the {text} edge", near[beside == 0])
+        incidents.add_rows(f"event one tick inside the {text} edge", near[beside == -tick])
+        incidents.add_rows(f"event one tick outside the {text} edge", near[beside == tick])
 
 
-def _ages(events: _Events, pack: Pack) -> tuple[IntArray, IntArray]:
+def _work_out_ages(events: _Events, pack: Pack) -> tuple[IntArray, IntArray]:
     """Return the lane, and the age in microseconds, of each event at each `as_of` of its lane."""
-    moments, place = np.unique(instants_of(pack.spine[AS_OF]).to_numpy(), return_inverse=True)
+    moments, codes = np.unique(instants_of(pack.spine[AS_OF]).to_numpy(), return_inverse=True)
     # Two entities that are asked for at one moment are one pair of lane and moment.
-    asked = np.unique(pack.spine[LANE].to_numpy().astype(np.int64) * len(moments) + place)
-    lane, place = np.divmod(asked, max(1, len(moments)))
+    pairs = np.unique(pack.spine[LANE].to_numpy().astype(np.int64) * len(moments) + codes)
+    lane, moment = np.divmod(pairs, max(1, len(moments)))
     sizes = events.first[lane + 1] - events.first[lane]
     pair = np.repeat(np.arange(len(lane)), sizes)
     event = np.arange(len(pair)) - (np.cumsum(sizes) - sizes)[pair] + events.first[lane][pair]
-    return lane[pair], moments[place][pair] - events.at[event]
+    return lane[pair], moments[moment][pair] - events.at[event]
 
 
-def _find_about_others(view: FeatureView, found: _Found, events: _Events) -> None:
+def _find_about_others(view: FeatureView, incidents: _Gathering, events: _Events) -> None:
     """Find events at the time of the one before, long after it, and at midnight."""
-    longest = max(micros(window) for window in view.windows or USUAL_WINDOWS)
+    longest = micros(max(view.windows or USUAL_WINDOWS))
     gap = np.diff(events.at)
     is_same_lane = events.lane[1:] == events.lane[:-1]
     later = events.lane[1:]
-    found.add_rows("tie", later[is_same_lane & (gap == 0)])
-    found.add_rows("gap longer than every window", later[is_same_lane & (gap > longest)])
-    found.add_rows("event at midnight UTC", events.lane[events.at % DAY_US == 0])
+    incidents.add_rows("tie", later[is_same_lane & (gap == 0)])
+    incidents.add_rows("gap longer than every window", later[is_same_lane & (gap > longest)])
+    incidents.add_rows("event at midnight UTC", events.lane[events.at % DAY_US == 0])
 
 
-def _find_about_zone(zone: str, clock: Clock, found: _Found, events: _Events) -> None:
-    days, place = np.unique(events.at // DAY_US, return_inverse=True)
+def _find_about_zone(zone: str, clock: Clock, incidents: _Gathering, events: _Events) -> None:
+    days, codes = np.unique(events.at // DAY_US, return_inverse=True)
     # A zone's midnight lies in the UTC day of its own date, or in the one before or after it.
     for shift in (-1, 0, 1):
-        starts = midnights((days + shift).tolist(), zone)[place]
-        found.add_rows(f"event at midnight {zone}", events.lane[events.at == starts])
+        starts = midnights((days + shift).tolist(), zone)[codes]
+        incidents.add_rows(f"event at midnight {zone}", events.lane[events.at == starts])
     changed = np.isin(events.at // DAY_US, clock.changes // DAY_US)
-    found.add_rows(f"event on a day of clock change {zone}", events.lane[changed])
+    incidents.add_rows(f"event on a day of clock change {zone}", events.lane[changed])
 
 
-def _find_in_columns(found: _Found, columns: Mapping[str, Column], frame: pl.DataFrame) -> None:
+def _find_in_columns(
+    incidents: _Gathering, columns: Mapping[str, Column], frame: pl.DataFrame
+) -> None:
     lane = frame[LANE].to_numpy()
     for name, kind in columns.items():
         values = frame[name]
         if kind.nullable:
-            found.add_rows(f"{name} null", lane[values.is_null().to_numpy()])
+            incidents.add_rows(f"{name} null", lane[values.is_null().to_numpy()])
         for incident, holds in value_incidents(kind, values):
-            found.add_rows(f"{name} {incident}", lane[holds])
+            incidents.add_rows(f"{name} {incident}", lane[holds])
 
 
 @singledispatch
@@ -219,32 +227,34 @@ def _(kind: Ints, values: pl.Series) -> Iterator[tuple[str, Mask]]:
 @value_incidents.register
 def _(kind: Categories, values: pl.Series) -> Iterator[tuple[str, Mask]]:
     if kind.unseen:
-        yield "unseen", _true(values.is_not_null() & ~values.is_in(list(kind.values)))
+        yield "unseen", _as_mask(values.is_not_null() & ~values.is_in(list(kind.values)))
 
 
 @value_incidents.register
 def _(_kind: Strings, values: pl.Series) -> Iterator[tuple[str, Mask]]:
-    yield "empty", _true(values == "")
+    yield "empty", _as_mask(values == "")
 
 
 @value_incidents.register
 def _(kind: Key, values: pl.Series) -> Iterator[tuple[str, Mask]]:
     if kind.variants and kind.type == "string":
-        yield "odd key", _true(~values.str.contains(PLAIN_KEY))
+        yield "odd key", _as_mask(~values.str.contains(PLAIN_KEY))
 
 
-def _true(holds: pl.Series) -> Mask:
+def _as_mask(holds: pl.Series) -> Mask:
     """Return a boolean column as a mask in which null is False."""
     return holds.fill_null(value=False).to_numpy()
 
 
-def _never_seen(view: FeatureView, pack: Pack) -> Mask:
+def _find_never_seen(view: FeatureView, pack: Pack) -> Mask:
     """Return which spine rows ask for an entity that no event of their history has."""
     names = [*view.entity, LANE]
-    asked = pack.spine.select(names).with_row_index("#row")
+    never_seen = pack.spine.select(names).with_row_index("#row")
     for name, frame in pack.events.items():
-        if all(column in view.sources[name].columns for column in view.entity):
-            asked = asked.join(frame.select(names), on=names, how="anti", nulls_equal=True)
-    unseen = np.zeros(pack.spine.height, dtype=bool)
-    unseen[asked["#row"].to_numpy()] = True
-    return unseen
+        if set(view.entity) <= set(view.sources[name].columns):
+            never_seen = never_seen.join(
+                frame.select(names), on=names, how="anti", nulls_equal=True
+            )
+    mask = np.zeros(pack.spine.height, dtype=bool)
+    mask[never_seen["#row"].to_numpy()] = True
+    return mask

@@ -1,15 +1,15 @@
 """The clock of a view: what its declaration and its code say about time, as integers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from skewtest.declare.view import FeatureView
 from skewtest.generate.hints import Hints
-from skewtest.times import DAY_US, instant, micros, shift_changes
+from skewtest.times import DAY_US, instant, micros, midnights, shift_changes
 
 IntArray = npt.NDArray[np.int64]
 
@@ -73,22 +73,25 @@ class Clock:
     @classmethod
     def of(cls, view: FeatureView, hints: Hints = Hints()) -> "Clock":  # noqa: B008 - frozen
         """Return the clock of a view."""
-        sources = list(view.sources.values())
-        first = max(_instants(source.start for source in sources), default=None)
-        last = min(_instants(source.end for source in sources), default=None)
+        starts, ends, gaps, ties = [], [], set(), []
+        for source in view.sources.values():
+            starts += [instant(source.start)] if source.start else []
+            ends += [instant(source.end)] if source.end else []
+            gaps |= set(map(micros, source.rhythm.gaps))
+            ties.append(source.rhythm.ties)
+        first, last = max(starts, default=None), min(ends, default=None)
         named = (view.zone, view.time.zone, *hints.zones)
         zones = tuple(dict.fromkeys(zone for zone in named if zone and zone != "UTC"))
-        gaps = sorted({micros(gap) for source in sources for gap in source.rhythm.gaps})
         return cls(
-            windows=np.array([micros(w) for w in view.windows or USUAL_WINDOWS], dtype=np.int64),
+            windows=np.array(list(map(micros, view.windows or USUAL_WINDOWS)), dtype=np.int64),
             guesses=np.array(hints.lengths, dtype=np.int64),
             zones=(*zones, "UTC", *USUAL_ZONES),
             changes=_changes(zones, first, last),
             first=first,
             last=last,
-            tick=max(source.type.tick for source in sources),
-            gaps=np.array(gaps, dtype=np.int64),
-            ties=max(source.rhythm.ties for source in sources),
+            tick=view.time.tick,  # which its sources share
+            gaps=np.array(sorted(gaps), dtype=np.int64),
+            ties=max(ties),
         )
 
     def clip(self, instants: IntArray) -> IntArray:
@@ -104,9 +107,19 @@ class Clock:
             return floored
         return np.where(floored < self.first, floored + self.tick, floored)
 
+    def midnights(self, days: IntArray, zones: IntArray) -> IntArray:
+        """Return when days begin, in microseconds; each pair of day and zone is looked up once.
 
-def _instants(moments: Iterable[datetime | None]) -> list[int]:
-    return [instant(moment) for moment in moments if moment is not None]
+        Args:
+            days: int64[n], since 1970-01-01.
+            zones: int64[n], the number of the zone of each, in `zones`.
+        """
+        starts = np.zeros(len(days), dtype=np.int64)
+        for number in np.flatnonzero(np.bincount(zones)):
+            rows = np.flatnonzero(zones == number)
+            distinct, places = np.unique(days[rows], return_inverse=True)
+            starts[rows] = midnights(distinct.tolist(), self.zones[number])[places]
+        return starts
 
 
 def _changes(zones: Sequence[str], first: int | None, last: int | None) -> IntArray:

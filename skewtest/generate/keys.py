@@ -85,9 +85,10 @@ def parse(column: Key, value: object) -> tuple[int, int] | None:
         return _parse_string(value) if isinstance(value, str) else None
     if not isinstance(value, int):
         return None
+    # The larger offsets first: 2**32 + 1 is also a plain key, of a lane that no run gets to.
     for slot in reversed(range(len(OFFSETS))):
-        base, rest = divmod(value - OFFSETS[slot], LANE_STRIDE)
-        if rest == 0 and 0 <= base < 2**20:
+        base, remainder = divmod(value - OFFSETS[slot], LANE_STRIDE)
+        if remainder == 0 and 0 <= base < 2**20:
             return base, slot
     return None
 
@@ -105,8 +106,10 @@ def render_ids(bases: IntArray, positions: IntArray, name: str) -> pl.Series:
 
 def parse_id(value: object) -> int | None:
     """Return the number of a rendered id, or None if it is not one of ours."""
-    found = _ID.fullmatch(value) if isinstance(value, str) else None
-    return int(found[1]) - 1 if found else None
+    if not isinstance(value, str):
+        return None
+    match = _ID.fullmatch(value)
+    return int(match[1]) - 1 if match else None
 
 
 def collisions(column: Key) -> tuple[tuple[int, int], ...]:
@@ -119,8 +122,8 @@ def collisions(column: Key) -> tuple[tuple[int, int], ...]:
 def _parse_string(value: str) -> tuple[int, int] | None:
     for slot, (template, pattern) in enumerate(zip(TEMPLATES, _PATTERNS, strict=True)):
         if match := pattern.fullmatch(value):
-            found = match.groupdict()
-            base = int(found["m"]) - 1 if found.get("m") else int(found["n"] or 0)
+            numbers = match.groupdict()
+            base = int(numbers["m"]) - 1 if numbers.get("m") else int(numbers["n"] or 0)
             # "a0" and "a01" only look rendered: base 0 is "a", base 1 is "a1".
             rendered = template.format(n=base or "", m=base + 1)
             return (base, slot) if rendered == value else None

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from skewtest.generate.dice import Dice
 from skewtest.generate.instants import NOTABLE_DAYS, Clock
-from skewtest.times import DAY_US, HOUR_US, SECOND_US, midnights
+from skewtest.times import DAY_US, HOUR_US, SECOND_US
 
 IntArray = npt.NDArray[np.int64]
 
@@ -19,7 +19,7 @@ PLAIN_DAYS = 400
 """More than a year to both sides: each day of a year, week and month is among them."""
 
 
-def as_of_moments(clock: Clock, dice: Dice) -> IntArray:
+def draw_moments(clock: Clock, dice: Dice) -> IntArray:
     """Return `as_of` values for each of n groups: int64[n, MOMENTS], ascending, some maybe equal.
 
     They are close enough for the later ones to see what the earlier ones saw, and lie on and off
@@ -36,24 +36,25 @@ def as_of_moments(clock: Clock, dice: Dice) -> IntArray:
     steps = np.column_stack([same, window, day_later])
     ranks = dice.parts(steps.shape[1]).uniform("rank of a step").reshape(steps.shape)
     chosen = np.take_along_axis(steps, np.argsort(ranks, axis=1)[:, :MOMENTS], axis=1)
-    moments = _anchors(clock, dice)[:, None] + chosen
+    moments = _draw_anchors(clock, dice)[:, None] + chosen
     # Three of four stay where they are: whole days are what people ask for. The others find code
     # that rounds `as_of`: to milliseconds (1,001 us), to whole hours (30 minutes), up or down.
+    # Without them times_cut_to_seconds comes at history 152 instead of 4.
     beside = [0, 0, 0, clock.tick, -clock.tick, 1_001, HOUR_US // 2]
     moments[:, 0] += dice.choose("jitter", beside)
     return np.sort(clock.clip(moments), axis=1)
 
 
-def is_repeated(moments: IntArray) -> npt.NDArray[np.bool_]:
+def mark_repeats(moments: IntArray) -> npt.NDArray[np.bool_]:
     """Return which of ascending moments equal the one before them."""
     repeated = np.zeros(moments.shape, dtype=bool)
     repeated[:, 1:] = moments[:, 1:] == moments[:, :-1]
     return repeated
 
 
-def _anchors(clock: Clock, dice: Dice) -> IntArray:
+def _draw_anchors(clock: Clock, dice: Dice) -> IntArray:
     """Return the instant about which the requests of each group lie."""
-    anchors = _in_days(clock, _days(clock, dice), dice)
+    anchors = _draw_times_of_day(clock, _draw_days(clock, dice), dice)
     if not len(clock.changes):
         return anchors
     # A declared zone is there for its clock changes. An eighth of the anchors lies within two
@@ -66,13 +67,14 @@ def _anchors(clock: Clock, dice: Dice) -> IntArray:
     return np.where(dice.chance("is at a change", 0.125), at_change, anchors)
 
 
-def _days(clock: Clock, dice: Dice) -> IntArray:
+def _draw_days(clock: Clock, dice: Dice) -> IntArray:
     """Return the day of each group's anchor: notable ones, or any."""
     if clock.first is not None and clock.last is not None:
         first, last = clock.first // DAY_US, clock.last // DAY_US
         days = first + dice.below("day in range", last + 1 - first)
     else:
         any_day = ORDINARY_DAY - PLAIN_DAYS + dice.below("any day", 2 * PLAIN_DAYS)
+        # Without notable days seven_days_or_168_hours comes at history 268 instead of 1.
         notable = dice.choose("notable day", NOTABLE_DAYS)
         days = np.where(dice.chance("is notable", 0.7), notable, any_day)
     if not len(clock.changes):
@@ -83,21 +85,14 @@ def _days(clock: Clock, dice: Dice) -> IntArray:
     return np.where(dice.chance("is near a change", 0.3), changed, days)
 
 
-def _in_days(clock: Clock, days: IntArray, dice: Dice) -> IntArray:
+def _draw_times_of_day(clock: Clock, days: IntArray, dice: Dice) -> IntArray:
     """Return an instant of each day, as people and schedulers ask."""
     starts = days * DAY_US
     hour = dice.below("hour", 24) * HOUR_US
     anywhere = dice.below("anywhere in the day", DAY_US)
+    midnight = clock.midnights(days, dice.below("zone of midnight", len(clock.zones)))
     # Midnight UTC, at which most training sets are cut, comes twice as often as each of: midnight
     # in some zone, a whole hour, any instant, and the last one of the day.
-    options = [starts, starts, _midnights_of(clock, days, dice), starts + hour]
+    options = [starts, starts, midnight, starts + hour]
     options += [starts + anywhere, starts + (DAY_US - clock.tick)]
     return np.choose(dice.below("kind of anchor", len(options)), options)
-
-
-def _midnights_of(clock: Clock, days: IntArray, dice: Dice) -> IntArray:
-    zones = dice.below("zone of midnight", len(clock.zones))
-    instants = [
-        midnights([int(day)], clock.zones[zone])[0] for day, zone in zip(days, zones, strict=True)
-    ]
-    return np.array(instants, dtype=np.int64)

@@ -19,7 +19,7 @@ from skewtest.generate.lanes import ENTITIES, Lanes, draw_lanes
 from skewtest.generate.moments import MOMENTS
 from skewtest.generate.plan import Plan
 from skewtest.generate.rows import Rows
-from skewtest.generate.themes import event_instants
+from skewtest.generate.themes import draw_instants
 from skewtest.generate.values import arrival_series, fill, with_nulls
 
 IntArray = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def build(
         plans=(plan,),
         plan=np.zeros(lanes, dtype=np.int64),
         numbers=plan.first + np.arange(lanes),
-        long={lanes - len(long) + place: count for place, count in enumerate(long)},
+        long={lanes - len(long) + number: count for number, count in enumerate(long)},
         events=events,
     )
     return fill_pack(view, clock, drawn, hints)
@@ -72,14 +72,14 @@ def fill_pack(view: FeatureView, clock: Clock, lanes: Lanes, hints: Hints) -> Pa
         hints: constants that the implementations mention.
     """
     keys = draw_keys(view, lanes)
-    late = lanes.late(view.as_of)
+    late = lanes.choose_late(view.as_of)
     rows, entity = _draw_events(clock, lanes, late, hints)
     origin = rows.dice.below("source", len(view.sources))
     tables = {}
     for number, (name, source) in enumerate(view.sources.items()):
-        own = np.flatnonzero(origin == number)
-        own = own[_in_sequence(rows.instants[own], rows.position[own])]
-        tables[name] = _fill_events(view, source, rows.take(own), entity[own], keys)
+        picked = np.flatnonzero(origin == number)
+        picked = picked[_sort_in_sequence(rows.instants[picked], rows.position[picked])]
+        tables[name] = _fill_events(view, source, rows.take(picked), entity[picked], keys)
     return Pack(
         events=tables,
         spine=_fill_spine(view, lanes, keys, hints),
@@ -95,7 +95,7 @@ def _draw_events(clock: Clock, lanes: Lanes, late: IntArray, hints: Hints) -> tu
     first = np.cumsum(lanes.counts) - lanes.counts
     position = np.arange(len(lane)) - first[lane]
     dice = lanes.dice.at(lane, position)
-    instants = event_instants(clock, lanes.dice, lanes.moments, lane, dice, lanes.is_long)
+    instants = draw_instants(clock, lanes.dice, lanes.moments, lane, dice, lanes.is_long)
     entity = np.where(lanes.is_crowded[lane], dice.below("entity", ENTITIES), 0)
     # The event that a late request comes after: the first of its lane, at the first moment asked.
     late = late[lanes.counts[late] > 0]
@@ -104,7 +104,7 @@ def _draw_events(clock: Clock, lanes: Lanes, late: IntArray, hints: Hints) -> tu
     return Rows(lane, instants, position, dice, lanes, lanes.dice, hints), entity
 
 
-def _in_sequence(instants: IntArray, position: IntArray) -> IntArray:
+def _sort_in_sequence(instants: IntArray, position: IntArray) -> IntArray:
     """Return rows in order of time, ties by position and then as they stood.
 
     As a lexsort does, which takes twice as long: only ties need an order that is stable.
@@ -127,7 +127,7 @@ def _fill_events(
         if name == source.arrival:
             values = arrival_series(source, rows.instants)
         elif isinstance(column, Key):
-            values = _fill_key(view, column, name, rows.named(path), entity, keys)
+            values = _fill_key(view, column, name, rows.under(path), entity, keys)
         else:
             values = fill(column, path, rows, source.null_rates.get(name)).alias(name)
         columns.append(values)
@@ -160,7 +160,7 @@ def _fill_spine(view: FeatureView, lanes: Lanes, keys: Keys, hints: Hints) -> pl
         np.arange(len(lane)) - first[lane],
         lanes.dice.at(lane, SPINE_ROWS + entity * MOMENTS + moment),
         lanes,
-        lanes.dice.named("spine"),
+        lanes.dice.under("spine"),
         hints,
     )
     columns: list[pl.Series] = []
@@ -168,25 +168,25 @@ def _fill_spine(view: FeatureView, lanes: Lanes, keys: Keys, hints: Hints) -> pl
         if isinstance(column, Key):
             columns.append(keys.of(name, lane, entity))
         else:
-            columns.append(fill(column, _path_of(view, name), rows, 0.0).alias(name))
+            columns.append(fill(column, _find_path(view, name), rows, 0.0).alias(name))
     columns.append(view.time.series(AS_OF, rows.instants))
     for name, column in view.request.items():
         if isinstance(column, Key):
             columns.append(keys.of(name, lane, entity))
         else:
             columns.append(fill(column, f"spine.{name}", rows, None).alias(name))
-    return _asked_once(view, pl.DataFrame([*columns, pl.Series(LANE, lane, dtype=pl.Int32)]))
+    return _drop_repeats(view, pl.DataFrame([*columns, pl.Series(LANE, lane, dtype=pl.Int32)]))
 
 
-def _asked_once(view: FeatureView, spine: pl.DataFrame) -> pl.DataFrame:
+def _drop_repeats(view: FeatureView, spine: pl.DataFrame) -> pl.DataFrame:
     """Return a spine that asks nothing twice, which entities that are no keys may make it do."""
     if view.laned:
         return spine
-    asked = spine.drop_nulls(view.entity)
-    return asked.unique([*view.entity, AS_OF, LANE], keep="first", maintain_order=True)
+    spine = spine.drop_nulls(view.entity)
+    return spine.unique([*view.entity, AS_OF, LANE], keep="first", maintain_order=True)
 
 
-def _path_of(view: FeatureView, name: str) -> str:
+def _find_path(view: FeatureView, name: str) -> str:
     """Return the table and column that an entity column is declared in."""
     sources = view.sources.values()
     return next(f"{source.name}.{name}" for source in sources if name in source.columns)

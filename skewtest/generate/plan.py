@@ -38,7 +38,7 @@ class Plan:
     first: int = 0
 
 
-def plan_of(view: FeatureView, seed: int, first: int) -> Plan:
+def draw_plan(view: FeatureView, seed: int, first: int) -> Plan:
     """Return the plan of the histories from a number on."""
     return Plan(seed, pools=draw_pools(view, seed, first), first=first)
 
@@ -48,14 +48,13 @@ def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any,
 
     They hang on the seed and the number alone, whatever else Hypothesis has drawn before.
     """
-    columns = drawn_columns(view)
+    columns = find_strategies(view)
     if not columns:
         return {}
-    pools: dict[str, list[Any]] = {path: [] for path in columns}
-    values = {
-        path: st.lists(column.strategy, min_size=1, max_size=POOL)
-        for path, column in columns.items()
-    }
+    pools: dict[str, tuple[Any, ...]] = dict.fromkeys(columns, ())
+    values = {}
+    for path, column in columns.items():
+        values[path] = st.lists(column.strategy, min_size=1, max_size=POOL)
 
     @seeded(f"{seed} {first}")
     @settings(
@@ -69,32 +68,32 @@ def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any,
     @given(st.fixed_dictionaries(values))
     def draw(drawn: dict[str, list[Any]]) -> None:
         for path, some in drawn.items():
-            pools[path] += some
+            pools[path] += tuple(some)
 
     draw()
-    return {path: tuple(pool) for path, pool in pools.items()}
+    return pools
 
 
-def drawn_columns(view: FeatureView) -> dict[str, Drawn]:
+def find_strategies(view: FeatureView) -> dict[str, Drawn]:
     """Return the columns that come from Hypothesis strategies, by path."""
     drawn: dict[str, Drawn] = {}
     for table, columns in _tables(view).items():
         for name, column in columns.items():
-            drawn |= _drawn_parts(f"{table}.{name}", column)
+            drawn |= _find_parts(f"{table}.{name}", column)
     return drawn
 
 
 def _tables(view: FeatureView) -> dict[str, Mapping[str, Column]]:
-    sources = {name: source.columns for name, source in view.sources.items()}
-    return {**sources, "spine": view.request}
+    tables = {name: source.columns for name, source in view.sources.items()}
+    return {**tables, "spine": view.request}
 
 
-def _drawn_parts(path: str, column: Column) -> dict[str, Drawn]:
+def _find_parts(path: str, column: Column) -> dict[str, Drawn]:
     """Return a column, or the fields of a record, that come from strategies."""
     if isinstance(column, Drawn):
         return {path: column}
     drawn: dict[str, Drawn] = {}
     if isinstance(column, Structs):
         for name, inner in column.fields.items():
-            drawn |= _drawn_parts(f"{path}.{name}", inner)
+            drawn |= _find_parts(f"{path}.{name}", inner)
     return drawn

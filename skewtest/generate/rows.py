@@ -52,15 +52,15 @@ class Rows:
             self.hints,
         )
 
-    def named(self, path: str) -> "Rows":
+    def under(self, path: str) -> "Rows":
         """Return the rows with the dice of one column."""
         return Rows(
             self.lane,
             self.instants,
             self.position,
-            self.dice.named(path),
+            self.dice.under(path),
             self.lanes,
-            self.histories.named(path),
+            self.histories.under(path),
             self.hints,
         )
 
@@ -68,7 +68,7 @@ class Rows:
         """Return, for each row, its history's value."""
         return values[self.lane]
 
-    def sprinkled(self, name: str) -> Mask:
+    def sprinkle(self, name: str) -> Mask:
         """Return a third of the rows of a third of the histories.
 
         A third: most histories keep plain values alone, and where there are odd ones, a window

@@ -7,6 +7,7 @@ is counted, `strategies` and `run.edits` for how it is drawn one by one and made
 import math
 from collections.abc import Sequence
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from skewtest.declare.kinds import (
     Vectors,
 )
 from skewtest.declare.source import Source
-from skewtest.generate.floats import HINTED_SHARE, float_values, grid_spacing
+from skewtest.generate.floats import HINTED_SHARE, fill_floats, grid_spacing
 from skewtest.generate.keys import BASES, PLAIN, render_all, render_ids
 from skewtest.generate.rows import Fill, Rows, fill_by_regime
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
@@ -85,7 +86,7 @@ def fill(column: Column, path: str, rows: Rows, rate: float | None) -> pl.Series
         rows: to fill.
         rate: the typical share of nulls, or None where no log has told.
     """
-    rows = rows.named(path)
+    rows = rows.under(path)
     values = fill_plain(column, path, rows)
     if not column.nullable:
         return values
@@ -110,17 +111,17 @@ def fill_plain(column: Column, path: str, rows: Rows) -> pl.Series:
 @fill_plain.register
 def _(column: Key, path: str, rows: Rows) -> pl.Series:
     """A key in a record is no identity of an entity: any of its lane's plain ones will do."""
-    return render_all(column, _bases(rows), rows.dice.below("slot", len(PLAIN) - 1), path)
+    return render_all(column, _look_up_bases(rows), rows.dice.below("slot", len(PLAIN) - 1), path)
 
 
 @fill_plain.register
 def _(column: Floats, path: str, rows: Rows) -> pl.Series:
-    values = float_values(column, rows)
+    values = fill_floats(column, rows)
     odd = [(column.nan, math.nan), (column.inf, math.inf), (column.inf, -math.inf)]
     odd += [(column.negative_zero, -0.0)]
     for declared, value in odd:
         if declared:
-            values[rows.sprinkled(f"{value}")] = value
+            values[rows.sprinkle(f"{value}")] = value
     return pl.Series(path, values)
 
 
@@ -129,7 +130,7 @@ def _(column: Ints, path: str, rows: Rows) -> pl.Series:
     low, high = column.min, column.max
     likely = (low, high, min(low + 1, high), max(high - 1, low), *EDGE_INTS.tolist())
     special = np.array([number for number in likely if low <= number <= high], dtype=np.int64)
-    hinted = _hinted_ints(column, rows)
+    hinted = _list_hinted(column, rows)
 
     def small(some: Rows) -> IntArray:
         return np.clip(some.dice.below("small", SMALL_INTS), low, high)
@@ -144,24 +145,24 @@ def _(column: Ints, path: str, rows: Rows) -> pl.Series:
         options = np.concatenate([special, np.clip(np.arange(SMALL_INTS // 2), low, high)])
         return some.by_history(some.histories.choose("constant", options))
 
-    def mentioned(some: Rows) -> IntArray:
+    def hint(some: Rows) -> IntArray:
         is_hinted = some.dice.chance("is hinted", HINTED_SHARE)
         numbers = special if len(hinted) == 0 else hinted
         return np.where(is_hinted, some.dice.choose("hint", numbers), small(some))
 
-    usual: dict[Fill, int] = {small: 1, anywhere: 1, mentioned: 1}
+    usual: dict[Fill, int] = {small: 1, anywhere: 1, hint: 1}
     odd: dict[Fill, int] = {edges: 1, constant: 1}
     return pl.Series(path, fill_by_regime(rows, np.int64, usual, odd))
 
 
-def _hinted_ints(column: Ints, rows: Rows) -> IntArray:
+def _list_hinted(column: Ints, rows: Rows) -> IntArray:
     """Return the numbers that the implementations mention, and those beside them."""
-    inside = []
+    beside = []
     for number in rows.hints.numbers:
         if type(number) is int:
             # Itself as often as both beside it: `<` for `<=` shows on it alone.
-            inside += [number, number, number - 1, number + 1]
-    return np.array([n for n in inside if column.min <= n <= column.max], dtype=np.int64)
+            beside += [number, number, number - 1, number + 1]
+    return np.array([n for n in beside if column.min <= n <= column.max], dtype=np.int64)
 
 
 @fill_plain.register
@@ -188,14 +189,14 @@ def _(column: Categories, path: str, rows: Rows) -> pl.Series:
         return some.by_history(start)
 
     codes = fill_by_regime(rows, np.int64, {anywhere: 1, cycle: 1}, {constant: 1})
-    pool = [*column.values, *_unseen(column)]
+    pool = [*column.values, *_list_unseen(column)]
     if len(pool) > known:
-        unseen = rows.sprinkled("unseen")
+        unseen = rows.sprinkle("unseen")
         codes[unseen] = known + rows.dice.take(unseen).below("unseen value", len(pool) - known)
     return pl.Series(path, pool, dtype=pl.String).gather(codes)
 
 
-def _unseen(column: Categories) -> list[str]:
+def _list_unseen(column: Categories) -> list[str]:
     """Return values that are none of the declared ones, most of them nearly one."""
     if not column.unseen:
         return []
@@ -206,7 +207,7 @@ def _unseen(column: Categories) -> list[str]:
 
 @fill_plain.register
 def _(column: Ids, path: str, rows: Rows) -> pl.Series:
-    return render_ids(_bases(rows), rows.position, path)
+    return render_ids(_look_up_bases(rows), rows.position, path)
 
 
 @fill_plain.register
@@ -254,7 +255,7 @@ def _(column: Timestamps, path: str, rows: Rows) -> pl.Series:
 
 @fill_plain.register
 def _(column: Vectors, path: str, rows: Rows) -> pl.Series:
-    parts = [float_values(column.element, rows.named(f"{n}")) for n in range(column.size)]
+    parts = [fill_floats(column.element, rows.under(f"{n}")) for n in range(column.size)]
     vectors = np.stack(parts, axis=1)
     if column.element.min <= 0 <= column.element.max:
         vectors[rows.dice.chance("is zero", ZERO_VECTORS)] = 0.0
@@ -264,24 +265,25 @@ def _(column: Vectors, path: str, rows: Rows) -> pl.Series:
 
 @fill_plain.register
 def _(column: Structs, path: str, rows: Rows) -> pl.Series:
-    fields = [
-        fill(inner, f"{path}.{name}", rows, None).alias(name)
-        for name, inner in column.fields.items()
-    ]
+    fields = []
+    for name, inner in column.fields.items():
+        fields.append(fill(inner, f"{path}.{name}", rows, None).alias(name))
     return pl.DataFrame(fields).to_struct(path)
 
 
 @fill_plain.register
 def _(column: Drawn, path: str, rows: Rows) -> pl.Series:
-    pools = [plan.pools[path] for plan in rows.lanes.plans]
-    sizes = np.array([len(pool) for pool in pools], dtype=np.int64)
-    plan = rows.by_history(rows.lanes.plan)
-    first = np.cumsum(sizes) - sizes
-    values = [value for pool in pools for value in pool]
-    picked = first[plan] + rows.dice.below("value", sizes[plan])
+    values: list[Any] = []
+    first, sizes = [], []
+    for plan in rows.lanes.plans:
+        first.append(len(values))
+        sizes.append(len(plan.pools[path]))
+        values += plan.pools[path]
+    plans = rows.by_history(rows.lanes.plan)
+    picked = np.array(first)[plans] + rows.dice.below("value", np.array(sizes)[plans])
     return pl.Series(path, values, dtype=column.dtype).gather(picked)
 
 
-def _bases(rows: Rows) -> IntArray:
+def _look_up_bases(rows: Rows) -> IntArray:
     """Return who owns the keys of each row."""
     return rows.by_history(rows.lanes.numbers % BASES)

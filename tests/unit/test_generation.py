@@ -15,7 +15,7 @@ from skewtest.generate.incidents import incidents_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.lanes import COUNTS
 from skewtest.generate.packs import build
-from skewtest.generate.plan import Plan, drawn_columns
+from skewtest.generate.plan import Plan, find_strategies
 from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
 from skewtest.times import instant, instants_of
 
@@ -374,7 +374,7 @@ def test_a_strategy_gives_what_hypothesis_drew():
     drawn = (date(2024, 2, 29), date(1999, 12, 31))
     kind = st.dates()
     spend = view({"x": kind})
-    assert list(drawn_columns(spend)) == ["orders.x"]
+    assert list(find_strategies(spend)) == ["orders.x"]
     values = column(kind, pools={"orders.x": drawn})
     assert values.dtype == pl.Date
     assert set(values) == set(drawn)

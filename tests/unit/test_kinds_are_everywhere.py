@@ -18,7 +18,7 @@ from skewtest.declare.kinds import Column, Drawn, Ids
 from skewtest.generate.incidents import value_incidents
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
-from skewtest.generate.plan import plan_of
+from skewtest.generate.plan import draw_plan
 from skewtest.generate.values import fill_plain
 from skewtest.run.plain import plain_values
 from skewtest.strategies import cell_strategy
@@ -92,7 +92,7 @@ def test_any_kind_can_be_the_field_of_a_record(kind):
         online=None,
         features={"n": sk.exact()},
     )
-    pack = build(spend, Clock.of(spend), plan_of(spend, 1, 0), 16)
+    pack = build(spend, Clock.of(spend), draw_plan(spend, 1, 0), 16)
     fields = pack.events["orders"]["r"].struct.field("field")
     assert fields.dtype == kind.dtype
     assert fields.null_count() == 0
