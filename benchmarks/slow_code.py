@@ -99,7 +99,7 @@ def main() -> None:
     outcome = result.outcomes[0]
     planned = 6_400 if histories is None else histories
     print(f"{outcome.histories:,} of {planned:,} histories")
-    print(str(result))
+    print("\n".join(str(result).splitlines()[:20]))
     claims.holds("nothing is found", true=not result.findings)
     claims.holds("some histories were run", true=outcome.histories > 0)
     claims.holds("the verdict is parity", true=result.ok)
