@@ -97,7 +97,6 @@ class Driver:
         self.started = False
         self.at = self.size = 0
         self.sources = None
-        limit.refresh()
         steps = self._steps(lane)
         try:
             for awaitable in steps:

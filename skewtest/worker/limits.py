@@ -18,8 +18,8 @@ from typing import Any
 IDLE_SHARE = 0.01
 """Of a whole limit: code that used less CPU than this in that time is waiting. Four busy processes
 on two cores still leave a process a third of one."""
-FRESH_SHARE = 0.1
-"""Of a limit: so much may be gone before the next history begins on it."""
+CHECKS = 8
+"""So often in a limit a block is looked at."""
 LONGEST_WAIT = 30
 """So many limits by the clock end code that polls: it uses some CPU and gets nowhere."""
 AGAIN = (0.002, 0.0001, 0.01)
@@ -90,7 +90,8 @@ class TimeLimit:
     ) -> None:
         self.seconds, self.progress, self.tell = seconds, progress, tell
         self.raised = 0
-        self.is_checking = False
+        self.is_over = False
+        self.outer: TimeLimit | None = None
         self.previous: Any = None
         self.remaining = (0.0, 0.0)
         self.works = hasattr(signal, "SIGALRM") and (
@@ -102,14 +103,17 @@ class TimeLimit:
         if self.works:
             self.watch = Watch(self.seconds)
             self.tracer = sys.gettrace()
-            self.previous = signal.signal(signal.SIGALRM, self._check)
+            self.previous = signal.signal(signal.SIGALRM, self._raise)
             self.remaining = signal.setitimer(signal.ITIMER_REAL, 0)
             self.restart()
+            self.outer = _watchman.watch(self)
         return self
 
     def __exit__(self, *_error: object) -> None:
         """End the limit."""
         if self.works:
+            self.is_over = False
+            _watchman.watch(self.outer)
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._untrace()
             signal.signal(signal.SIGALRM, self.previous)
@@ -118,18 +122,20 @@ class TimeLimit:
     def restart(self) -> None:
         """Begin anew, as for a block of its own; also after the limit was raised and caught."""
         if self.works:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # no alarm before all is as it was at first
+            self.is_over = False
+            if self.raised:
+                signal.setitimer(signal.ITIMER_REAL, 0)
             self._untrace()
             self.watch.restart(self._token())
             self.raised = 0
-            self.is_checking = False
-            # No alarm before the seconds are over: each cuts short a sleep in C code, for one.
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)
 
-    def refresh(self) -> None:
-        """Begin anew if some of the seconds are gone; it costs less than to `restart` each time."""
-        if self.works and _wall_clock() - self.watch.wall > FRESH_SHARE * self.seconds:
-            self.restart()
+    def look(self) -> bool:
+        """Return whether the block has used its seconds up; called by the watchman."""
+        token = self._token()
+        if self.tell is not None and token != self.watch.token:
+            self.tell()
+        self.is_over = self.watch.is_over(token)
+        return self.is_over
 
     def _untrace(self) -> None:
         """Put back the trace function of a debugger, if the limit had to be raised again."""
@@ -139,28 +145,18 @@ class TimeLimit:
     def _token(self) -> Any:
         return None if self.progress is None else self.progress()
 
-    def _check(self, _signum: int, frame: Any) -> None:
-        if self.is_checking:
+    def _raise(self, _signum: int, frame: Any) -> None:
+        if not self.is_over:  # the signal came when the block was done
             return
         if self.raised:
             self._raise_again(frame)
-        elif self._is_over():
-            if is_in_collection(frame):
-                signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION, self.seconds)
-                return
-            self.raised = 1
-            signal.setitimer(signal.ITIMER_REAL, AGAIN[0])
-            raise TimeLimitExceeded
-
-    def _is_over(self) -> bool:
-        """Return whether the block has used its seconds up; alarms meanwhile are let pass."""
-        self.is_checking = True
-        token = self._token()
-        if self.tell is not None and token != self.watch.token:
-            self.tell()
-        is_over = self.watch.is_over(token)
-        self.is_checking = False
-        return is_over
+            return
+        if is_in_collection(frame):
+            signal.setitimer(signal.ITIMER_REAL, AFTER_COLLECTION)
+            return
+        self.raised = 1
+        signal.setitimer(signal.ITIMER_REAL, AGAIN[0])
+        raise TimeLimitExceeded
 
     def _raise_again(self, frame: Any) -> None:
         """Raise the limit again if user code has swallowed it; our own code is let go on."""
@@ -173,6 +169,53 @@ class TimeLimit:
             frame.f_trace = _raise_on_line
             sys.settrace(_trace_nothing)
             raise TimeLimitExceeded
+
+
+class Watchman:
+    """A thread that looks at the innermost limit, and sends a signal once it is over.
+
+    A timer would do with less, but each of its signals cuts short what waits in C code, of which
+    some returns early and some fails: none may come before the seconds are over.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.main = threading.get_ident()
+        self.limit: TimeLimit | None = None
+        self.thread: threading.Thread | None = None
+
+    def watch(self, limit: TimeLimit | None) -> TimeLimit | None:
+        """Look at a limit from now on, or at none; return the one before."""
+        if self.thread is None and limit is not None:
+            self.main = threading.get_ident()
+            self.thread = threading.Thread(target=self._look, name="skewtest", daemon=True)
+            self.thread.start()
+        with self.changed:
+            before, self.limit = self.limit, limit
+            self.changed.notify()
+        return before
+
+    def _look(self) -> None:
+        with self.changed:
+            while True:
+                limit = self.limit
+                is_woken = self.changed.wait(None if limit is None else limit.seconds / CHECKS)
+                if limit is None or is_woken or limit.is_over:
+                    continue
+                if limit.look():
+                    signal.pthread_kill(self.main, signal.SIGALRM)
+
+
+_watchman = Watchman()
+
+
+def _begin_anew() -> None:
+    """Leave the watchman behind: a forked child has none of its parent's threads."""
+    _watchman.__init__()  # type: ignore[misc] # its lock may be held by a thread that is gone
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _trace_nothing(_frame: Any, _event: str, _argument: Any) -> None:
