@@ -72,6 +72,12 @@ def _encoded(value: Any, depth: int) -> Any:
         return base_value(value)
     if isinstance(value, list):
         return [encode(inner, depth) for inner in value]
+    return _encode_object(value, depth)
+
+
+def _encode_object(value: Any, depth: int) -> Any:
+    """Return what an iterator gives, the fields of a dataclass, or the name of any other type."""
+    kind = type(value)
     if isinstance(value, (range, types.GeneratorType, map, filter, zip)) or _is_view(value):
         return [encode(inner, depth) for inner in _bounded(value)]
     fields = getattr(kind, "__dataclass_fields__", None)
