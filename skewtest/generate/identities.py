@@ -25,21 +25,22 @@ import polars as pl
 
 from skewtest.declare.kinds import Column, Key
 from skewtest.declare.view import FeatureView
-from skewtest.generate.dice import Dice
 from skewtest.generate.keys import BASES, JOINED, JOINED_ODDS, collisions, render_all
 from skewtest.generate.lanes import ENTITIES, Lanes
 
 IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 APART = (0, 1, 2)
 TOGETHER = ((0, 0, 1), (0, 1, 0), (0, 0, 0))
 """The slots of entities 0, 1 and 2 in the first, second and any further column of an entity."""
-COLLIDING_SHARE = 0.15
-"""Of lanes, for each key column: about ten in a block, as five ways to collide share them. Without
-them device_ids_become_floats, device_ids_cut_to_32_bits, leading_zeros_stripped_in_the_warehouse
-and users_folded_to_lower_case are lost."""
-JOINED_SHARE = 0.2
-"""Of lanes, where there is something to join: more, as five separators share them. Without them
+COLLIDING_SHARES = (0.1, 0.3)
+"""Of lanes with one entity, and of those with several, for each key column: five ways to collide
+share them, and it is two entities that are confused. Without them device_ids_become_floats,
+device_ids_cut_to_32_bits, leading_zeros_stripped_in_the_warehouse and users_folded_to_lower_case
+are lost."""
+JOINED_SHARES = (0.1, 0.35)
+"""Of such lanes, where there are two columns to join. Without them
 key_columns_joined_by_underscore is lost."""
 
 
@@ -57,7 +58,7 @@ class Keys:
 def draw_keys(view: FeatureView, lanes: Lanes) -> Keys:
     """Return the keys that lanes have in the key columns of a view."""
     kinds = _find_key_columns(view)
-    slots = draw_slots(view.entity, kinds, lanes.dice)
+    slots = draw_slots(view.entity, kinds, lanes)
     bases = np.repeat(lanes.numbers % BASES, ENTITIES)
     columns = {
         name: render_all(kind, bases, slots[name].ravel(), name) for name, kind in kinds.items()
@@ -66,22 +67,22 @@ def draw_keys(view: FeatureView, lanes: Lanes) -> Keys:
 
 
 def draw_slots(
-    entity: Sequence[str], columns: Mapping[str, Key], dice: Dice
+    entity: Sequence[str], columns: Mapping[str, Key], lanes: Lanes
 ) -> Mapping[str, IntArray]:
     """Return, for each key column, the slot of each (lane, entity): int64[lanes, ENTITIES].
 
     Args:
         entity: the columns that a view computes features for.
         columns: all key columns of the view, by name.
-        dice: one for each lane.
+        lanes: whose entities.
     """
     entity = [name for name in entity if name in columns]
-    slots = _draw_plain(columns, entity, len(dice))
+    slots = _draw_plain(columns, entity, len(lanes))
     for name, column in columns.items():
-        _collide(slots, name, column, entity, dice)
+        _collide(slots, name, column, entity, lanes)
     joined = [name for name in entity if _is_text_with_variants(columns[name])]
     if len(joined) > 1:
-        _collide_joined(slots, joined, dice)
+        _collide_joined(slots, joined, lanes)
     return slots
 
 
@@ -105,14 +106,14 @@ def _draw_plain(columns: Mapping[str, Key], entity: list[str], lanes: int) -> di
 
 
 def _collide(
-    slots: dict[str, IntArray], name: str, column: Key, entity: list[str], dice: Dice
+    slots: dict[str, IntArray], name: str, column: Key, entity: list[str], lanes: Lanes
 ) -> None:
     """Give entities 0 and 1 of some lanes keys of one column that are easily confused."""
     pairs = collisions(column)
     if not pairs:
         return
-    odd = dice.chance(f"{name} collides", COLLIDING_SHARE)
-    slots[name][odd, :2] = dice.take(odd).choose(f"pair of {name}", pairs)
+    odd = _choose_lanes(f"{name} collides", COLLIDING_SHARES, lanes)
+    slots[name][odd, :2] = lanes.dice.take(odd).choose(f"pair of {name}", pairs)
     if name not in entity:
         return
     # Two entities are confused only if nothing else tells them apart.
@@ -121,14 +122,19 @@ def _collide(
             slots[column_beside][odd, 1] = slots[column_beside][odd, 0]
 
 
-def _collide_joined(slots: dict[str, IntArray], joined: list[str], dice: Dice) -> None:
+def _collide_joined(slots: dict[str, IntArray], joined: list[str], lanes: Lanes) -> None:
     """Give entities 0 and 1 of some lanes keys that are alike once two columns are joined."""
-    odd = dice.chance("joined alike", JOINED_SHARE)
-    chosen = dice.take(odd)
+    odd = _choose_lanes("joined alike", JOINED_SHARES, lanes)
+    chosen = lanes.dice.take(odd)
     separated = np.array(JOINED)[chosen.weigh("separator", JOINED_ODDS)]
     plain = np.zeros_like(separated)
     slots[joined[0]][odd, :2] = np.stack([plain, separated], axis=1)
     slots[joined[1]][odd, :2] = np.stack([separated, plain], axis=1)
+
+
+def _choose_lanes(name: str, shares: tuple[float, float], lanes: Lanes) -> Mask:
+    """Return which lanes get keys that are confused: more of those with several entities."""
+    return lanes.dice.chance(name, np.array(shares)[lanes.is_crowded.astype(np.int64)])
 
 
 def _is_text_with_variants(column: Key) -> bool:

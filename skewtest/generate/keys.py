@@ -21,7 +21,9 @@ TEMPLATES = (
     *("{m}", "0{m}", "{m}.0"),
     *("a{n}_a{n}", "a{n}|a{n}", "a{n}:a{n}", "a{n}-a{n}", "a{n}a{n}"),
 )
-COLLIDING_STRINGS = ((0, 4), (0, 5), (0, 6), (7, 8), (7, 9))
+COLLIDING_STRINGS = ((0, 4), (0, 4), (0, 5), (0, 6), (7, 8), (7, 9))
+"""Slots that are one text once it is folded (twice as often: what is done most), trimmed, or read
+as a number."""
 JOINED = (10, 11, 12, 13, 14)
 JOINED_ODDS = (0.4, 0.15, 0.1, 0.1, 0.25)
 """How often each of JOINED is taken: what people join with most is "_", and then nothing."""

@@ -31,7 +31,9 @@ def draw_moments(clock: Clock, dice: Dice) -> IntArray:
     """
     window = dice.choose("window of the steps", clock.windows)
     day_later = window + DAY_US
-    lengths = [0, clock.tick, SECOND_US, HOUR_US, DAY_US, 7 * DAY_US, MONTH_US]
+    # Nothing to a month, and each unit between. 13 hours are for zones, where it is another day of
+    # the week already or still; without them yesterday_has_24_hours is lost from 2 seeds of 5.
+    lengths = [0, clock.tick, SECOND_US, HOUR_US, 13 * HOUR_US, DAY_US, 7 * DAY_US, MONTH_US]
     same = np.tile(np.array(lengths, dtype=np.int64), (len(dice), 1))
     steps = np.column_stack([same, window, day_later])
     ranks = dice.parts(steps.shape[1]).uniform("rank of a step").reshape(steps.shape)
