@@ -14,8 +14,8 @@ from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
-from skewtest.report.provenance import tables_digest
 from skewtest.report.result import Result
+from skewtest.results.tables import tables_digest
 from skewtest.run.budget import Budget
 from skewtest.sides.functions import call_by_name, named_frames
 

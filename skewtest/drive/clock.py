@@ -11,9 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import time_machine
-
 from skewtest.declare.view import FeatureView
+from skewtest.drive.travel import travel
 from skewtest.generate.hints import names_of
 from skewtest.times import EPOCH, MICROSECOND
 
@@ -30,7 +29,7 @@ Follow = Callable[[int], None]
 def frozen_clock() -> Iterator[Follow]:
     """Freeze the wall clock; yields a function that moves it to an instant in microseconds."""
     here = (TRAINING - EPOCH) // MICROSECOND
-    with time_machine.travel(TRAINING, tick=False) as traveller:
+    with travel(TRAINING, tick=False) as traveller:
 
         def follow(instant: int) -> None:
             nonlocal here
