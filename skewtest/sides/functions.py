@@ -1,6 +1,5 @@
 """The batch side: one call for a whole pack, its rows joined to the spine by key."""
 
-import asyncio
 import contextlib
 import inspect
 import time
@@ -12,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from skewtest import drive
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.clock import frozen_clock, real_clock
 from skewtest.drive.frames import (
@@ -168,11 +168,7 @@ def _called(view: FeatureView, frames: dict[str, pl.DataFrame], handed: list[Han
     else:
         assert view.batch is not None
         result = call_by_name(view.batch, frames, handed)
-    return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
-
-
-async def _awaited(coroutine: Any) -> Any:
-    return await coroutine
+    return drive.awaiting.run_coroutine(result) if inspect.iscoroutine(result) else result
 
 
 def _joined(
