@@ -9,7 +9,7 @@ on the way to the scheduler and nowhere else. Imports pytest alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,14 +45,34 @@ def marked_families(
     items: Sequence[pytest.Item],
     asks_for_a_check: Callable[[pytest.Item], bool],
 ) -> Iterator[None]:
-    """Mark the node ids of a worker's items that check views, while they go to our scheduler."""
-    nodeids = {}
-    if getattr(config, "workerinput", {}).get(DIST) == "load":
-        nodeids = {item: item.nodeid for item in items if asks_for_a_check(item)}
-    for item, nodeid in nodeids.items():
-        item._nodeid = nodeid + MARK  # type: ignore[attr-defined] # as xdist itself does it
+    """Mark the node ids of items that check views, while a worker tells what it has collected.
+
+    xdist has no place for more than ids. To change those of the items would change what users see.
+    """
+    interactor = _sender_of(config)
+    if interactor is None:
+        yield
+        return
+    nodeids = [item.nodeid + MARK if asks_for_a_check(item) else item.nodeid for item in items]
+    send = interactor.sendevent
+
+    def send_marked(name: str, **values: object) -> None:
+        if name == "collectionfinish":
+            values["ids"] = nodeids
+        send(name, **values)
+
+    interactor.sendevent = send_marked
     try:
         yield
     finally:
-        for item, nodeid in nodeids.items():
-            item._nodeid = nodeid  # type: ignore[attr-defined] # as above
+        interactor.sendevent = send
+
+
+def _sender_of(config: pytest.Config) -> Any:
+    """Return what sends events of a worker to our scheduler; None where there is none."""
+    if getattr(config, "workerinput", {}).get(DIST) != "load":
+        return None
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(plugin, "sendevent"):
+            return plugin
+    return None
