@@ -1,27 +1,19 @@
 """The public verbs: check a view on generated histories, replay it on a given log."""
 
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
-from hypothesis import settings
 
-from skewtest.checks.parity import search
 from skewtest.checks.replay import replay_outcome
-from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
-from skewtest.report.provenance import tables_digest
 from skewtest.report.result import Result
-from skewtest.run.budget import Budget
+from skewtest.results.tables import tables_digest
+from skewtest.run.budget import CI, budget_of, default_profile, default_seed
+from skewtest.session import checked_scenarios, run
 from skewtest.sides.functions import call_by_name, named_frames
-
-HISTORIES_AN_EXAMPLE = 64
-ALONE_SHARE = 32
-"""Views whose histories cannot share a batch call run this many times fewer of them."""
 
 
 def check(
@@ -30,6 +22,7 @@ def check(
     histories: int | None = None,
     seed: int | None = None,
     scenarios: Sequence[str] | None = None,
+    seconds: float | None = None,
 ) -> Result:
     """Run both implementations of a view on generated histories. Never raises for skew.
 
@@ -42,6 +35,7 @@ def check(
         scenarios: which scenarios to run, by default those that the view's delivery declares, and
             "relations".
             Others are run as advice: what they find does not make the result fail.
+        seconds: the most CPU seconds to spend; by default the number of histories alone decides.
 
     Raises:
         DeclarationError: an argument is wrong.
@@ -50,13 +44,20 @@ def check(
         raise DeclarationError(f"check takes a FeatureView; got {view!r}")
     wanted = checked_scenarios(view, scenarios)
     if seed is None:
-        seed = default_seed(fixed=bool(os.environ.get("CI")))
+        seed = default_seed(fixed=default_profile() == CI)
     elif isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise DeclarationError(f"check(seed=...) must be an int of at least 0; got {seed!r}")
-    budget = Budget(_checked_histories(view, histories), seed)
-    outcomes = search(view, wanted, budget)
-    given = "" if histories is None else f", histories={histories}"
-    return Result(view, outcomes, f"skewtest.check({view.name}, seed={seed}{given})")
+    budget = budget_of(view, histories=_checked_histories(histories), seed=seed, seconds=seconds)
+    given = _told_arguments(histories=histories, seconds=seconds)
+    return run(
+        view, wanted, budget, lambda _seed: f"skewtest.check({view.name}, seed={seed}{given})"
+    )
+
+
+def _told_arguments(**arguments: float | None) -> str:
+    """Return the arguments that were given, as a call of `check` has them."""
+    texts = [f", {name}={value}" for name, value in arguments.items() if value is not None]
+    return "".join(texts)
 
 
 def replay(
@@ -97,49 +98,12 @@ def replay(
     return Result(view, (outcome,), f"skewtest.replay({view.name}, events)")
 
 
-def default_seed(*, fixed: bool) -> int:
-    """Return the seed of a run that was given none: 0 where it is to be fixed, else a fresh one.
-
-    In CI Hypothesis derandomizes by itself; there it is `fixed` alone that decides.
-    """
-    if fixed or (settings().derandomize and not os.environ.get("CI")):
-        return 0
-    return secrets.randbelow(1_000_000)
-
-
-def default_histories(view: FeatureView) -> int:
-    """Return how many histories a run generates that was not told a number."""
-    usual = HISTORIES_AN_EXAMPLE * settings().max_examples
-    return usual if view.laned else max(1, usual // ALONE_SHARE)
-
-
-def _checked_histories(view: FeatureView, histories: int | None) -> int:
+def _checked_histories(histories: int | None) -> int | None:
     if histories is None:
-        return default_histories(view)
+        return None
     if isinstance(histories, bool) or not isinstance(histories, int) or histories < 1:
         raise DeclarationError(f"check(histories=...) must be an int above 0; got {histories!r}")
     return histories
-
-
-def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
-    """Return the scenarios to run, by default those that the view declares.
-
-    Raises:
-        DeclarationError: there is no such scenario.
-    """
-    if isinstance(scenarios, str):
-        raise DeclarationError(
-            f"check(scenarios=...) must be a list of names; got {scenarios!r}. "
-            f"Write [{scenarios!r}]."
-        )
-    for name in scenarios or ():
-        if name not in (*SCENARIOS, RELATIONS):
-            raise DeclarationError(
-                f"check(scenarios=...) must be among {listed((*SCENARIOS, RELATIONS))}; "
-                f"got {name!r}." + nearest(name, (*SCENARIOS, RELATIONS))
-            )
-    held = (RELATIONS,) if view.relations else ()
-    return scenarios or (*view.delivery.scenarios, *held)
 
 
 def _checked_tables(

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-import narwhals as nw
 import numpy.typing as npt
 import polars as pl
 
+from skewtest import drive
 from skewtest.deliver.operations import python_values
 from skewtest.times import instants_of
 from skewtest.worker import frames as made
@@ -84,13 +84,7 @@ def columns_of(
     if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
         return made.row_columns(result)
     result = _relation(result)
-    try:
-        frame = nw.from_native(result)
-    except TypeError:
-        return None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    native = frame.to_native()
+    native = result.collect() if isinstance(result, pl.LazyFrame) else result
     if isinstance(native, pl.DataFrame):
         return {
             name: instants_of(native[name]).to_list()
@@ -100,7 +94,7 @@ def columns_of(
         }
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
         return made.pandas_columns(native)
-    return {name: frame[name].to_list() for name in frame.columns}
+    return drive.foreign.columns_of_foreign(native)
 
 
 def _relation(result: Any) -> Any:

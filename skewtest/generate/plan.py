@@ -4,18 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
-from hypothesis import strategies as st
-
+from skewtest import generate
 from skewtest.declare.kinds import Column, Drawn, Structs
 from skewtest.declare.view import FeatureView
-
-POOL = 24
-"""The most values of one draw: more are seldom told apart by a history of a dozen events."""
-DRAWS = 3
-"""How many draws make a pool. The first is always the strategy's simplest value, which no plan is
-to have alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +42,7 @@ def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any,
     columns = find_strategies(view)
     if not columns:
         return {}
-    pools: dict[str, tuple[Any, ...]] = dict.fromkeys(columns, ())
-    values = {}
-    for path, column in columns.items():
-        values[path] = st.lists(column.strategy, min_size=1, max_size=POOL)
-
-    @seeded(f"{seed} {first}")
-    @settings(
-        max_examples=DRAWS,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.fixed_dictionaries(values))
-    def draw(drawn: dict[str, list[Any]]) -> None:
-        for path, some in drawn.items():
-            pools[path] += tuple(some)
-
-    draw()
-    return pools
+    return generate.pools.draw_from(columns, seed, first)
 
 
 def find_strategies(view: FeatureView) -> dict[str, Drawn]:

@@ -1,189 +1,177 @@
-"""The end of a pytest run: what was found is put together, told and written. Light until then."""
+"""The end of a pytest run: what was found is put together, told and written."""
 
-import importlib
 import os
 import shlex
-import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
 
+from skewtest.declare.known import Known
+from skewtest.environments.cells import Cells
+from skewtest.errors import ReportError
 from skewtest.files import remove_report
-from skewtest.harness.items import CELLS, KNOWN, profile_of
+from skewtest.harness.again import profile_of
+from skewtest.harness.gathering import Gathering
+from skewtest.report import model
+from skewtest.report.closing import closing_lines, closing_table, unmet_lines
+from skewtest.report.formats.github import annotations
+from skewtest.report.outputs import Baseline, Files, report_of
 
-ENDING = "skewtest-ending"
 PHASES = ("setup", "call", "teardown")
 """Of a test; a report of another one is xdist's, of a worker that is gone."""
 
 
 class Ending:
-    """Gathers what all items found, from workers too."""
+    """Tells what a run has found, and writes its files."""
 
-    def __init__(self) -> None:
-        self.began = time.time()
-        self.parts: list[dict[str, Any]] = []
-        self.cells: list[tuple[str, str]] = []
-        self.interrupted = False
-        self.reached = 0
-        self.baseline: Any = None
+    def __init__(
+        self,
+        config: pytest.Config,
+        gathering: Gathering,
+        known: Sequence[Known],
+        cells: Cells | None,
+    ) -> None:
+        self._config = config
+        self._gathering = gathering
+        self._known = known
+        self._cells = cells
+        self._baseline: Baseline | None = None
 
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
+    def prepare(self) -> None:
         """Read the baseline, and remove the report that the run is to replace."""
-        config = session.config
-        if hasattr(config, "workerinput") or config.option.collectonly:
-            return
-        if baseline := config.getoption("skew_baseline"):
-            outputs = importlib.import_module("skewtest.report.outputs")
-            self.baseline = outputs.Baseline.of(Path(baseline))
-        if folder := config.getoption("skew_report"):
+        if baseline := self._config.getoption("skew_baseline"):
+            self._baseline = Baseline.of(Path(baseline))
+        if folder := self._config.getoption("skew_report"):
             remove_report(Path(folder))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember Ctrl-C: the exit code does not tell of it where another plugin fails on it.
-
-        pytest also comes here where it ends a run itself, for errors in the collection.
-        """
-        self.interrupted = type(excinfo.value).__name__ != "Interrupted"
-        _drop_entries_without_lines(excinfo.tb)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what one item found, and what became of its cell."""
-        self.reached += report.when == "setup"
-        self.parts.extend(getattr(report, "skewtest_parts", ()))
-        if hasattr(report, "skewtest_cell"):
-            name, became = report.skewtest_cell
-            self.cells.append((name, became))
-
-    @pytest.hookimpl
-    def pytest_terminal_summary(
-        self,
-        terminalreporter: pytest.TerminalReporter,
-        config: pytest.Config,
-    ) -> None:
+    def tell(self, reporter: pytest.TerminalReporter) -> None:
         """Tell what was found; write the parity report where `--skew-report` says."""
-        if hasattr(config, "workerinput") or config.option.collectonly:
-            return
-        for line in self._matrix_lines(config):
-            terminalreporter.write_line(f"skewtest: {line}")
+        for line in matrix_lines(self._cells, self._gathering.cells):
+            reporter.write_line(f"skewtest: {line}")
         asked = ("skew_report", "skew_history", "skew_baseline")
-        if not self.parts and not any(map(config.getoption, asked)):
+        if not self._gathering.parts and not any(map(self._config.getoption, asked)):
             return
-        errors = importlib.import_module("skewtest.errors")
+        gaps = [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
         try:
-            report = self._report(config, terminalreporter)
-            _tell(terminalreporter, config, report)
-            for line in self._unmet(terminalreporter, config, report):
-                terminalreporter.write_line(line)
-            self._write(terminalreporter, config, report)
-        except errors.ReportError as error:
-            _fail(terminalreporter, str(error))
+            report = self._report(gaps)
+            self._tell_parity(reporter, report)
+            for line in self._unmet_lines(reporter, report, gaps):
+                reporter.write_line(line)
+            self._write_files(reporter, report)
+        except ReportError as error:
+            _fail(reporter, str(error))
 
-    def _report(self, config: pytest.Config, terminalreporter: pytest.TerminalReporter) -> Any:
-        session = importlib.import_module("skewtest.harness.session")
-        outputs = importlib.import_module("skewtest.report.outputs")
-        model = importlib.import_module("skewtest.report.model")
-        return outputs.report_of(
-            [model.from_dict(part) for part in self.parts],
+    def _report(self, gaps: Sequence[str]) -> model.Report:
+        config = self._config
+        return report_of(
+            [model.from_dict(part) for part in self._gathering.parts],
             command=f"pytest {shlex.join(config.invocation_params.args)}".strip(),
-            profile=profile_of(config, session),
-            began=self.began,
+            profile=profile_of(config),
+            began=self._gathering.began,
             root=config.rootpath,
-            incomplete=self._gaps(terminalreporter),
-            matrix=self._matrix(config, model),
+            incomplete=gaps,
+            matrix=matrix_of(self._cells, self._gathering.cells),
         )
 
-    def _gaps(self, terminalreporter: pytest.TerminalReporter) -> list[str]:
-        """Return why the report lacks something: what was broken, and what was never reached."""
-        stats = terminalreporter.stats
-        gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
-        gaps += [
-            f"failed without a result: {report.nodeid}"
-            for report in stats.get("failed", ())
-            if _lacks_result(report)
-        ]
-        gaps += _unchecked(terminalreporter)
-        gaps += [
-            f"a worker crashed: {report.nodeid}"
-            for report in stats.get("failed", ())
-            if report.when not in PHASES
-        ]
-        session = terminalreporter._session
-        stopped = session is not None and (session.shouldfail or session.shouldstop)
-        if self.interrupted:
-            gaps.append("the run was interrupted")
-        elif stopped and self.reached < session.testscollected:  # type: ignore[union-attr] # it stopped
-            gaps.append(f"the run ended early: {stopped}")
-        return gaps
+    def _tell_parity(self, reporter: pytest.TerminalReporter, report: model.Report) -> None:
+        """Write the table of what fails, and what else is to be known; nothing if all is well."""
+        colour = self._config.get_terminal_writer().hasmarkup
+        verbose = self._config.get_verbosity() > 0
+        table = closing_table(report, verbose=verbose, colour=colour)
+        if table:
+            reporter.section("training-serving parity")
+        for line in (*table, *closing_lines(report)):
+            reporter.write_line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true" and report.outcomes:
+            for line in annotations(report):
+                reporter.write_line(line)
 
-    def _unmet(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any
+    def _unmet_lines(
+        self, reporter: pytest.TerminalReporter, report: model.Report, gaps: Sequence[str]
     ) -> list[str]:
         """Return the known divergences that no check of a whole run has met."""
-        known = config.stash.get(KNOWN, ())
-        named = config.args_source is pytest.Config.ArgsSource.ARGS
-        chosen = named or terminalreporter.stats.get("deselected")
-        if not known or chosen or self._gaps(terminalreporter):
+        is_named = self._config.args_source is pytest.Config.ArgsSource.ARGS
+        is_chosen = is_named or reporter.stats.get("deselected")
+        if not self._known or is_chosen or gaps:
             return []
-        closing = importlib.import_module("skewtest.report.closing")
-        lines: list[str] = closing.unmet_lines(report, known)
-        return lines
+        return unmet_lines(report, self._known)
 
-    def _write(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any
-    ) -> None:
+    def _write_files(self, reporter: pytest.TerminalReporter, report: model.Report) -> None:
         """Write the files that the options name, and the summary of a GitHub job."""
-        files = importlib.import_module("skewtest.report.outputs").Files(report)
-        if self.baseline is not None:
-            files.compare(self.baseline)
-        if folder := config.getoption("skew_report"):
+        files = Files(report)
+        if self._baseline is not None:
+            files.compare(self._baseline)
+        if folder := self._config.getoption("skew_report"):
             files.write(Path(folder), "--skew-report")
-        if history := config.getoption("skew_history"):
+        if history := self._config.getoption("skew_history"):
             files.record(Path(history))
         if report.outcomes:
             files.summarise()
         for line in files.told:
-            terminalreporter.write_line(f"skewtest: {line}")
+            reporter.write_line(f"skewtest: {line}")
         for line in files.errors:
-            _fail(terminalreporter, line)
+            _fail(reporter, line)
 
-    def _became(self) -> dict[str, str]:
-        """Return what became of each cell: one that ran for some view ran."""
-        return dict(sorted(self.cells, key=lambda one: one[1] == "ran"))
 
-    def _matrix_lines(self, config: pytest.Config) -> list[str]:
-        """Return what became of the cells of the matrix: requested, ran, excluded, and why not."""
-        cells = config.stash.get(CELLS, None)
-        if cells is None or not self.cells:
-            return []
-        became = self._became()
-        failed = Counter(kind for kind in became.values() if kind != "ran")
-        ran = sum(kind == "ran" for kind in became.values())
-        told = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
-        told += [f"{count} {kind}" for kind, count in failed.items()]
-        lines = [f"matrix: {', '.join(told)}"]
-        if cells.pairs:
-            covered = f"{len(cells.pairs)} of {cells.valid_pairs}"
-            lines.append(f"matrix: {covered} pairs of versions covered")
-        return lines
+def matrix_lines(cells: Cells | None, became: dict[str, str]) -> list[str]:
+    """Return what became of the cells of the matrix: requested, ran, excluded, and why not."""
+    if cells is None or not became:
+        return []
+    kinds = Counter(became.values())
+    ran = kinds.pop("ran", 0)
+    counts = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
+    counts += [f"{count} {kind}" for kind, count in kinds.items()]
+    lines = [f"matrix: {', '.join(counts)}"]
+    if cells.pairs:
+        lines.append(f"matrix: {len(cells.pairs)} of {cells.valid_pairs} pairs of versions covered")
+    return lines
 
-    def _matrix(self, config: pytest.Config, model: Any) -> Any:
-        """Return the cells of the matrix, and what became of them, for the report."""
-        cells = config.stash.get(CELLS, None)
-        if cells is None or not cells.cells:
-            return None
-        became = self._became()
-        return model.Matrix(
-            requested=sorted(cell.name for cell in cells.cells),
-            ran=sorted(name for name, kind in became.items() if kind == "ran"),
-            failed={name: kind for name, kind in became.items() if kind != "ran"},
-            excluded=cells.excluded,
-            pairs=sorted(cells.pairs),
-            valid_pairs=cells.valid_pairs,
-        )
+
+def matrix_of(cells: Cells | None, became: dict[str, str]) -> model.Matrix | None:
+    """Return the cells of the matrix, and what became of them, for the report."""
+    if cells is None or not cells.cells:
+        return None
+    return model.Matrix(
+        requested=sorted(cell.name for cell in cells.cells),
+        ran=sorted(name for name, kind in became.items() if kind == "ran"),
+        failed={name: kind for name, kind in became.items() if kind != "ran"},
+        excluded=cells.excluded,
+        pairs=sorted(cells.pairs),
+        valid_pairs=cells.valid_pairs,
+    )
+
+
+def _gaps_of_tests(reporter: pytest.TerminalReporter) -> list[str]:
+    """Return why the report lacks something: tests that broke, were skipped, or saw no view."""
+    stats = reporter.stats
+    root = reporter.config.rootpath
+    gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
+    failed = stats.get("failed", ())
+    gaps += [f"failed without a result: {r.nodeid}" for r in failed if _lacks_result(r)]
+    for report in stats.get("skipped", ()):
+        # The matrix itself tells which of its cells could not be had.
+        is_silent = _lacks_result(report) and not hasattr(report, "skewtest_cell")
+        if is_silent or _may_hold_views(report, root):
+            gaps.append(f"skipped: {report.nodeid}: {_reason(report)}")
+    for outcome in ("passed", "xfailed", "xpassed"):
+        ended = stats.get(outcome, ())
+        gaps += [f"checked nothing: {r.nodeid}" for r in ended if _lacks_result(r)]
+    gaps += [f"a worker crashed: {r.nodeid}" for r in failed if r.when not in PHASES]
+    return list(dict.fromkeys(gaps))  # each worker of xdist tells of the same module
+
+
+def _gaps_of_the_run(reporter: pytest.TerminalReporter, gathering: Gathering) -> list[str]:
+    """Return that a run ended before all had their turn, and why."""
+    session = reporter._session
+    if gathering.interrupted:
+        return ["the run was interrupted"]
+    if session is None or gathering.reached >= session.testscollected:
+        return []
+    reason = session.shouldfail or session.shouldstop
+    return [f"the run ended early: {reason}"] if reason else []
 
 
 def _lacks_result(report: Any) -> bool:
@@ -191,28 +179,9 @@ def _lacks_result(report: Any) -> bool:
     return hasattr(report, "skewtest_asked") and not hasattr(report, "skewtest_parts")
 
 
-def _unchecked(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """Return what failed nothing because it was skipped, or looked at no view."""
-    stats = terminalreporter.stats
-    gaps = [
-        f"skipped: {report.nodeid}: {_reason(report)}"
-        for report in stats.get("skipped", ())
-        # The matrix itself tells which of its cells could not be had.
-        if (_lacks_result(report) and not hasattr(report, "skewtest_cell"))
-        or _may_hold_views(report, terminalreporter.config.rootpath)
-    ]
-    gaps += [
-        f"checked nothing: {report.nodeid}"
-        for became in ("passed", "xfailed", "xpassed")
-        for report in stats.get(became, ())
-        if _lacks_result(report)
-    ]
-    return list(dict.fromkeys(gaps))  # each worker of xdist tells of the same module
-
-
 def _reason(report: Any) -> str:
-    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-    return str(told).removeprefix("Skipped: ")
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    return str(text).removeprefix("Skipped: ")
 
 
 def _may_hold_views(report: Any, root: Path) -> bool:
@@ -225,37 +194,8 @@ def _may_hold_views(report: Any, root: Path) -> bool:
         return False
 
 
-def _drop_entries_without_lines(place: TracebackType | None) -> None:
-    """Leave out of a traceback what has no line: pytest cannot show it, and dies of it.
-
-    A signal may come at an instruction that the compiler has put in, which belongs to none.
-    """
-    while place is not None:
-        below = place.tb_next
-        while below is not None and below.tb_lineno is None:
-            below = below.tb_next
-        if below is not place.tb_next:
-            place.tb_next = below
-        place = below
-
-
-def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, report: Any) -> None:
-    """Write the table of what fails, and what else is to be known; nothing if all is well."""
-    closing = importlib.import_module("skewtest.report.closing")
-    colour = config.get_terminal_writer().hasmarkup
-    verbose = config.get_verbosity() > 0
-    table = closing.closing_table(report, verbose=verbose, colour=colour)
-    if table:
-        terminalreporter.section("training-serving parity")
-    for line in (*table, *closing.closing_lines(report)):
-        terminalreporter.write_line(line)
-    if os.environ.get("GITHUB_ACTIONS") == "true" and report.outcomes:
-        github = importlib.import_module("skewtest.report.formats.github")
-        for line in github.annotations(report):
-            terminalreporter.write_line(line)
-
-
-def _fail(terminalreporter: pytest.TerminalReporter, error: str) -> None:
+def _fail(reporter: pytest.TerminalReporter, error: str) -> None:
     """Tell what the user has to mend, and let the run fail for it."""
-    terminalreporter.write_line(f"skewtest: {error}", red=True)
-    terminalreporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR  # type: ignore[union-attr] # there is one by now
+    reporter.write_line(f"skewtest: {error}", red=True)
+    assert reporter._session is not None
+    reporter._session.exitstatus = pytest.ExitCode.USAGE_ERROR

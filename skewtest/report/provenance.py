@@ -7,13 +7,10 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from skewtest.declare.view import FeatureView
 from skewtest.report import model
@@ -149,39 +146,6 @@ def view_info(view: FeatureView, root: Path) -> model.View:
         uncovered=find_uncovered(view, files, root),
         declaration=_declaration(view),
     )
-
-
-def tables_digest(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
-    """Return the SHA-256 of each table's rows, as newline-delimited JSON in their order.
-
-    Floats are texts in it, because JSON has one null for null and NaN; bytes are in hexadecimal.
-    """
-    return {name: digest_of(_told(frame).write_ndjson().encode()) for name, frame in tables.items()}
-
-
-def _told(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(
-        pl.col(name).bin.encode("hex") if kind == pl.Binary else pl.col(name).cast(_told_type(kind))
-        for name, kind in frame.schema.items()
-    )
-
-
-def _told_type(kind: pl.DataType) -> pl.DataType:
-    """Return a type with texts in the place of floats."""
-    if kind.is_float():
-        return pl.String()
-    if isinstance(kind, pl.List | pl.Array):
-        return pl.List(_told_type(_instance(kind.inner)))
-    if isinstance(kind, pl.Struct):
-        fields = kind.fields
-        return pl.Struct([pl.Field(one.name, _told_type(_instance(one.dtype))) for one in fields])
-    return kind
-
-
-def _instance(kind: Any) -> pl.DataType:
-    """Return a type, which polars may have as its class."""
-    found: pl.DataType = kind() if isinstance(kind, type) else kind
-    return found
 
 
 def _feature_lines(file: str, line: int) -> dict[str, int]:

@@ -1,25 +1,18 @@
 """The public result: everything that checking one view found."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from skewtest.compare.distances import Distances
+import skewtest.report as formats
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
-from skewtest.errors import DeclarationError, SkewError, listed, nearest
-from skewtest.report import model
-from skewtest.report.document import errors_of, part_of
-from skewtest.report.formats.notebook import fragment, plot
-from skewtest.report.merging import whole_or_nothing
-from skewtest.report.model import encodable
-from skewtest.report.provenance import run_info, view_info
-from skewtest.report.terminal import report_text
+from skewtest.errors import SkewError
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Check, Outcome, PlainFunction
+
+if TYPE_CHECKING:
+    from skewtest.report.model import Report
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,29 +75,19 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return model.to_dict(self.document())
+        return formats.assembly.json_of(self.view, self.outcomes, self.again)
 
-    def document(self) -> model.Report:
+    def document(self) -> "Report":
         """Return the report as data, with where it comes from."""
-        seconds = sum(outcome.seconds.total for outcome in self.outcomes)
-        found = self.part(Path.cwd())
-        run = run_info(
-            found,
-            command=self.again,
-            profile="",
-            began=time.time() - seconds,
-            root=Path.cwd(),
-        )
-        return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
+        return formats.assembly.report_of_check(self.view, self.outcomes, self.again)
 
-    def part(self, root: Path) -> model.Report:
+    def part(self, root: Path) -> "Report":
         """Return what was found as a part of a report.
 
         Args:
             root: the folder of the project: paths in it are relative to it.
         """
-        views = [view_info(self.view, root)] if isinstance(self.view, FeatureView) else []
-        return part_of(self.outcomes, views, self.again)
+        return formats.assembly.part_of_check(self.view, self.outcomes, self.again, root)
 
     def plot(self, feature: str, scenario: str = IN_ORDER, *, library: str | None = None) -> Any:
         """Draw how far apart the numbers of a feature are, and batch against online.
@@ -121,26 +104,12 @@ class Result:
             DeclarationError: the result has no numbers of such a feature and scenario.
             ReportError: the library is not installed.
         """
-        held = {
-            (outcome.scenario, name): found
-            for outcome in self.outcomes
-            for name, found in outcome.distances.items()
-            if found.compared
-        }
-        errors = errors_of(held.get((scenario, feature), Distances()))
-        if errors is None:
-            known = dict.fromkeys(name for _, name in held)
-            under = listed(dict.fromkeys(name for name, _ in held))
-            others = f"there are those of {listed(known)} under {under}" if held else "nor others"
-            raise DeclarationError(
-                f"there are no numbers of {feature!r} under {scenario!r}; {others}."
-                + nearest(feature, known)
-            )
-        return plot(errors, f"{self.view.name}.{feature}, {scenario}", library)
+        errors = formats.assembly.errors_to_plot(self.outcomes, feature, scenario)
+        return formats.notebook.plot(errors, f"{self.view.name}.{feature}, {scenario}", library)
 
     def _repr_html_(self) -> str:
         """Return the report for a notebook."""
-        return fragment(self.document())
+        return formats.notebook.fragment(self.document())
 
     def report(self, *, colour: bool = False, width: int = 80, again: str = "") -> str:
         """Return the report as text for a terminal; "" where all is well.
@@ -150,11 +119,14 @@ class Result:
             width: columns of the terminal.
             again: the command that runs it again, where it is another one.
         """
-        texts = [
-            report_text(outcome, again or self.again, colour=colour, width=width)
-            for outcome in self.outcomes
-        ]
-        return "\n\n".join(text for text in texts if text).rstrip()
+        texts = []
+        for outcome in self.outcomes:
+            text = formats.terminal.report_text(
+                outcome, again or self.again, colour=colour, width=width
+            )
+            if text:
+                texts.append(text)
+        return "\n\n".join(texts).rstrip()
 
     def raise_if_skewed(self) -> None:
         """Raise SkewError with the report, unless all is well."""

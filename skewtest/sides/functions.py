@@ -1,6 +1,5 @@
 """The batch side: a function, called once for a whole pack."""
 
-import asyncio
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from skewtest import drive
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.clock import clock_of
 from skewtest.drive.frames import (
@@ -243,7 +243,7 @@ class FunctionSide:
         else:
             result = caller.call(self.implementation, frames)
         if inspect.iscoroutine(result):
-            result = asyncio.run(_awaited(result))
+            result = drive.awaiting.run_coroutine(result)
         columns = columns_of(result, instants=(AS_OF,))
         if columns is None:
             return Failure(self.name, "not_a_frame", {"type": type_name(result)})
@@ -274,7 +274,3 @@ class FunctionSide:
         if isinstance(columns, Failure):
             return columns
         return join_rows(conditions.view, pack, columns, self.name)
-
-
-async def _awaited(coroutine: Any) -> Any:
-    return await coroutine

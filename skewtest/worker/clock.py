@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from .zones import EPOCH, MICROSECOND, zone_of
 
@@ -34,7 +36,7 @@ def frozen_clock() -> Iterator[Follow]:
     if importlib.util.find_spec("time_machine") is None:
         yield stay
         return
-    travel = importlib.import_module("time_machine").travel
+    travel = _import_without_pytest("time_machine").travel
     here = (TRAINING - EPOCH) // MICROSECOND
     # A zone of the time zone database makes UTC the zone of the whole process too.
     start = TRAINING.replace(tzinfo=zone_of("Etc/UTC"))
@@ -47,3 +49,18 @@ def frozen_clock() -> Iterator[Follow]:
                 here = instant
 
         yield follow
+
+
+def _import_without_pytest(name: str) -> Any:
+    """Import time-machine as if pytest were not installed, unless somebody has loaded pytest.
+
+    It imports pytest to define a fixture: 0.3 CPU seconds, a fifth of what the first check
+    imports, for a fixture that nobody can use yet.
+    """
+    if "pytest" in sys.modules:
+        return importlib.import_module(name)
+    sys.modules["pytest"] = None  # type: ignore[assignment] # documented: its import then fails
+    try:
+        return importlib.import_module(name)
+    finally:
+        del sys.modules["pytest"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import skewtest
 from skewtest.cli.main import app
-from skewtest.harness.session import run
+from skewtest.session import run
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -373,12 +373,12 @@ def test_ctrl_c_ends_the_check_without_a_traceback(repo):
 
 
 def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
-    def interrupted(view, *rest):
+    def interrupted(view, *rest, **settings):
         if view.name == "skewed":
             raise KeyboardInterrupt
-        return run(view, *rest)
+        return run(view, *rest, **settings)
 
-    monkeypatch.setattr("skewtest.cli.main.run", interrupted)
+    monkeypatch.setattr("skewtest.cli.checking.run", interrupted)
     done = skew("check", "my_repo.views", "--report=out", *FEW)
     assert done.returncode == INTERRUPTED
     assert "skewtest: interrupted; not checked: 'skewed', 'broken'" in done.stderr

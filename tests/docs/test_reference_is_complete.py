@@ -8,7 +8,7 @@ import pytest
 import skewtest
 from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.divergence import KINDS
-from skewtest.plugin import PROFILES
+from skewtest.harness.options import PROFILES
 
 DOCS = Path(__file__).parents[2] / "docs"
 API = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pandas as pd  # noqa: F401 - loaded here, so that runs in this process do not load it twice
 import pytest
 
-import skewtest.harness.session  # noqa: F401 - the same
+import skewtest.harness.run  # noqa: F401 - the same
 
 FEATURES = """
 import polars as pl

@@ -129,6 +129,14 @@ def test_junit_holds_the_report(skewed):
     assert "\x1b" not in failure.text
 
 
+def test_a_collected_view_has_the_line_of_its_declaration(project):
+    project.view(more="")
+    project.run("--junitxml=out.xml", "-o", "junit_family=xunit1")
+    (case,) = ET.parse(project.path / "out.xml").iter("testcase")  # noqa: S314 - written above
+    lines = (project.path / "test_skew.py").read_text().splitlines()
+    assert lines[int(case.get("line"))].startswith("spend = sk.FeatureView(")
+
+
 def test_it_works_without_pytest_s_cache(skewed):
     skewed.run("-p", "no:cacheprovider").assert_outcomes(failed=1)
     assert not (skewed.path / ".pytest_cache").exists()

@@ -21,9 +21,15 @@ def without_seconds(text):
 
 def test_help_lists_the_options_and_ini_keys(project):
     text = project.run("--help").stdout.str()
-    for name in ("--skew-histories", "--skew-seed", "--skew-profile", "--skew-report"):
+    for name in (
+        "--skew-histories",
+        "--skew-seed",
+        "--skew-seconds",
+        "--skew-profile",
+        "--skew-report",
+    ):
         assert name in text
-    for name in ("skew_histories", "skew_profile", "skew_corpus"):
+    for name in ("skew_histories", "skew_seconds", "skew_profile", "skew_corpus"):
         assert name in text
 
 
@@ -61,6 +67,26 @@ def test_a_number_of_histories_below_1_is_refused(project, number):
     result = project.run(f"--skew-histories={number}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--skew-histories*"])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
+def test_seconds_that_are_none_are_refused(project, text):
+    result = project.run(f"--skew-seconds={text}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = f"*--skew-seconds: must be a number of CPU seconds above 0; got '{text}'"
+    result.stderr.fnmatch_lines([told])
+
+
+def test_an_ini_key_of_seconds_that_is_none_is_refused_with_its_name(project):
+    project.file("tox.ini", "[pytest]\nskew_seconds = 0\n")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = "ERROR: skew_seconds must be a number of CPU seconds above 0; got '0'"
+    result.stderr.fnmatch_lines([told])
+
+
+def test_seconds_may_be_fractions(project):
+    project.run("--skew-seconds=30.5").assert_outcomes(passed=1)
 
 
 def test_a_profile_that_is_none_is_refused_with_those_there_are(project):

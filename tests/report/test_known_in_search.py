@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 import skewtest as sk
+from skewtest import session
 from skewtest.declare.known import Known
 from skewtest.errors import DeclarationError
-from skewtest.harness import session
+from skewtest.run.budget import budget_of
 
 SOURCE = sk.Source("events", time="ts", columns={"user_id": sk.key(), "x": sk.ints(0, 9)})
 TODAY = date(2026, 1, 1)
@@ -46,8 +47,9 @@ def view_of(features, *, batch=None, online=None, **given):
 
 
 def checked(view, *entries, histories=None):
-    settings = session.Settings(seed=1, known=entries, today=TODAY, histories=histories)
-    return session.run(view, None, settings, lambda _seed: "again")
+    budget = budget_of(view, histories=histories, seed=1, known=entries)
+    scenarios = session.declared_scenarios(view)
+    return session.run(view, scenarios, budget, lambda _seed: "again", today=TODAY)
 
 
 NINE = [f"f{number}" for number in range(9)]

@@ -3,7 +3,7 @@
 import sys
 from types import TracebackType
 
-from skewtest.harness.ending import _drop_entries_without_lines
+from skewtest.harness.gathering import drop_entries_without_lines
 
 FAR = 1_000_000
 """No instruction of any function here has this place, so it has no line."""
@@ -15,7 +15,7 @@ def test_entries_of_a_traceback_that_have_no_line_are_left_out():
     lost = TracebackType(last, frame, FAR, -1)
     first = TracebackType(TracebackType(lost, frame, FAR, -1), frame, 0, 5)
     assert lost.tb_lineno is None
-    _drop_entries_without_lines(first)
+    drop_entries_without_lines(first)
     assert first.tb_next is last
 
 
@@ -23,6 +23,6 @@ def test_a_traceback_that_has_all_its_lines_stays():
     frame = sys._getframe()
     last = TracebackType(None, frame, 0, 7)
     first = TracebackType(last, frame, 0, 5)
-    _drop_entries_without_lines(first)
-    _drop_entries_without_lines(None)
+    drop_entries_without_lines(first)
+    drop_entries_without_lines(None)
     assert (first.tb_next, last.tb_next) == (last, None)

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 import skewtest as sk
-from skewtest.report.provenance import git_of, packages, tables_digest, view_info
+from skewtest.report.provenance import git_of, packages, view_info
 from skewtest.results.code import file_digest
+from skewtest.results.tables import tables_digest
 
 FEATURES = """\
 from functools import partial

@@ -73,3 +73,62 @@ def test_declaring_a_view_does_not_load_hypothesis():
         "features={'n': sk.exact()})"
     )
     assert "hypothesis" not in loaded_after(code)
+
+
+CHECK = """
+import skewtest as sk
+s = sk.Source('orders', time='ts', columns={'user_id': sk.key()})
+v = sk.FeatureView('v', sources=[s], entity=['user_id'], features={'n': sk.exact()},
+    batch=lambda spine: [{**row, 'n': 0} for row in spine.to_dicts()],
+    online=sk.fold(dict, lambda state, event: state, lambda state, request: {'n': 0}))
+assert sk.check(v, histories=64, seed=1, scenarios=['in_order']).ok
+"""
+
+
+def modules_after(code):
+    """Return the names of the packages that a fresh interpreter has loaded after some code."""
+    told = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_first_check_loads_no_report_formats_and_no_pytest():
+    loaded = modules_after(CHECK)
+    formats = {"jinja2", "rich", "pygments", "IPython", "msgspec", "typer"}
+    assert loaded & {*formats, "pytest", "_pytest"} == set()
+    assert {"polars", "skewtest"} <= loaded
+
+
+def test_a_clock_without_pytest_leaves_pytest_as_it_was():
+    code = "import skewtest.drive.clock; assert 'pytest' not in sys.modules; import pytest"
+    assert "_pytest" in modules_after(code)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["check", "--help"], ["report", "--help"]]
+)
+def test_help_and_version_load_typer_alone(words):
+    code = (
+        "from skewtest.cli.main import app\n"
+        f"try: app({words!r})\n"
+        "except SystemExit as end: assert not end.code, end.code"
+    )
+    loaded = modules_after(code)
+    # numpy and pandas might come by typer's own pydantic; what is ours is told by these.
+    assert loaded & {"polars", "numpy", "hypothesis", "narwhals", "jinja2", "rich"} == set()
+    assert "typer" in loaded
+
+
+def test_completion_loads_typer_alone(monkeypatch):
+    monkeypatch.setenv("_SKEWTEST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "skewtest che")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    code = (
+        "from skewtest.cli.main import app\n"
+        "try: app(prog_name='skewtest')\n"
+        "except SystemExit as end: assert not end.code, end.code"
+    )
+    loaded = modules_after(code)
+    assert loaded & {"polars", "numpy", "hypothesis", "jinja2", "rich"} == set()

@@ -1,0 +1,103 @@
+"""What `skewtest report certify` and `verify` do."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from skewtest.cli.exits import PARITY, SKEW
+from skewtest.cli.rendering import or_refuse, read_report, write_file
+from skewtest.errors import ReportError
+from skewtest.report import certificate
+from skewtest.report.plain import one_line
+from skewtest.report.provenance import git_of, packages
+from skewtest.report.summary import count
+from skewtest.results.code import file_digest
+
+
+def certify(file: Path, out: Path, *, any_verdict: bool) -> None:
+    """Write a certificate of a report.
+
+    Args:
+        file: a report.json.
+        out: the certificate to write.
+        any_verdict: whether to write one for a report without parity too.
+    """
+    report = read_report(file)
+    if report.verdict != "parity" and not any_verdict:
+        typer.echo(
+            f"skewtest: {file} has the verdict {report.verdict}: no certificate was written. "
+            "With --any-verdict it is, and says so.",
+            err=True,
+        )
+        raise typer.Exit(SKEW)
+    certified = or_refuse(lambda: certificate.certificate_of(report, file.read_bytes()))
+    write_file(out, certificate.to_json(certified))
+    views = count(len(certified.views), "feature view")
+    typer.echo(f"{certified.verdict}: {views}, each on {certified.fewest:,} histories or more")
+    _tell_uncovered(certified)
+    if certified.dirty:
+        typer.echo(
+            "skewtest: the working tree had changes that were not committed; the hashes of the "
+            "files tell which code it was, the revision does not",
+            err=True,
+        )
+
+
+def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
+    """Tell what has moved since a certificate was written.
+
+    Args:
+        file: the certificate.
+        root: the working tree.
+        report: the report.json that it was made of; None: it is not looked at.
+    """
+    certified = or_refuse(lambda: certificate.read_certificate(file))
+    content = None if report is None else or_refuse(lambda: _read_bytes(report))
+    git = git_of(root)
+    moves = certificate.verified(
+        certified,
+        digest=lambda name: file_digest(root / name),
+        packages=packages(),
+        python=".".join(map(str, sys.version_info[:3])),
+        revision="" if git is None else git.revision,
+        report=content,
+    )
+    for move in moves:
+        typer.echo(one_line(_move_text(move)))
+    _tell_uncovered(certified)
+    typer.echo(one_line(f"{file}: {certified.verdict} on {certified.time}; {_moves_text(moves)}"))
+    is_as_it_was = certified.verdict == "parity" and not _moves_that_matter(moves)
+    raise typer.Exit(PARITY if is_as_it_was else SKEW)
+
+
+def _moves_that_matter(moves: Sequence[certificate.Difference]) -> list[certificate.Difference]:
+    """Return the moves that are not of the revision alone: another one may hold the same code."""
+    return [move for move in moves if move.what != "revision"]
+
+
+def _moves_text(moves: Sequence[certificate.Difference]) -> str:
+    if _moves_that_matter(moves):
+        return f"{len(moves)} moved"
+    return "only the revision has moved" if moves else "nothing has moved"
+
+
+def _move_text(move: certificate.Difference) -> str:
+    users = f" ({', '.join(move.views)})" if move.views else ""
+    before, after = move.certified or "none", move.found or "gone"
+    return f"{move.what}: {move.name}{users}: {before} -> {after}"
+
+
+def _tell_uncovered(certified: certificate.Certificate) -> None:
+    for name in certified.uncovered:
+        line = f"skewtest: not covered: {name}: a query whose text lies in no file of the project"
+        typer.echo(one_line(line), err=True)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error

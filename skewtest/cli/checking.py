@@ -1,0 +1,258 @@
+"""What `skewtest demo` and `skewtest check` do."""
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import typer
+
+from skewtest.cli.exits import BROKEN, INTERRUPTED, PARITY, SKEW, import_from_here, refuse
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
+from skewtest.declare.known import Known, known_of
+from skewtest.declare.view import FeatureView
+from skewtest.demo import skewed
+from skewtest.environments.settings import project_file, tool_table
+from skewtest.errors import SkewtestError, listed, nearest
+from skewtest.files import remove_report
+from skewtest.harness.progress import progress_on
+from skewtest.report.closing import known_lines
+from skewtest.report.model import Report
+from skewtest.report.outputs import Baseline, Files, report_of
+from skewtest.report.result import Result
+from skewtest.report.terminal import summary_line
+from skewtest.report.words import advice, import_traceback
+from skewtest.run.budget import DEV, budget_of, default_profile
+from skewtest.session import Corpus, declared_scenarios, part_of, run
+
+DEMO_SEED = 1
+"""Any would do; a fixed one shows the same counterexample that the tutorial does."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What `skewtest check` was asked for.
+
+    Attributes:
+        target: `module:view`, or `module` for all its views.
+        histories: for each view; None: as many as the profile says.
+        seed: of the histories; None: as the profile says.
+        seconds: the most CPU seconds for each view; None: histories alone decide.
+        profile: "dev", "ci" or "nightly"; "": by where it runs.
+        corpus: the folder of kept counterexamples.
+        explore: whether to try scenarios that are not declared.
+    """
+
+    target: str
+    histories: int | None
+    seed: int | None
+    seconds: float | None
+    profile: str
+    corpus: Path
+    explore: bool
+
+    @property
+    def used_profile(self) -> str:
+        """The profile that says how much to run."""
+        return self.profile or default_profile()
+
+    def command_again(self, name: str, seed: int | None) -> str:
+        """Return the command that checks a view on the same histories; on kept ones, of None."""
+        words = [f"skewtest check {self.target.partition(':')[0]}:{name}"]
+        if self.explore:
+            words.append("--explore")
+        if seed is not None:
+            words.append(f"--seed={seed}")
+            if self.histories is not None:
+                words.append(f"--histories={self.histories}")
+            elif self.used_profile != DEV:
+                words.append(f"--profile={self.used_profile}")
+        return " ".join(words)
+
+
+def run_demo(folder: Path) -> NoReturn:
+    """Check the embedded view, and write the report to a folder."""
+    began = time.time()
+    typer.echo("A 7-day spend, in two implementations that look alike:\n")
+    typer.echo(skewed.shown_source())
+    view = skewed.spend
+    budget = budget_of(view, seed=DEMO_SEED)
+    with progress_on(sys.stderr, "demo") as progress:
+        result = run(
+            view,
+            declared_scenarios(view),
+            budget,
+            lambda _seed: "skewtest demo",
+            progress=progress,
+        )
+    _show(view, result)
+    _write(_report_of([result], "skewtest demo", "", began), folder)
+    raise typer.Exit(PARITY if result.findings else SKEW)
+
+
+def check_views(
+    request: CheckRequest,
+    *,
+    report: Path | None,
+    baseline: Path | None,
+    history: Path | None,
+) -> NoReturn:
+    """Check the views of a target, show what is found and write what is asked for.
+
+    Args:
+        request: what to check.
+        report: the folder to write the report to.
+        baseline: an earlier report to compare it with.
+        history: the file to append the run to.
+    """
+    known = _known_divergences()
+    began = time.time()
+    earlier = None if baseline is None else Baseline.of(baseline)
+    if report is not None:
+        remove_report(report)
+    command = f"skewtest {shlex.join(sys.argv[1:])}"
+    results: list[Result] = []
+    views = _views_of(request.target)
+    try:
+        for name, view in views:
+            results.append(_check_view(request, name, view, known))
+            _show(view, results[-1])
+    except KeyboardInterrupt:
+        unchecked = listed(view.name for _, view in views[len(results) :])
+        typer.echo(f"skewtest: interrupted; not checked: {unchecked}", err=True)
+        if report is not None:
+            gap = f"interrupted; not checked: {unchecked}"
+            part = _report_of(results, command, request.used_profile, began, incomplete=[gap])
+            _write(part, report, earlier)
+        raise typer.Exit(INTERRUPTED) from None
+    _write(_report_of(results, command, request.used_profile, began), report, earlier, history)
+    if any(result.broken for result in results):
+        raise typer.Exit(BROKEN)
+    raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
+
+
+def _check_view(
+    request: CheckRequest, name: str, view: FeatureView, known: Sequence[Known]
+) -> Result:
+    scenarios = (*SCENARIOS, RELATIONS) if request.explore else declared_scenarios(view)
+    try:
+        budget = budget_of(
+            view,
+            histories=request.histories,
+            seed=request.seed,
+            seconds=request.seconds,
+            profile=request.used_profile,
+            known=known,
+        )
+        with progress_on(sys.stderr, view.name) as progress:
+            return run(
+                view,
+                scenarios,
+                budget,
+                partial(request.command_again, name),
+                corpus=Corpus(request.corpus.absolute(), Path.cwd()),
+                progress=progress,
+            )
+    except SkewtestError as error:
+        refuse(str(error))
+
+
+def _show(view: FeatureView, result: Result) -> None:
+    """Show the report of what is declared; of what was explored, a line and the advice."""
+    declared = part_of(result, (*view.delivery.scenarios, RELATIONS), lambda _seed: result.again)
+    text = declared.report(colour=sys.stdout.isatty())
+    if text:
+        typer.echo(text)
+        typer.echo("")
+    for outcome in result.outcomes:
+        typer.echo(summary_line(outcome))
+    part = result.part(Path.cwd())
+    for line in (*known_lines(part), *advice(part.outcomes)):
+        typer.echo(line)
+
+
+def _known_divergences() -> tuple[Known, ...]:
+    """Return the known divergences of pyproject.toml."""
+    project = project_file()
+    try:
+        return known_of(tool_table(project).get("known", []), str(project))
+    except SkewtestError as error:
+        refuse(str(error))
+
+
+def _report_of(
+    results: Sequence[Result],
+    command: str,
+    profile: str,
+    began: float,
+    incomplete: Sequence[str] = (),
+) -> Report:
+    parts = [result.part(Path.cwd()) for result in results]
+    return report_of(
+        parts,
+        command=command,
+        profile=profile,
+        began=began,
+        root=Path.cwd(),
+        incomplete=incomplete,
+    )
+
+
+def _write(
+    report: Report,
+    folder: Path | None,
+    baseline: Baseline | None = None,
+    history: Path | None = None,
+) -> None:
+    """Write the files that are asked for; one that cannot be had ends the command after them."""
+    files = Files(report)
+    if baseline is not None:
+        files.compare(baseline)
+    if folder is not None:
+        files.write(folder, "--report")
+    if history is not None:
+        files.record(history)
+    for line in files.told:
+        typer.echo(line)
+    if files.errors:
+        refuse("\nskewtest: ".join(files.errors))
+
+
+def _views_of(target: str) -> list[tuple[str, FeatureView]]:
+    """Return the views that `module:view` or `module` names."""
+    module_name, _, wanted = target.partition(":")
+    module = _imported_module(module_name)
+    views = {name: obj for name, obj in vars(module).items() if isinstance(obj, FeatureView)}
+    if not views:
+        refuse(f"the module {module_name!r} holds no FeatureView")
+    if not wanted:
+        return list(views.items())
+    if wanted not in views:
+        refuse(
+            f"{module_name!r} has no feature view {wanted!r}; it has {listed(views)}."
+            + nearest(wanted, views)
+        )
+    return [(wanted, views[wanted])]
+
+
+def _imported_module(name: str) -> ModuleType:
+    usage = "name one as in: skewtest check my_repo.features:spend"
+    if not all(part.isidentifier() for part in name.split(".")):
+        refuse(f"{name!r} is no module; {usage}")
+    import_from_here()
+    try:
+        return import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
+            refuse(f"there is no module {name!r}; {usage}")
+        typer.echo(f"{name!r} cannot be imported:\n\n{import_traceback(error)}", err=True)
+        raise typer.Exit(BROKEN) from error

@@ -1,0 +1,60 @@
+"""What a pytest run comes to, item by item. Imports pytest alone."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+GATHERING = "skewtest-gathering"
+
+
+class Gathering:
+    """Gathers what all items found, from workers too.
+
+    Attributes:
+        began: when the run began, in seconds of the epoch.
+        parts: the parts of the report, as JSON values: so they come from workers.
+        cells: by name what became of each cell of the matrix: "ran", or how it failed.
+        interrupted: whether Ctrl-C ended the run.
+        reached: how many items had their turn.
+    """
+
+    def __init__(self) -> None:
+        self.began = time.time()
+        self.parts: list[dict[str, Any]] = []
+        self.cells: dict[str, str] = {}
+        self.interrupted = False
+        self.reached = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember Ctrl-C: the exit code does not tell of it where another plugin fails on it.
+
+        pytest also comes here where it ends a run itself, for errors in the collection.
+        """
+        self.interrupted = type(excinfo.value).__name__ != "Interrupted"
+        drop_entries_without_lines(excinfo.tb)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what one item found, and what became of its cell."""
+        self.reached += report.when == "setup"
+        self.parts.extend(getattr(report, "skewtest_parts", ()))
+        name, became = getattr(report, "skewtest_cell", ("", ""))
+        # A cell that ran for some view ran, whatever became of it for another.
+        if name and self.cells.get(name) != "ran":
+            self.cells[name] = became
+
+
+def drop_entries_without_lines(place: TracebackType | None) -> None:
+    """Leave out of a traceback what has no line: pytest cannot show it, and dies of it.
+
+    A signal may come at an instruction that the compiler has put in, which belongs to none.
+    """
+    while place is not None:
+        below = place.tb_next
+        while below is not None and below.tb_lineno is None:
+            below = below.tb_next
+        if below is not place.tb_next:
+            place.tb_next = below
+        place = below

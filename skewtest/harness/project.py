@@ -1,0 +1,58 @@
+"""`[tool.skewtest]` of pyproject.toml, as far as it can be read without loading skewtest."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEYS = ("views", "environments", "matrix", "known")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What pyproject.toml says of skewtest.
+
+    Attributes:
+        file: the pyproject.toml.
+        views: the names of the modules whose views are checked.
+        known: the entries of `[[tool.skewtest.known]]`, as they stand.
+        has_matrix: whether environments or a version matrix are declared.
+    """
+
+    file: Path
+    views: tuple[str, ...] = ()
+    known: Any = ()
+    has_matrix: bool = False
+
+    @property
+    def declares_checks(self) -> bool:
+        """Whether more is declared than modules: it is read and judged before any test runs."""
+        return bool(self.known) or self.has_matrix
+
+
+def read_project(file: Path) -> Project:
+    """Return what a pyproject.toml says.
+
+    Raises:
+        UsageError: it is no TOML, or has a key that there is not.
+    """
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise pytest.UsageError(f"{file}: {error}") from error
+    table: dict[str, Any] = document.get("tool", {}).get("skewtest", {})
+    for key in table:
+        if key not in KEYS:
+            raise pytest.UsageError(
+                f"{file}: [tool.skewtest] knows {', '.join(KEYS)}; got {key!r}. "
+                "Options are ini keys: skew_histories, skew_seconds, skew_profile, skew_corpus."
+            )
+    views = table.get("views", [])
+    if not isinstance(views, list) or not all(isinstance(name, str) for name in views):
+        raise pytest.UsageError(
+            f"{file}: [tool.skewtest] views must be a list of module names; got {views!r}"
+        )
+    has_matrix = "matrix" in table or "environments" in table
+    return Project(file, tuple(views), table.get("known", ()), has_matrix)

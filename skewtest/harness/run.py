@@ -1,0 +1,299 @@
+"""The half of the plugin that checks views: loaded when the first one is met."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+import pytest
+
+from skewtest.checks.cell import Placed, prepared
+from skewtest.declare.delivery import IN_ORDER
+from skewtest.declare.known import Known, known_of
+from skewtest.declare.view import FeatureView
+from skewtest.environments.cells import Cells, cells_of
+from skewtest.environments.failures import EnvironmentFailedError
+from skewtest.errors import DeclarationError, SkewError
+from skewtest.harness.again import command_again, profile_of
+from skewtest.harness.ending import Ending
+from skewtest.harness.failure import SkewText
+from skewtest.harness.families import are_together, family_of
+from skewtest.harness.fixture import Skew
+from skewtest.harness.gathering import Gathering
+from skewtest.harness.items import (
+    BrokenViews,
+    ViewItem,
+    is_named_by_a_test,
+    registered_items,
+    view_items,
+    views_named_by,
+    views_of_parameters,
+)
+from skewtest.harness.matrix import check_in_cell, compare_versions
+from skewtest.harness.options import histories_of, seconds_of, seed_of
+from skewtest.harness.progress import progress_of_item
+from skewtest.harness.questions import (
+    AcrossVersions,
+    Everything,
+    Exploring,
+    Here,
+    InCell,
+    Question,
+    UnderScenario,
+    question_of,
+)
+from skewtest.report import model
+from skewtest.report.closing import properties
+from skewtest.report.result import Result
+from skewtest.report.versions import cell_error_text
+from skewtest.run.budget import Budget, budget_of
+from skewtest.session import Corpus, part_of, run
+from skewtest.sides.addresses import NoAddressError
+from skewtest.sides.elsewhere import CannotLoadError
+
+if TYPE_CHECKING:
+    from skewtest.harness.project import Project
+
+RESULTS = pytest.StashKey[list[Result]]()
+CELL = pytest.StashKey[tuple[str, str]]()
+"""What became of an item's cell of the matrix: its name and "ran", or how it failed."""
+
+
+class Harness:
+    """Checks the views of one pytest run, as its options say.
+
+    Attributes:
+        ending: what is done when all items have run.
+    """
+
+    def __init__(
+        self, config: pytest.Config, project: "Project | None", gathering: Gathering
+    ) -> None:
+        self._config = config
+        self._known, self._cells = _declared(config, project)
+        self._corpus = Corpus(config.rootpath / config.getini("skew_corpus"), config.rootpath)
+        self._shared: dict[tuple[str, int], tuple[Sequence[str], Result]] = {}
+        self.ending = Ending(config, gathering, self._known, self._cells)
+
+    def questions_about(self, view: FeatureView) -> list[Question]:
+        """Return what the items of a view ask: what it declares, exploring, and the matrix."""
+        questions: list[Question] = [UnderScenario(name) for name in view.delivery.scenarios]
+        if self._config.getoption("skew_explore"):
+            questions.append(Exploring())
+        cells = self._cells.for_view(view.name) if self._cells is not None else ()
+        questions += [InCell(IN_ORDER, cell) for cell in cells]
+        if cells:
+            questions.append(AcrossVersions())
+        return questions
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Make one item a question of a test that uses the fixture `skew`.
+
+        Where it cannot be seen which view a test will check, one item stands for all.
+        """
+        views = views_named_by(metafunc.function, metafunc.module)
+        for mark in metafunc.definition.iter_markers("parametrize"):
+            views += views_of_parameters(mark.args[1:2])
+        questions: list[Question] = []
+        for view in views:
+            questions += self.questions_about(view)
+        distinct = dict.fromkeys(questions or [Everything()])
+        params = [pytest.param(question, id=question.id) for question in distinct]
+        metafunc.parametrize("skew", params, indirect=True)
+
+    def fixture(self, request: pytest.FixtureRequest) -> Skew:
+        """Return what the fixture `skew` gives to a test."""
+        return Skew(self, request, getattr(request, "param", Everything()))
+
+    def collect(self, module: pytest.Module, name: str, view: FeatureView) -> list[pytest.Item]:
+        """Return the items of a module-level view; none where a test of the module checks it."""
+        if is_named_by_a_test(module.obj, name):
+            return []
+        return list(view_items(self, module, view))
+
+    def registered_items(
+        self, session: pytest.Session, modules: Sequence[str], items: Sequence[pytest.Item]
+    ) -> list[pytest.Item]:
+        """Return the items of the modules that pyproject.toml registers."""
+        return list(registered_items(self, session, modules, items))
+
+    def has_made(self, item: pytest.Item) -> bool:
+        """Return whether an item stands for a view, or for the lack of one."""
+        return isinstance(item, ViewItem | BrokenViews)
+
+    def check(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
+        """Check a view for an item, and return its Result.
+
+        Raises:
+            SkewError: batch and online disagree, or a feature was never tested.
+        """
+        __tracebackhide__ = True
+        result = self.run(item, view, question)
+        _skip_if_not_run(result)
+        result.raise_if_skewed()
+        return result
+
+    def run(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
+        """Check a view for an item, as the options say; the result is kept for the report."""
+        __tracebackhide__ = True
+        if not isinstance(view, FeatureView):
+            pytest.fail(f"skew.check takes a FeatureView; got {view!r}", pytrace=False)
+        with _refusals_of_pyproject():
+            result = self._answer(item, view, question)
+        item.stash.setdefault(RESULTS, []).append(result)
+        return result
+
+    def prepare(self, item: pytest.Item, view: FeatureView, question: Question) -> Placed | None:
+        """Have the environments of an item's cell ready, with both sides imported there.
+
+        What cannot be had is an error of the item with the resolver's own message, or a skip where
+        `--skew-matrix-missing=skip` says so.
+
+        Returns:
+            The environments; None where the item stands for no cell.
+        """
+        __tracebackhide__ = True
+        if not isinstance(question, InCell):
+            return None
+        name = question.cell.name
+        try:
+            with progress_of_item(item) as progress:
+                placed = prepared(view, question.cell, progress.say)
+        except (EnvironmentFailedError, CannotLoadError, NoAddressError) as error:
+            item.stash[CELL] = name, error.kind
+            text = f"{name}: {cell_error_text(error)}"
+        else:
+            item.stash[CELL] = name, "ran"
+            return placed
+        if self._config.getoption("skew_matrix_missing") == "skip":
+            raise pytest.skip.Exception(text, _use_item_location=True)
+        return pytest.fail(text, pytrace=False)
+
+    def complete(
+        self, report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> None:
+        """Put into an item's report what it was asked, what was found, and the words for it."""
+        carried = vars(report)  # pytest carries what else a report holds, from workers too
+        carried["skewtest_asked"] = True
+        if CELL in item.stash and (call.when == "call" or report.outcome != "passed"):
+            carried["skewtest_cell"] = item.stash[CELL]
+        results = item.stash.get(RESULTS, [])
+        if call.when != "call" or not results:
+            return
+        parts = [result.part(self._config.rootpath) for result in results]
+        carried["skewtest_parts"] = [model.to_dict(part) for part in parts]
+        item.user_properties.extend(properties(parts))  # JUnit XML has those of the teardown
+        error = None if call.excinfo is None else call.excinfo.value
+        if isinstance(error, SkewError) and isinstance(error.result, Result):
+            colour = self._config.get_terminal_writer().hasmarkup
+            carried["longrepr"] = SkewText(error.result, colour=colour)
+        elif error is None:
+            texts = [result.report() for result in results]
+            report.sections += [("skewtest", text) for text in texts if text]
+
+    def _answer(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
+        again = partial(command_again, item, question)
+        match question:
+            case InCell():
+                placed = self.prepare(item, view, question)
+                assert placed is not None
+                budget = self._budget(view, placed.name)
+                with progress_of_item(item) as progress:
+                    return check_in_cell(
+                        placed, view, budget, again, corpus=self._corpus, progress=progress
+                    )
+            case AcrossVersions():
+                cells = self._cells.for_view(view.name) if self._cells is not None else ()
+                with progress_of_item(item) as progress:
+                    return compare_versions(
+                        view, cells, self._budget(view), again, progress=progress
+                    )
+            case UnderScenario() | Exploring() | Everything():
+                return self._answer_here(item, view, question)
+            case _:
+                assert_never(question)
+
+    def _answer_here(self, item: pytest.Item, view: FeatureView, question: Here) -> Result:
+        """Return what was found under an item's scenarios.
+
+        The scenarios of a view that are to be run in this process are run together, on the same
+        histories, when the first of them has its turn.
+        """
+        again = partial(command_again, item, question)
+        wanted = question.scenarios(view)
+        key = family_of(item.nodeid), id(view)
+        scenarios, result = self._shared.get(key, ((), None))
+        if result is None or not set(wanted) <= set(scenarios):
+            siblings = self._scenarios_of_siblings(item, view)
+            scenarios = list(dict.fromkeys([*wanted, *siblings]))
+            with progress_of_item(item) as progress:
+                result = run(
+                    view,
+                    scenarios,
+                    self._budget(view),
+                    again,
+                    corpus=self._corpus,
+                    progress=progress,
+                )
+            self._shared[key] = scenarios, result
+        return part_of(result, wanted, again)
+
+    def _scenarios_of_siblings(self, item: pytest.Item, view: FeatureView) -> list[str]:
+        """Return the declared scenarios whose items run in this process too."""
+        if not are_together(self._config):
+            return []
+        family = family_of(item.nodeid)
+        asked = set()
+        for sibling in item.session.items:
+            if family_of(sibling.nodeid) == family:
+                question = question_of(sibling)
+                if isinstance(question, UnderScenario):
+                    asked.add(question.scenario)
+        return [name for name in view.delivery.scenarios if name in asked]
+
+    def _budget(self, view: FeatureView, cell: str = "") -> Budget:
+        return budget_of(
+            view,
+            histories=histories_of(self._config),
+            seed=seed_of(self._config),
+            seconds=seconds_of(self._config),
+            profile=profile_of(self._config),
+            known=self._known,
+            cell=cell,
+        )
+
+
+def _declared(
+    config: pytest.Config, project: "Project | None"
+) -> tuple[Sequence[Known], Cells | None]:
+    """Return the known divergences and the cells of the matrix that pyproject.toml declares."""
+    if project is None:
+        return (), None
+    try:
+        known = known_of(project.known, str(project.file)) if project.known else ()
+        cells = None
+        if project.has_matrix:
+            cells = cells_of(project.file, config.getoption("skew_matrix"))
+    except DeclarationError as error:
+        raise pytest.UsageError(str(error)) from error
+    return known, cells
+
+
+@contextmanager
+def _refusals_of_pyproject() -> Iterator[None]:
+    """Tell what pyproject.toml says wrong of a view without a traceback: it is not the test's."""
+    __tracebackhide__ = True
+    message = ""
+    try:
+        yield
+    except DeclarationError as error:
+        message = str(error)
+    if message:
+        pytest.fail(message, pytrace=False)
+
+
+def _skip_if_not_run(result: Result) -> None:
+    """Skip a test whose scenarios could not be run: it must not look green."""
+    reasons = {outcome.skipped for outcome in result.outcomes if outcome.gates} - {None}
+    if reasons and not result.findings and not result.untested:
+        raise pytest.skip.Exception(", ".join(sorted(map(str, reasons))), _use_item_location=True)

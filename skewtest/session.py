@@ -1,0 +1,179 @@
+"""One check of a view, as `skewtest.check`, the pytest plugin and the command line all ask for it.
+
+The doors differ in where their settings come from. What is made of them is here: a budget, which
+the engine keeps to, and a corpus, which holds what is found.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from skewtest.checks.parity import search
+from skewtest.checks.under_scenario import KeptHistories
+from skewtest.declare.delivery import RELATIONS, SCENARIOS
+from skewtest.declare.known import Known
+from skewtest.declare.view import FeatureView
+from skewtest.errors import CorpusError, DeclarationError, listed, nearest
+from skewtest.report.result import Result
+from skewtest.results.corpus import load, save
+from skewtest.results.finding import Finding
+from skewtest.results.outcome import Outcome
+from skewtest.run.budget import Budget, default_histories
+from skewtest.run.progress import SILENT, Progress
+
+Again = Callable[[int | None], str]
+"""Makes the command that runs a check again, of the seed; of None where no seed matters."""
+
+
+def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
+    """Return the scenarios to run, by default those that the view declares.
+
+    Raises:
+        DeclarationError: there is no such scenario.
+    """
+    if isinstance(scenarios, str):
+        raise DeclarationError(
+            f"check(scenarios=...) must be a list of names; got {scenarios!r}. "
+            f"Write [{scenarios!r}]."
+        )
+    for name in scenarios or ():
+        if name not in (*SCENARIOS, RELATIONS):
+            raise DeclarationError(
+                f"check(scenarios=...) must be among {listed((*SCENARIOS, RELATIONS))}; "
+                f"got {name!r}." + nearest(name, (*SCENARIOS, RELATIONS))
+            )
+    return scenarios or declared_scenarios(view)
+
+
+def declared_scenarios(view: FeatureView) -> list[str]:
+    """Return the scenarios that a view declares, and "relations" where it has any."""
+    relations = [RELATIONS] if view.relations else []
+    return [*view.delivery.scenarios, *relations]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Where counterexamples are kept and replayed from.
+
+    Attributes:
+        folder: the folder of all views; None: nothing is kept or replayed.
+        root: the folder of the project: paths in it are shown relative to it.
+    """
+
+    folder: Path | None = None
+    root: Path | None = None
+
+    def load(self, view: FeatureView) -> tuple[KeptHistories, Sequence[tuple[str, str]]]:
+        """Return the kept counterexamples of a view by file, and the files that cannot be used."""
+        if self.folder is None:
+            return (), ()
+        histories, rejected = load(self.folder, view)
+        return (
+            [(self._shown(path), history) for path, history in histories],
+            [(self._shown(path), reason) for path, reason in rejected],
+        )
+
+    def keep(self, outcome: Outcome) -> Outcome:
+        """Return an outcome whose findings are in the corpus; what cannot be kept is told.
+
+        Advice is not kept: nobody has promised that it holds.
+        """
+        if self.folder is None or not outcome.gates:
+            return outcome
+        findings: list[Finding] = []
+        errors: dict[str, None] = {}
+        for finding in outcome.findings:
+            if finding.replayed or finding.relation or finding.counterexample is None:
+                findings.append(finding)
+                continue
+            try:
+                path = self._shown(save(self.folder, finding))
+                findings.append(replace(finding, corpus=path))
+            except CorpusError as error:
+                findings.append(finding)
+                errors[str(error)] = None
+        return replace(outcome, findings=tuple(findings), unkept=tuple(errors))
+
+    def _shown(self, path: str | Path) -> str:
+        full = Path(path)
+        if self.root is not None and full.is_relative_to(self.root):
+            return str(full.relative_to(self.root))
+        return str(full)
+
+
+NO_CORPUS = Corpus()
+
+
+def run(
+    view: FeatureView,
+    scenarios: Sequence[str],
+    budget: Budget,
+    again: Again,
+    *,
+    corpus: Corpus = NO_CORPUS,
+    progress: Progress = SILENT,
+    today: date | None = None,
+) -> Result:
+    """Check a view within a budget; keep what is found in the corpus.
+
+    Args:
+        view: the view.
+        scenarios: the names of the scenarios to run.
+        budget: how much to run.
+        again: makes the command that runs it again.
+        corpus: what is replayed first, and where findings are kept.
+        progress: is told how far the check is.
+        today: on which known divergences may have expired; None: it is now.
+    """
+    replayed, rejected = corpus.load(view)
+    outcomes = search(
+        view,
+        scenarios,
+        budget,
+        kept=replayed,
+        rejected=rejected,
+        progress=progress,
+    )
+    marked = tuple(mark_known(corpus.keep(outcome), budget, today) for outcome in outcomes)
+    return Result(view, marked, command_of(marked, again))
+
+
+def part_of(result: Result, scenarios: Sequence[str], again: Again) -> Result:
+    """Return some scenarios of a result, as a result of their own."""
+    outcomes = tuple(outcome for outcome in result.outcomes if outcome.scenario in scenarios)
+    return Result(result.view, outcomes, command_of(outcomes, again))
+
+
+def command_of(outcomes: Sequence[Outcome], again: Again) -> str:
+    """Return the command that shows outcomes again; what is kept needs no seed."""
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    if not outcomes or (findings and all(finding.replayed for finding in findings)):
+        return again(None)
+    return again(outcomes[0].seed)
+
+
+def mark_known(outcome: Outcome, budget: Budget, today: date | None) -> Outcome:
+    """Return an outcome whose findings say whether they are known, and which known ones are gone.
+
+    A divergence is only said to be gone after as many histories as are usual, and not where
+    another one has ended the search.
+    """
+    today = today or datetime.now(UTC).date()
+    entries = [entry for entry in budget.known if entry.scenario == outcome.scenario]
+    findings = [_marked(finding, entries, today) for finding in outcome.findings]
+    gone: list[Known] = []
+    was_run = outcome.skipped is None and outcome.histories > 0
+    is_usual = was_run and budget.histories >= default_histories(outcome.view)
+    if is_usual and all(finding.known is not None for finding in findings):
+        met = [finding.known for finding in findings]
+        gone = [entry for entry in entries if not any(entry is known for known in met)]
+    return replace(outcome, findings=tuple(findings), stale=tuple(gone))
+
+
+def _marked(finding: Finding, entries: Sequence[Known], today: date) -> Finding:
+    """Return a finding with the known divergence that covers it, if any does."""
+    for entry in entries:
+        if entry.covers(finding.feature, finding.kind):
+            return replace(finding, known=entry, expired=entry.expires < today)
+    return replace(finding, known=None, expired=False)
