@@ -68,7 +68,7 @@ class Laws:
     began: float = field(default_factory=time.perf_counter)
     began_cpu: float = field(default_factory=time.process_time)
     histories: int = 0
-    seen: int = 0
+    first: int = 0
     packs: int = 0
     stopped: str = ""
     progress: dict[Relation, Progress] = field(default_factory=dict)
@@ -88,14 +88,24 @@ class Laws:
         """After how many histories enough is known."""
         return min(256, self.budget.histories)
 
-    def try_pack(self, pack: Pack, batch: Answers, *, is_last: bool) -> None:
-        """Hold both sides to the relations on a pack, if it is its turn."""
+    def try_pack(
+        self, pack: Pack, batch: Answers, first: int, *, lanes: int, is_last: bool
+    ) -> None:
+        """Hold both sides to the relations on a pack, if it is its turn.
+
+        Args:
+            pack: histories in order.
+            batch: what batch has answered.
+            first: the number of the history in lane 0.
+            lanes: how many histories are asked.
+            is_last: whether no other pack comes.
+        """
         number, self.packs = self.packs, self.packs + 1
-        self.seen += pack.lanes
+        self.first = first
         is_due = number >= FIRST and (number - FIRST) % EVERY == 0
         if not is_due and not (is_last and not self.histories):
             return
-        self.histories += pack.lanes
+        self.histories += lanes
         pack = replace(pack, lags={})
         answers = {"batch": batch}
         for relation, progress in self.progress.items():
@@ -108,15 +118,17 @@ class Laws:
                     progress.reason = asked.reason
                     continue
                 answers[relation.side] = asked.answers
-            self._try(relation, experiment, pack, answers[relation.side])
+            self._try(relation, experiment, pack, answers[relation.side], lanes)
 
-    def _try(self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers) -> None:
+    def _try(
+        self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers, lanes: int
+    ) -> None:
         progress = self.progress[relation]
         trial = experiment.run(self.view, pack, left)
         if isinstance(trial, NotApplicable):
             progress.reason = trial.reason
             return
-        progress.histories += pack.lanes
+        progress.histories += lanes
         if trial.divergences:
             self._look_into(relation, experiment, pack, trial.divergences)
 
@@ -143,7 +155,7 @@ class Laws:
             draft = draft_of(self.view, history)
             for group in judge(self.view, [draft], experiment=experiment)[0]:
                 if group in fresh:
-                    breach = Breach(relation, group, draft, self.seen - pack.lanes + lane + 1)
+                    breach = Breach(relation, group, draft, self.first + lane + 1)
                     key = relation.name, relation.side, group[0]
                     self.breaches.setdefault(key, breach)
                     self.progress[relation].is_broken = True

@@ -21,13 +21,13 @@ from skewtest.deliver.scenarios import spread
 from skewtest.drive.guard import remembered_interrupt
 from skewtest.generate.blocks import Blocks
 from skewtest.generate.hints import Hints, hints_of
-from skewtest.generate.history import LANE, Pack
+from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome, Reach
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
-from skewtest.run.cost import Cost, count_rows, seconds_spent
+from skewtest.run.cost import Cost, count_rows_by_lane, seconds_spent
 from skewtest.run.experiment import answers_of_lanes
 from skewtest.run.fitted import fitted_view
 from skewtest.run.isolation import batch_answers, take_lanes
@@ -41,6 +41,30 @@ TOO_DEAR = 3
 history of slow code would eat the budget of all others."""
 SECONDS_FOR_MORE = 5.0
 """Seconds that slow code is run on after its first finding, to tell distinct failures apart."""
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """Histories that are generated together, whatever packs they are tried in.
+
+    Attributes:
+        first: the number of the first.
+        pack: all of them, in order.
+        incidents: how many of them hold each incident.
+        sizes: how many events and requests each has.
+        faulty: by scenario, those that it concerns, with its faults.
+    """
+
+    first: int
+    pack: Pack
+    incidents: Counter[str]
+    sizes: list[int]
+    faulty: dict[str, Pack] = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        """The number after the last."""
+        return self.first + len(self.sizes)
 
 
 @dataclass(slots=True)
@@ -65,6 +89,7 @@ class Search:
     left_out: int = 0
     batch_seconds: float = 0.0
     stops_by: float | None = None
+    room: Room | None = None
     check_interrupt: Callable[[], None] = lambda: None
 
     def run(self) -> None:
@@ -76,70 +101,107 @@ class Search:
             run.reach = self._reach(run)
 
     def try_next(self) -> None:
-        """Generate the next pack and try it under each scenario."""
+        """Try the next pack under each scenario."""
         active = [run for run in self.runs if not run.is_over]
-        first = self.histories
-        watch = active[0].watch if active else Stopwatch()
-        pack, count, chosen = self._next_pack(watch)
-        if chosen:
-            began = seconds_spent()
-            batch = batch_answers(self.view, pack)
-            self.batch_seconds = seconds_spent() - began
-            watch.batch += batch.seconds
-            incidents = self.blocks.incidents(first, count)
-            for run in active:
-                self._try_under(run, pack, batch, incidents, chosen)
-            if self.laws is not None and not self._differs_in_order():
-                is_last = self._stops_at() <= first + count or self._is_spent()
-                self.laws.try_pack(pack, batch, is_last=is_last)
+        if self.room is None or self.histories >= self.room.end:
+            self.room = self._generate(active)
+        room = self.room
+        lanes, count = self._choose_lanes(room)
+        if lanes:
+            self._try_lanes(room, lanes, active, is_last=self._is_last(count))
         for run in active:
             run.tried += count
         self.histories += count
+        if self.histories == room.end:
+            for run in active:
+                if run.scenario.name == IN_ORDER:
+                    run.incidents.update(room.incidents)  # += would drop those never met
         self.progress.advance(self.histories, self.budget.histories)
         self.check_interrupt()
 
-    def _next_pack(self, watch: Stopwatch) -> tuple[Pack, int, int]:
-        """Return a pack, how many numbers it takes, and how many histories of those it holds.
-
-        What a history holds hangs on its number alone, so slow code gets the same histories in
-        smaller packs. The first one stands alone: no table of one entity would be met otherwise,
-        and it tells what the code costs.
-        """
+    def _generate(self, active: Sequence[ScenarioRun]) -> "Room":
+        """Generate the next histories, as many as are cheapest together."""
+        watch = active[0].watch if active else Stopwatch()
         began = time.perf_counter()
         first = self.histories
-        room = min(self.blocks.room(first), self.budget.histories - first)
-        count = 1 if first == 0 else room
+        count = min(self.blocks.room(first), self.budget.histories - first)
         pack = self.blocks.pack(first, count)
-        chosen = list(range(count))
-        allowed = self.cost.allow_rows()
-        if first > 0 and count_rows(pack) > allowed:
-            chosen, count = _choose_lanes(pack, allowed, self.cost)
-            self.left_out += count - len(chosen)
-            pack = take_lanes(self.blocks.pack(first, count), chosen)
+        incidents = self.blocks.incidents(first, count)
         watch.generate += time.perf_counter() - began
-        return pack, count, len(chosen)
+        return Room(first, pack, incidents, count_rows_by_lane(pack))
+
+    def _choose_lanes(self, room: "Room") -> tuple[list[int], int]:
+        """Return the lanes of the next pack, and how many numbers of histories they take.
+
+        What a history holds, its faults included, hangs on its number alone, so slow code gets the
+        same histories in smaller packs. The first one stands alone: no table of one entity would
+        be met otherwise, and it tells what the code costs.
+        """
+        start = self.histories - room.first
+        sizes = room.sizes[start:]
+        if self.histories == 0:
+            return [0], 1
+        allowed = self.cost.allow_rows()
+        chosen: list[int] = []
+        rows = 0
+        for number, size in enumerate(sizes):
+            if self.cost.is_too_dear(size, TOO_DEAR):
+                self.left_out += 1
+                continue
+            if chosen and rows + size > allowed:
+                return chosen, number
+            chosen.append(start + number)
+            rows += size
+        return chosen, len(sizes)
+
+    def _try_lanes(
+        self, room: "Room", lanes: list[int], active: Sequence[ScenarioRun], *, is_last: bool
+    ) -> None:
+        pack = take_lanes(room.pack, lanes)
+        began = seconds_spent()
+        batch = batch_answers(self.view, pack)
+        self.batch_seconds = seconds_spent() - began
+        if active:
+            active[0].watch.batch += batch.seconds
+        for run in active:
+            self._try_under(run, room, pack, lanes, batch)
+        if self.laws is not None and not self._differs_in_order():
+            self.laws.try_pack(pack, batch, room.first, lanes=len(lanes), is_last=is_last)
+
+    def _is_last(self, count: int) -> bool:
+        return self._stops_at() <= self.histories + count or self._is_spent()
 
     def _try_under(
-        self, run: ScenarioRun, pack: Pack, batch: Answers, incidents: Counter[str], lanes: int
+        self, run: ScenarioRun, room: "Room", pack: Pack, lanes: list[int], batch: Answers
     ) -> None:
         began = seconds_spent()
         if run.scenario.name == IN_ORDER:
-            trial = run.try_pack(pack, batch)
-            run.histories += lanes
-            run.incidents.update(incidents)  # += would drop those that were never met
+            trial = run.try_pack(pack, batch, room.first)
+            run.histories += len(lanes)
         else:
-            name = zlib.crc32(run.scenario.name.encode())
-            rng = np.random.default_rng([self.budget.seed % 2**64, self.histories, name])
-            concerned = spread(self.view, pack, run.scenario, self.hints, rng)
-            lanes, answers = answers_of_lanes(pack, concerned, batch)
-            trial = run.try_pack(concerned, answers)
-            run.histories += lanes
-            run.incidents[run.scenario.name] += lanes
+            concerned = take_lanes(self._spread(run, room), lanes)
+            count, answers = answers_of_lanes(pack, concerned, batch)
+            trial = run.try_pack(concerned, answers, room.first)
+            run.histories += count
+            run.incidents[run.scenario.name] += count
         if trial is not None and run is self.runs[0]:
             # What diverges is run again and again, which says nothing of what a pack costs.
             is_plain = not trial.divergences
             online = seconds_spent() - began if is_plain else trial.right.seconds
             self._note_cost(pack, online, run)
+
+    def _spread(self, run: ScenarioRun, room: "Room") -> Pack:
+        """Return the histories of a room that a scenario concerns, with its faults.
+
+        They are drawn for the whole room, so that they do not hang on how it is cut.
+        """
+        name = run.scenario.name
+        if name not in room.faulty:
+            rng = np.random.default_rng(
+                [self.budget.seed % 2**64, room.first, zlib.crc32(name.encode())]
+            )
+            room.faulty[name] = spread(self.view, room.pack, run.scenario, self.hints, rng)
+        return room.faulty[name]
 
     def _note_cost(self, pack: Pack, online: float, run: ScenarioRun) -> None:
         self.cost.note(pack, self.batch_seconds, online)
@@ -179,23 +241,6 @@ class Search:
             batch_us=self.cost.batch_us,
             online_us=self.cost.online_us,
         )
-
-
-def _choose_lanes(pack: Pack, allowed: int, cost: Cost) -> tuple[list[int], int]:
-    """Return the lanes that a pack of so many rows may have, and how many numbers they take."""
-    sizes = np.bincount(pack.spine[LANE].to_numpy(), minlength=pack.lanes)
-    for frame in pack.events.values():
-        sizes = sizes + np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
-    chosen: list[int] = []
-    rows = 0
-    for lane, size in enumerate(sizes.tolist()):
-        if cost.is_too_dear(size, TOO_DEAR):
-            continue
-        if chosen and rows + size > allowed:
-            return chosen, lane
-        chosen.append(lane)
-        rows += size
-    return chosen, pack.lanes
 
 
 def search(

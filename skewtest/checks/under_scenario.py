@@ -173,14 +173,20 @@ class ScenarioRun:
             self.watch.note_detection()
         self.findings += findings.values()
 
-    def try_pack(self, pack: Pack, batch: Answers | None) -> Trial | None:
-        """Try a pack as this scenario delivers it; None where nothing is asked."""
+    def try_pack(self, pack: Pack, batch: Answers | None, first: int) -> Trial | None:
+        """Try a pack as this scenario delivers it; None where nothing is asked.
+
+        Args:
+            pack: the histories.
+            batch: what batch has answered in order.
+            first: the number of the history in lane 0.
+        """
         if pack.spine.is_empty():
             return None
         if self.trusting >= TRUSTING:
             pack = replace(pack, lags={})
         trial = run_trial(self.view, pack, batch)
-        trusts_order = bool(trial.divergences) and self._look_into(pack, trial)
+        trusts_order = bool(trial.divergences) and self._look_into(pack, trial, first)
         if trusts_order:
             trial = run_trial(self.view, replace(pack, lags={}), batch)
         self._count(trial)
@@ -194,9 +200,9 @@ class ScenarioRun:
         self.mutated |= trial.mutated
         self.watch.online += trial.right.seconds
 
-    def _look_into(self, pack: Pack, trial: Trial) -> bool:
+    def _look_into(self, pack: Pack, trial: Trial, first: int) -> bool:
         """Keep what stands; return whether all that was found is trust in the order of delivery."""
-        suspects = suspects_of(self.view, pack, trial, self.tried, SUSPECTS)
+        suspects = suspects_of(self.view, pack, trial, first, SUSPECTS)
         fresh = [suspect for suspect in suspects if self._is_wanted(suspect)]
         standing, dropped = confirmed(self.view, pack, trial, fresh)
         self.unconfirmed += dropped

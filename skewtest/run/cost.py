@@ -4,7 +4,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skewtest.generate.history import Pack
+import numpy as np
+
+from skewtest.generate.history import LANE, Pack
 
 SCHEDULER = Path("/proc/thread-self/schedstat")
 """Linux tells here how long a thread waited for a processor that others held."""
@@ -109,6 +111,15 @@ class Cost:
         if self.predict(GROWTH * self.largest) < CHEAP:
             return allowed
         return min(allowed, GROWTH * self.largest)
+
+
+def count_rows_by_lane(pack: Pack) -> list[int]:
+    """Return how many events and requests each history of a pack has."""
+    sizes = np.bincount(pack.spine[LANE].to_numpy(), minlength=pack.lanes)
+    for frame in pack.events.values():
+        sizes = sizes + np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
+    counts: list[int] = sizes.tolist()
+    return counts
 
 
 def count_rows(pack: Pack) -> int:

@@ -1,7 +1,7 @@
 """Batch answers of a pack; histories that bring a whole call down are singled out and blamed."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -98,13 +98,19 @@ class Isolation:
         return sorted(rows)
 
 
-def take_lanes(pack: Pack, lanes: Iterable[int]) -> Pack:
+def take_lanes(pack: Pack, lanes: Collection[int]) -> Pack:
     """Return some lanes of a pack, under their own numbers."""
+    if len(lanes) == pack.lanes:
+        return pack
     is_chosen = pl.col(LANE).is_in(list(lanes))
+    chosen = set(lanes)
     return replace(
         pack,
         events={name: frame.filter(is_chosen) for name, frame in pack.events.items()},
         spine=pack.spine.filter(is_chosen),
+        lags={lane: lag for lane, lag in pack.lags.items() if lane in chosen},
+        restarts={lane: moments for lane, moments in pack.restarts.items() if lane in chosen},
+        boots={lane: at for lane, at in pack.boots.items() if lane in chosen},
     )
 
 
