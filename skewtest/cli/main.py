@@ -26,11 +26,12 @@ from skewtest.errors import SkewtestError, listed, nearest
 from skewtest.files import remove_report
 from skewtest.harness.session import Settings, default_profile, part, run
 from skewtest.report.closing import known_lines
+from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
 from skewtest.report.outputs import Baseline, Files, report_of
 from skewtest.report.result import Result
+from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
-from skewtest.report.words import advice, import_traceback
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -201,9 +202,9 @@ def _show(view: FeatureView, result: Result) -> None:
     if text:
         typer.echo(text)
         typer.echo("")
-    for outcome in result.outcomes:
-        typer.echo(summary_line(outcome))
     found = result.part(Path.cwd())
+    for outcome in found.outcomes:
+        typer.echo(summary_line(outcome))
     for line in (*known_lines(found), *advice(found.outcomes)):
         typer.echo(line)
 

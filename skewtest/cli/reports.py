@@ -25,8 +25,9 @@ from skewtest.report.merging import merged_shards
 from skewtest.report.outputs import record, write_step_summary
 from skewtest.report.plain import one_line
 from skewtest.report.provenance import git_of, packages
-from skewtest.report.summary import count, lead
+from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
+from skewtest.report.words import count
 from skewtest.results.code import file_digest
 
 OK, FAILS, USAGE, INCOMPLETE = 0, 1, 2, 3

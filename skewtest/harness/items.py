@@ -368,7 +368,7 @@ def _imported(name: str, root: Path) -> Any:
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
     except BaseException as error:
-        words = importlib.import_module("skewtest.report.words")
+        words = importlib.import_module("skewtest.report.failures")
         told = words.import_traceback(error)
         return f"[tool.skewtest] views: {name!r} cannot be imported\n\n{told}"
 

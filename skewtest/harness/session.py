@@ -19,9 +19,11 @@ from skewtest.environments.cells import Cell
 from skewtest.environments.locks import Tell, quiet
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
+from skewtest.results import values
 from skewtest.results.corpus import load, save
 from skewtest.results.finding import ALL_FEATURES, Finding
 from skewtest.results.outcome import Outcome
+from skewtest.results.values import Stale
 from skewtest.run.budget import Budget
 from skewtest.run.progress import SILENT, Progress
 
@@ -184,15 +186,40 @@ def _with_known(outcome: Outcome, budget: Budget, settings: Settings) -> Outcome
     today = settings.today or datetime.now(UTC).date()
     known = [one for one in budget.known if one.scenario == outcome.scenario]
     findings = []
+    met = set()
     for finding in outcome.findings:
-        one = next((one for one in known if one.covers(finding.feature, finding.kind)), None)
-        expired = one is not None and one.expires < today
-        findings.append(replace(finding, known=one, expired=expired))
+        for entry in known:
+            if entry.covers(finding.feature, finding.kind):
+                met.add(entry)
+                findings.append(replace(finding, known=_said_of(entry, today)))
+                break
+        else:
+            findings.append(finding)
     is_run = outcome.skipped is None and outcome.histories > 0
     is_usual = is_run and budget.histories >= default_histories(outcome.view)
     is_whole = is_usual and all(finding.known is not None for finding in findings)
-    gone = (one for one in known if not any(finding.known is one for finding in findings))
-    return replace(outcome, findings=tuple(findings), stale=tuple(gone) if is_whole else ())
+    stale = []
+    for entry in known:
+        if is_whole and entry not in met:
+            stale.append(
+                Stale(
+                    feature=entry.feature,
+                    kind=entry.kind,
+                    owner=entry.owner,
+                    reason=entry.reason,
+                )
+            )
+    return replace(outcome, findings=tuple(findings), stale=tuple(stale))
+
+
+def _said_of(entry: Known, today: date) -> values.Known:
+    """Return what a finding says of itself that is known."""
+    return values.Known(
+        owner=entry.owner,
+        reason=entry.reason,
+        expires=entry.expires,
+        expired=entry.expires < today,
+    )
 
 
 def _kept(outcome: Outcome, settings: Settings) -> Outcome:

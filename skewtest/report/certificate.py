@@ -92,8 +92,10 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         content: the bytes of its file.
 
     Raises:
-        ReportError: it does not say where it comes from, or two of its views have one name.
+        ReportError: it does not say where it comes from, two of its views have one name, or the
+            file is of version 2.
     """
+    _check_version(content)
     run = report.run
     if run is None:
         raise ReportError(
@@ -124,6 +126,22 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         report=hashlib.sha256(content).hexdigest(),
     )
     return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
+
+
+class _Versioned(msgspec.Struct):
+    """The part of a report's file that tells how the rest is to be read."""
+
+    version: int = model.VERSION
+
+
+def _check_version(content: bytes) -> None:
+    """Refuse a file of version 2: it counts laws as tried that were not applied."""
+    version = msgspec.json.decode(content, type=_Versioned).version
+    if version != model.VERSION:
+        raise ReportError(
+            f"a report of version {version} cannot be certified: it does not say which laws were "
+            "applied. Make it anew with this version of skewtest: pytest --skew-report=DIR."
+        )
 
 
 def _certified(report: model.Report, view: model.View) -> CertifiedView:

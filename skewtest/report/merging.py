@@ -1,16 +1,15 @@
 """Reports put together: of the views of one run, of parallel workers, of several CI jobs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
+from skewtest.report.grid import scenario_order
 from skewtest.report.summary import not_checked, unapplied
 
 NOTHING = "no feature view was checked"
-ORDER = (*SCENARIOS, RELATIONS)
 
 P = TypeVar("P", bound=model.Part)
 
@@ -87,8 +86,8 @@ def _shows_fault(outcome: model.Outcome) -> bool:
     """Return whether an outcome is more than a gap: laws that were not applied are no skew."""
     if outcome.ok:
         return False
-    is_news = any(one.known is None or one.known.expired for one in outcome.findings)
-    return is_news or bool(outcome.untested) or bool(outcome.stale) or not unapplied(outcome)
+    is_fault = outcome.news or outcome.untested or outcome.stale
+    return bool(is_fault) or not unapplied(outcome)
 
 
 def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
@@ -158,12 +157,16 @@ def settled(report: model.Report) -> model.Report:
 
 
 def _untimed(part: P) -> P:
-    nothing = {"seconds": 0.0, "latency": None, "again": ""}
+    nothing: dict[str, object] = {"seconds": 0.0, "latency": None, "again": ""}
     if isinstance(part, model.Outcome):
-        fields = dict.fromkeys(model.Seconds.__struct_fields__, 0.0)
-        nothing["seconds"] = model.Seconds(**{**fields, "detect": None})  # type: ignore[arg-type, assignment] # of this part
-    known = {name: value for name, value in nothing.items() if name in part.__struct_fields__}
-    return msgspec.structs.replace(part, **known)
+        nothing["seconds"] = model.Seconds()
+        if part.reach is not None:
+            nothing["reach"] = msgspec.structs.replace(part.reach, seconds=0.0)
+    return msgspec.structs.replace(part, **_fields_of(part, nothing))
+
+
+def _fields_of(part: model.Part, values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name in part.__struct_fields__}
 
 
 def _once(parts: Sequence[P]) -> list[P]:
@@ -174,8 +177,7 @@ def _once(parts: Sequence[P]) -> list[P]:
 
 
 def _column_order(one: model.Outcome) -> tuple[int, str]:
-    place = ORDER.index(one.scenario) if one.scenario in ORDER else len(ORDER)
-    return place, one.column
+    return scenario_order(one.scenario), one.column
 
 
 def _matrix(matrices: Sequence[model.Matrix | None]) -> model.Matrix | None:

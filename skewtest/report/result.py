@@ -19,7 +19,8 @@ from skewtest.report.model import encodable
 from skewtest.report.provenance import run_info, view_info
 from skewtest.report.terminal import report_text
 from skewtest.results.finding import Finding
-from skewtest.results.outcome import Check, Outcome, PlainFunction
+from skewtest.results.outcome import Outcome, PlainFunction
+from skewtest.results.values import Check
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from made_reports import environment, finding, outcome, report, run, tally, view
 from skewtest.report import model
 from skewtest.report.changes import compared_reports
 from skewtest.report.merging import merged
+from skewtest.results.pair import Pair
 
 
 def differing(mismatch, *, compared=10_000, kind="value", scenario="in_order", known=None):
@@ -119,7 +120,14 @@ def test_environments_that_were_compared_count_too():
     def compared(*kinds):
         found = [
             model.VersionFinding(
-                kind=kind, cause="", side=None, headline="", failures=[], rows=[], places=[]
+                kind=kind,
+                pair=Pair("a", "b"),
+                cause="",
+                side=None,
+                headline="",
+                failures=[],
+                rows=[],
+                places=[],
             )
             for kind in kinds
         ]

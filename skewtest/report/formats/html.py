@@ -18,8 +18,11 @@ from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
 from skewtest.report.grid import MARKS, MEANINGS, STATES, WORDS, Row, State, concerns, grid_of
 from skewtest.report.installed import installed
+from skewtest.report.laws import CLASSES, count_laws, laws_of
 from skewtest.report.plain import visible
-from skewtest.report.summary import count, finding_cause, lead, moved_line, own_seconds, slowest
+from skewtest.report.remarks import remarks_of, word_reach
+from skewtest.report.summary import finding_cause, lead, moved_line, own_seconds, slowest
+from skewtest.report.words import count
 
 LONGEST = 20_000
 """Of a user's text, such as a traceback; the JSON has it all."""
@@ -66,6 +69,7 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "lead": lead(report),
             "slowest": slowest(report),
             "installed": installed(report),
+            "laws": laws_of(report),
             "timeline": lambda outcome, example: timeline_drawing(
                 example, windows.get(outcome.view, [])
             ),
@@ -166,6 +170,10 @@ def _environment() -> Environment:
         "scatter": scatter,
         "moved_line": moved_line,
         "own_seconds": own_seconds,
+        "remarks_of": remarks_of,
+        "word_reach": word_reach,
+        "count_laws": count_laws,
+        "law_classes": CLASSES,
     }
     environment.filters |= {"cut": _cut, "number": _number}
     return environment
