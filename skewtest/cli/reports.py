@@ -21,10 +21,10 @@ from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import markdown
 from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
-from skewtest.report.merging import merged_shards
 from skewtest.report.outputs import record, write_step_summary
 from skewtest.report.plain import one_line
 from skewtest.report.provenance import git_of, packages
+from skewtest.report.shards import merge_shards
 from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
 from skewtest.report.words import count
@@ -141,7 +141,7 @@ def merge(
     distinct = len(held) + len(gaps)
     if expect is not None and distinct < expect:
         gaps.append(_never_written(distinct + 1, expect))
-    whole = merged_shards([*held.values()], gaps)
+    whole = merge_shards([*held.values()], gaps)
     _write(out, model.to_json(whole))
     _show(whole, None)
     raise typer.Exit({"parity": OK, "skew": FAILS, "incomplete": INCOMPLETE}[whole.verdict])

@@ -115,14 +115,8 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         dirty=run.git is not None and run.git.dirty,
         python=run.host.python,
         packages=run.packages,
-        views={view.name: _certified(report, view) for view in report.views},
-        known=[
-            f"{outcome.view}.{finding.feature} ({finding.kind}, {outcome.column}) until "
-            f"{finding.known.expires}: {finding.known.owner}"
-            for outcome in report.outcomes
-            for finding in outcome.findings
-            if finding.known is not None
-        ],
+        views={view.name: _certify_view(report, view) for view in report.views},
+        known=_known(report),
         report=hashlib.sha256(content).hexdigest(),
     )
     return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
@@ -144,7 +138,18 @@ def _check_version(content: bytes) -> None:
         )
 
 
-def _certified(report: model.Report, view: model.View) -> CertifiedView:
+def _known(report: model.Report) -> list[str]:
+    """Return the known divergences that were met, a line each."""
+    lines = []
+    for outcome in report.outcomes:
+        for finding in outcome.findings:
+            if finding.known is not None:
+                place = f"{outcome.view}.{finding.feature} ({finding.kind}, {outcome.column})"
+                lines.append(f"{place} until {finding.known.expires}: {finding.known.owner}")
+    return lines
+
+
+def _certify_view(report: model.Report, view: model.View) -> CertifiedView:
     outcomes = [one for one in report.outcomes if one.view == view.name]
     digests = {one.side: one.digest for one in view.implementations}
     return CertifiedView(

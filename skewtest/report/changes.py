@@ -206,22 +206,29 @@ def _change(old: Counts, new: Counts) -> Change:
 
 
 def _moved(before: model.Report, after: model.Report) -> list[Moved]:
-    then, now = ({view.name: view for view in one.views} for one in (before, after))
-    found = [Moved("view", name, "", "added") for name in now if name not in then]
-    found += [Moved("view", name, "", "gone") for name in then if name not in now]
-    both = [(then[name], now[name]) for name in now if name in then]
-    for pair in both:
-        found += _moved_code(*pair)
-    found += dict.fromkeys(moved for pair in both for moved in _moved_files(*pair))
+    """Return what is another than before beside the answers: views, code, files, packages."""
+    then = {view.name: view for view in before.views}
+    now = {view.name: view for view in after.views}
+    moved = [Moved("view", name, "", "added") for name in now if name not in then]
+    moved += [Moved("view", name, "", "gone") for name in then if name not in now]
+    files: dict[Moved, None] = {}
+    for name, view in now.items():
+        if name in then:
+            moved += _moved_code(then[name], view)
+            # Views that share a file tell of it once.
+            files.update(dict.fromkeys(_moved_files(then[name], view)))
+    moved += files
     if before.run is not None and after.run is not None:
-        old, new = before.run.packages, after.run.packages
-        old, new = old | {"python": before.run.host.python}, new | {"python": after.run.host.python}
-        found += [
-            Moved("package", name, old.get(name, "none"), new.get(name, "none"))
-            for name in sorted({*old, *new})
-            if old.get(name) != new.get(name)
-        ]
-    return found
+        moved += _moved_packages(before.run, after.run)
+    return moved
+
+
+def _moved_packages(before: model.Run, after: model.Run) -> Iterator[Moved]:
+    old = before.packages | {"python": before.host.python}
+    new = after.packages | {"python": after.host.python}
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield Moved("package", name, old.get(name, "none"), new.get(name, "none"))
 
 
 def _moved_files(old: model.View, new: model.View) -> Iterator[Moved]:

@@ -20,7 +20,7 @@ from skewtest.report.claims import (
 )
 from skewtest.report.environments import compared_of, spread_of
 from skewtest.report.failures import failure_text
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
 from skewtest.report.model import encodable
 from skewtest.report.timeline import drawing_of, step_of, timeline_of
 from skewtest.report.versions import place_text
@@ -49,7 +49,7 @@ def part_of(outcomes: Iterable[Outcome], views: Iterable[model.View], again: str
             versions.append(encodable(spread_of(outcome)))
         else:
             checked.append(encodable(outcome_of(outcome, again)))
-    return merged(
+    return merge_reports(
         [],
         views=[encodable(view) for view in views],
         outcomes=checked,

@@ -18,7 +18,7 @@ from skewtest.report import model
 from skewtest.report.changes import Comparison, compared_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
-from skewtest.report.merging import merged, whole_or_nothing
+from skewtest.report.merging import merge_reports, whole_or_nothing
 from skewtest.report.model import encodable
 from skewtest.report.provenance import run_info
 from skewtest.report.summary import changes_text
@@ -46,7 +46,7 @@ def report_of(
         incomplete: why something is missing.
         matrix: the cells of the version matrix, and what became of them.
     """
-    found = merged(list(parts), incomplete=incomplete, matrix=matrix)
+    found = merge_reports(list(parts), incomplete=incomplete, matrix=matrix)
     run = run_info(found, command=command, profile=profile, began=began, root=root)
     return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
 

@@ -1,7 +1,7 @@
 """What all formats say of a report in a line or two."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from skewtest.report import model
@@ -80,22 +80,27 @@ def unapplied(outcome: model.Outcome) -> list[str]:
 
 def advice(outcomes: Sequence[model.Outcome]) -> list[str]:
     """Return, for each view that was explored, what it would break under and what was not tried."""
-    lines = []
     explored: dict[str, list[model.Outcome]] = {}
     for outcome in outcomes:
         if not outcome.gates:
             explored.setdefault(outcome.view, []).append(outcome)
+    lines: list[str] = []
     for view, scenarios in explored.items():
-        breaks = [outcome.scenario for outcome in scenarios if outcome.findings]
-        untried = [f"{each.scenario} ({each.skipped})" for each in scenarios if each.skipped]
-        verdict = ", ".join(breaks)
-        if not breaks:
-            verdict = "nothing of what was tried" if untried else "nothing"
-        between = ": " if breaks else " "
-        lines.append(f"{view}: would break under{between}{verdict}")
-        if untried:
-            lines.append(f"  not tried: {', '.join(untried)}")
+        lines += _advice_on(view, scenarios)
     return lines
+
+
+def _advice_on(view: str, scenarios: Sequence[model.Outcome]) -> Iterator[str]:
+    breaks = [outcome.scenario for outcome in scenarios if outcome.findings]
+    untried = [f"{each.scenario} ({each.skipped})" for each in scenarios if each.skipped]
+    if breaks:
+        yield f"{view}: would break under: {', '.join(breaks)}"
+    elif untried:
+        yield f"{view}: would break under nothing of what was tried"
+    else:
+        yield f"{view}: would break under nothing"
+    if untried:
+        yield f"  not tried: {', '.join(untried)}"
 
 
 def finding_cause(finding: model.Finding) -> str:

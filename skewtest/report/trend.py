@@ -46,11 +46,12 @@ def point_of(report: model.Report) -> Point:
     """Return a report as a point of a trend."""
     run = report.run
     git = None if run is None else run.git
-    errors: dict[str, list[model.Errors]] = {}
-    for outcome in report.outcomes:
-        for name, tally in outcome.features.items():
-            if tally.errors is not None:
-                errors.setdefault(f"{outcome.view}.{name}", []).append(tally.errors)
+    errors = _errors_by_feature(report)
+    features = {}
+    # Of two features that are called alike, the one that needs a look first comes last.
+    for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state)):
+        if row.cells:
+            features[row.name] = _feature_point(row.state, errors.get(row.name, []))
     return Point(
         time="" if run is None else run.time,
         verdict=report.verdict,
@@ -58,16 +59,24 @@ def point_of(report: model.Report) -> Point:
         dirty=git is not None and git.dirty,
         seconds=0.0 if run is None else run.seconds,
         histories=sum(histories(report).values()),
-        # Of two features that are called alike, the one that needs a look first comes last.
-        features={
-            row.name: FeaturePoint(
-                state=row.state,
-                max_ulps=max((one.ulps.max for one in errors.get(row.name, ())), default=None),
-                smape=max((one.smape for one in errors.get(row.name, ())), default=None),
-            )
-            for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state))
-            if row.cells
-        },
+        features=features,
+    )
+
+
+def _errors_by_feature(report: model.Report) -> dict[str, list[model.Errors]]:
+    errors: dict[str, list[model.Errors]] = {}
+    for outcome in report.outcomes:
+        for name, tally in outcome.features.items():
+            if tally.errors is not None:
+                errors.setdefault(f"{outcome.view}.{name}", []).append(tally.errors)
+    return errors
+
+
+def _feature_point(state: State, errors: Sequence[model.Errors]) -> FeaturePoint:
+    return FeaturePoint(
+        state=state,
+        max_ulps=max((each.ulps.max for each in errors), default=None),
+        smape=max((each.smape for each in errors), default=None),
     )
 
 

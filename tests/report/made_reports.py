@@ -4,7 +4,7 @@ from datetime import date
 
 from skewtest.declare.delivery import SCENARIOS
 from skewtest.report import model
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
 from skewtest.results.pair import PARITY, Pair
 
 GIT = model.Git(revision="a" * 40, dirty=False, branch="main")
@@ -183,7 +183,7 @@ def report(*outcomes, views=None, incomplete=(), **given):
         view(name, tuple(next(one for one in held if one.view == name).features))
         for name in dict.fromkeys(one.view for one in held)
     ]
-    return merged(
+    return merge_reports(
         [], outcomes=held, views=known, incomplete=incomplete, run=given.pop("run", run()), **given
     )
 

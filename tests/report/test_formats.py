@@ -32,7 +32,7 @@ from skewtest.report.formats.html import html_page
 from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import MARKER, markdown
 from skewtest.report.formats.sarif import sarif
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
 from skewtest.results.pair import Pair
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -301,7 +301,7 @@ def compared(*findings):
         seconds=1.0,
         findings=list(findings),
     )
-    return merged([], compared=[one], run=run())
+    return merge_reports([], compared=[one], run=run())
 
 
 def test_what_differs_between_environments_is_in_every_format():

@@ -12,7 +12,7 @@ from skewtest.report.changes import compared_reports
 from skewtest.report.closing import closing_lines, closing_table
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
-from skewtest.report.merging import merged_shards
+from skewtest.report.shards import merge_shards
 from skewtest.report.trend import point_of
 
 KEPT = Path(__file__).parent / "kept" / "version2.json"
@@ -82,7 +82,7 @@ def test_it_is_compared_with_itself_without_a_change():
 
 
 def test_it_is_merged_and_is_a_point_of_a_trend():
-    whole = merged_shards([("old", lifted()), ("again", lifted())])
+    whole = merge_shards([("old", lifted()), ("again", lifted())])
     assert (whole.verdict, len(whole.outcomes)) == ("skew", 4)
     point = point_of(lifted())
     assert (point.verdict, point.features["spend.total"].state) == ("skew", "fails")

@@ -16,7 +16,17 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
-from skewtest.report.grid import MARKS, MEANINGS, STATES, WORDS, Row, State, concerns, grid_of
+from skewtest.report.grid import (
+    MARKS,
+    MEANINGS,
+    STATES,
+    WORDS,
+    Cell,
+    Row,
+    State,
+    concerns,
+    grid_of,
+)
 from skewtest.report.installed import installed
 from skewtest.report.laws import CLASSES, count_laws, laws_of
 from skewtest.report.plain import visible
@@ -49,17 +59,14 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
     for row in grid.rows:
         by_view.setdefault(row.view, []).append(row)
     windows = {view.name: view.windows for view in report.views}
+    scenarios = {outcome.scenario for outcome in report.outcomes}
     return page(
         "report.html.j2",
         {
             "report": report,
             "grid": grid.folded(COLUMNS),
             "by_view": by_view,
-            "meanings": {
-                name: meaning
-                for name, meaning in MEANINGS.items()
-                if any(one.scenario == name for one in report.outcomes)
-            },
+            "meanings": {name: text for name, text in MEANINGS.items() if name in scenarios},
             "is_long": len(grid.rows) > LONG,
             "count": count,
             "views": {view.name: view for view in report.views},
@@ -81,13 +88,12 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
 
 def _drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
     """Return the columns of a feature whose errors are drawn: what fails, then what is first."""
-    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    found = []
-    for column, cell in cells:
+    drawn = []
+    for column, cell in _by_urgency(row):
         tally = report.outcomes[cell.outcomes[0]].features.get(row.feature)
         if tally is not None and tally.errors is not None:
-            found.append((column, tally.errors))
-    return found[:DRAWN] if row.state in ("fails", "known", "advice") else found[:1]
+            drawn.append((column, tally.errors))
+    return drawn[:DRAWN] if row.state in ("fails", "known", "advice") else drawn[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +111,38 @@ class Counted:
 
 def _counted(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
-    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    found = []
-    for column, cell in cells:
-        held = (report.outcomes[place].features.get(row.feature) for place in cell.outcomes)
-        tallies = [tally for tally in held if tally is not None]
-        if tallies and column != RELATIONS:  # they compare a side with itself
-            found.append(_counters(column, tallies, cell.state))
-    if len(found) <= COUNTED:
-        return found
-    rest = found[COUNTED - 1 :]
-    together = Counted(
+    counted = []
+    for column, cell in _by_urgency(row):
+        if column == RELATIONS:  # they compare a side with itself
+            continue
+        outcomes = [report.outcomes[place] for place in cell.outcomes]
+        tallies = [o.features[row.feature] for o in outcomes if row.feature in o.features]
+        if tallies:
+            counted.append(_counters(column, tallies, cell.state))
+    if len(counted) <= COUNTED:
+        return counted
+    shown, rest = counted[: COUNTED - 1], counted[COUNTED - 1 :]
+    return [*shown, _add_up(rest)]
+
+
+def _add_up(rest: Sequence[Counted]) -> Counted:
+    totals = [0] * len(TALLIED)
+    ulps = []
+    for counted in rest:
+        totals = [total + count for total, count in zip(totals, counted.counts, strict=True)]
+        if counted.ulps is not None:
+            ulps.append(counted.ulps)
+    return Counted(
         f"{len(rest)} others together",
-        tuple(map(sum, zip(*(one.counts for one in rest), strict=True))),
-        max((one.ulps for one in rest if one.ulps is not None), default=None),
-        any(one.excused for one in rest),
+        tuple(totals),
+        max(ulps, default=None),
+        any(counted.excused for counted in rest),
     )
-    return [*found[: COUNTED - 1], together]
+
+
+def _by_urgency(row: Row) -> list[tuple[str, Cell]]:
+    """Return the cells of a feature with their columns, those that need a look first first."""
+    return sorted(row.cells.items(), key=lambda item: STATES.index(item[1].state))
 
 
 def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counted:
