@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,8 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         raise ReportError(
             "the report does not say where it comes from; make it with pytest --skew-report=DIR."
         )
-    twice = [
-        name for name, often in Counter(view.name for view in report.views).items() if often > 1
-    ]
+    counts = Counter(view.name for view in report.views)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise ReportError(
             f"the report has more than one view named {listed(twice)}; give each a name of its own."
@@ -116,7 +115,7 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         python=run.host.python,
         packages=run.packages,
         views={view.name: _certify_view(report, view) for view in report.views},
-        known=_known(report),
+        known=_list_known(report),
         report=hashlib.sha256(content).hexdigest(),
     )
     return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
@@ -138,7 +137,7 @@ def _check_version(content: bytes) -> None:
         )
 
 
-def _known(report: model.Report) -> list[str]:
+def _list_known(report: model.Report) -> list[str]:
     """Return the known divergences that were met, a line each."""
     lines = []
     for outcome in report.outcomes:
@@ -150,18 +149,24 @@ def _known(report: model.Report) -> list[str]:
 
 
 def _certify_view(report: model.Report, view: model.View) -> CertifiedView:
-    outcomes = [one for one in report.outcomes if one.view == view.name]
-    digests = {one.side: one.digest for one in view.implementations}
+    outcomes = [outcome for outcome in report.outcomes if outcome.view == view.name]
+    digests = {part.side: part.digest for part in view.implementations}
+    data: dict[str, str] = {}
+    scenarios = []
+    for outcome in outcomes:
+        data |= outcome.data
+        if outcome.gates and outcome.skipped is None:
+            scenarios.append(outcome.column)
     return CertifiedView(
         declaration=view.declaration,
         batch=digests.get("batch"),
         online=digests.get("online"),
         files=view.files,
         features=[feature.name for feature in view.features],
-        scenarios=[one.column for one in outcomes if one.gates and one.skipped is None],
-        seeds=sorted({one.seed for one in outcomes}),
-        histories=max((one.histories for one in outcomes), default=0),
-        data={name: digest for one in outcomes for name, digest in one.data.items()},
+        scenarios=scenarios,
+        seeds=sorted({outcome.seed for outcome in outcomes}),
+        histories=max((outcome.histories for outcome in outcomes), default=0),
+        data=data,
         uncovered=view.uncovered,
     )
 
@@ -213,27 +218,34 @@ def verified(
         revision: of the working tree; "" where it has none.
         report: the bytes of the report, if it is to be checked as well.
     """
-    found = []
+    differences = []
     if certificate.seal != _seal(certificate):
-        found.append(Difference("seal", "the certificate", certificate.seal[:12], "another text"))
+        seal = certificate.seal[:12]
+        differences.append(Difference("seal", "the certificate", seal, "another text"))
+    differences += _differing_code(certificate, digest)
+    for name, version in certificate.packages.items():
+        if packages.get(name) != version:
+            differences.append(Difference("package", name, version, packages.get(name, "")))
+    if python != certificate.python:
+        differences.append(Difference("python", "python", certificate.python, python))
+    if revision != certificate.revision:
+        before, after = certificate.revision[:12], revision[:12]
+        differences.append(Difference("revision", "git", before, after))
+    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
+        after = hashlib.sha256(report).hexdigest()[:12]
+        differences.append(Difference("report", "the report", certificate.report[:12], after))
+    return differences
+
+
+def _differing_code(
+    certificate: Certificate, digest: Callable[[str], str | None]
+) -> Iterator[Difference]:
+    """Return the files that are not what they were, each once with the views that it concerns."""
     users: dict[tuple[str, str], list[str]] = {}
     for name, view in certificate.views.items():
-        for file, held in view.files.items():
-            users.setdefault((file, held), []).append(name)
-    for (file, held), views in users.items():
-        now = digest(file)
-        if now != held:
-            found.append(Difference("code", file, held[:12], (now or "")[:12], tuple(views)))
-    found += [
-        Difference("package", name, version, packages.get(name, ""))
-        for name, version in certificate.packages.items()
-        if packages.get(name) != version
-    ]
-    if python != certificate.python:
-        found.append(Difference("python", "python", certificate.python, python))
-    if revision != certificate.revision:
-        found.append(Difference("revision", "git", certificate.revision[:12], revision[:12]))
-    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
-        told = hashlib.sha256(report).hexdigest()[:12]
-        found.append(Difference("report", "the report", certificate.report[:12], told))
-    return found
+        for file, certified in view.files.items():
+            users.setdefault((file, certified), []).append(name)
+    for (file, certified), views in users.items():
+        current = digest(file)
+        if current != certified:
+            yield Difference("code", file, certified[:12], (current or "")[:12], tuple(views))

@@ -104,17 +104,17 @@ def culprits_text(culprits: Sequence[str], tried: int) -> str:
 
 def headline(finding: Finding, view: str) -> str:
     """Return the claim of a finding, in one line."""
-    place = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
+    subject = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
     failures = finding.failures
     if finding.relation:
-        return f"{place}: {finding.side} breaks {finding.relation}"
+        return f"{subject}: {finding.side} breaks {finding.relation}"
     if finding.kind == "nondeterministic":
-        return f"{place}: {finding.side or 'a side'} answers differently when run twice"
+        return f"{subject}: {finding.side or 'a side'} answers differently when run twice"
     if len(failures) > 1:
-        return f"{place}: batch and online both fail"
+        return f"{subject}: batch and online both fail"
     if failures:
-        return f"{place}: {failure_headline(failures[0])}"
-    return f"{place}: {_difference_claim(finding)}"
+        return f"{subject}: {failure_headline(failures[0])}"
+    return f"{subject}: {_difference_claim(finding)}"
 
 
 def _difference_claim(finding: Finding) -> str:

@@ -115,7 +115,7 @@ def closing_lines(report: model.Report) -> list[str]:
         *reach_lines(report),
         *untried_lines(report),
         *known_lines(report),
-        *_unused(report),
+        *_list_unused(report),
     ]
     lines = [f"skewtest: {sentence}" for sentence in sentences]
     if any(not outcome.gates for outcome in report.outcomes) or report.versions:
@@ -185,8 +185,8 @@ def reach_lines(report: model.Report) -> list[str]:
     lines = []
     for outcome in report.outcomes:
         if outcome.reach is not None:
-            place = f"{outcome.view}[{outcome.column}]"
-            lines.append(one_line(f"{place}: {word_reach(outcome.reach)}"))
+            check = f"{outcome.view}[{outcome.column}]"
+            lines.append(one_line(f"{check}: {word_reach(outcome.reach)}"))
     return lines
 
 
@@ -234,7 +234,7 @@ def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
     return list(lines.values())
 
 
-def _unused(report: model.Report) -> list[str]:
+def _list_unused(report: model.Report) -> list[str]:
     """Return a line for each corpus file that could not be used where all else is well."""
     lines: dict[str, None] = {}
     for outcome in report.outcomes:
@@ -254,13 +254,13 @@ def properties(parts: Sequence[model.Report]) -> list[tuple[str, str]]:
 
 
 def _properties(outcome: model.Outcome) -> Iterator[tuple[str, str]]:
-    place = f"skewtest.{outcome.view}.{outcome.column}"
+    prefix = f"skewtest.{outcome.view}.{outcome.column}"
     verdict = "parity" if outcome.ok else "skew"
-    yield f"{place}.verdict", "skipped" if outcome.skipped else verdict
-    yield f"{place}.seed", str(outcome.seed)
-    yield f"{place}.histories", str(outcome.histories)
+    yield f"{prefix}.verdict", "skipped" if outcome.skipped else verdict
+    yield f"{prefix}.seed", str(outcome.seed)
+    yield f"{prefix}.histories", str(outcome.histories)
     for finding in outcome.findings:
-        yield f"{place}.finding", one_line(f"{finding.headline} ({finding.kind})")
+        yield f"{prefix}.finding", one_line(f"{finding.headline} ({finding.kind})")
 
 
 def change_lines(changes: Comparison) -> list[str]:

@@ -9,18 +9,21 @@ from skewtest.report import model
 from skewtest.report.words import length_text
 from skewtest.times import micros
 
+# Pixels of a timeline from one instant to the next: a label such as "23 h 59 min" fits.
 STEP, EDGE = 84, 64
-"""Of a timeline: pixels from one instant to the next, and before the first."""
+# More instants are wider than a page.
 MOST_INSTANTS = 14
+# Pixels: a bar as wide as its label, bars and dots of one height beside each other.
 BAR, BARS_HIGH = 26, 90
 SIDE = 180
+# Pairs nearer to each other than that, relative to their size, are on the diagonal: half a pixel.
 VISIBLE = 1e-3
-"""Pairs nearer to each other than that, relative to their size, are on the diagonal."""
+# Powers of two that have a bar each: errors of rounding. Of more, eight share one.
 FINE = 9
-"""So many powers of two have a bar each; of more, eight share one."""
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Where the largest magnitude exceeds the median so often, half of the dots would share a few
+# pixels of a linear scale.
 WIDE = 50
-"""Where the largest magnitude exceeds the median so often, dots are drawn on a log scale."""
 MARK_KINDS = {"request": "request", "event": "event", "event again": "again"}
 LATER = {"request": "?", "snapshot": "S", "restore": "R", "bootstrap": "B"}
 
@@ -83,7 +86,7 @@ def timeline_drawing(
         windows: the declared windows, in microseconds.
     """
     moments = [Moment(step, _micros(step.arrival), _micros(step.time)) for step in example.delivery]
-    asked = _asked(moments)
+    asked = _list_asked(moments)
     if not asked:
         return None
     happens = _happenings(moments)
@@ -109,7 +112,7 @@ class Moment:
     time: int | None
 
 
-def _asked(moments: Iterable[Moment]) -> list[int]:
+def _list_asked(moments: Iterable[Moment]) -> list[int]:
     """Return the `as_of` of all requests, in order."""
     asked = set()
     for moment in moments:

@@ -53,7 +53,7 @@ def merge_reports(
     all_compared = drop_repeated(collect(compared, reports, lambda report: report.compared))
     all_versions = drop_repeated(collect(versions, reports, lambda report: report.versions))
     cells = _merge_matrices([*(report.matrix for report in reports), matrix])
-    gaps = [*_stated_gaps(reports), *incomplete, *lost, *_list_gaps(all_outcomes, cells)]
+    gaps = [*_list_stated(reports), *incomplete, *lost, *_list_gaps(all_outcomes, cells)]
     ok = not _fail(all_outcomes, all_compared)
     return model.Report(
         verdict=_judge(ok=ok, has_gaps=bool(gaps), is_lost=bool(lost) or _has_lost(reports)),
@@ -96,7 +96,7 @@ def _sort_outcomes(
     return sorted(outcomes, key=order)
 
 
-def _stated_gaps(reports: Iterable[model.Report]) -> list[str]:
+def _list_stated(reports: Iterable[model.Report]) -> list[str]:
     """Return the gaps that reports state, but those that follow from their own parts.
 
     What follows from the parts is told anew, of the whole.

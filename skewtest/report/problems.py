@@ -157,10 +157,10 @@ def _value_lines(finding: model.Finding) -> list[str]:
 
 def raised_lines(failures: Iterable[str]) -> list[str]:
     """Return what was raised by each failure: the first line below the frames of its traceback."""
-    return [_raised(text.strip().splitlines()) for text in failures if text.strip()]
+    return [_find_raised(text.strip().splitlines()) for text in failures if text.strip()]
 
 
-def _raised(lines: list[str]) -> str:
+def _find_raised(lines: list[str]) -> str:
     frames = [number for number, line in enumerate(lines) if line.startswith("  File ")]
     below = lines[frames[-1] + 1 :] if frames else lines
     for line in below:

@@ -60,11 +60,11 @@ class Result:
     @property
     def incidents(self) -> dict[str, int]:
         """In how many histories each incident was met; 0 for one that could be met and was not."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for outcome in self.outcomes:
             for name, count in outcome.incidents.items():
-                found[name] = found.get(name, 0) + count
-        return found
+                counts[name] = counts.get(name, 0) + count
+        return counts
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -88,15 +88,15 @@ class Result:
     def document(self) -> model.Report:
         """Return the report as data, with where it comes from."""
         seconds = sum(outcome.seconds.total for outcome in self.outcomes)
-        found = self.part(Path.cwd())
+        part = self.part(Path.cwd())
         run = run_info(
-            found,
+            part,
             command=self.again,
             profile="",
             began=time.time() - seconds,
             root=Path.cwd(),
         )
-        return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
+        return encodable(whole_or_nothing(msgspec.structs.replace(part, run=run)))
 
     def part(self, root: Path) -> model.Report:
         """Return what was found as a part of a report.
@@ -122,20 +122,21 @@ class Result:
             DeclarationError: the result has no numbers of such a feature and scenario.
             ReportError: the library is not installed.
         """
-        held = {
-            (outcome.scenario, name): found
-            for outcome in self.outcomes
-            for name, found in outcome.distances.items()
-            if found.compared
-        }
-        errors = errors_of(held.get((scenario, feature), Distances()))
+        distances: dict[tuple[str, str], Distances] = {}
+        for outcome in self.outcomes:
+            for name, apart in outcome.distances.items():
+                if apart.compared:
+                    distances[outcome.scenario, name] = apart
+        errors = errors_of(distances.get((scenario, feature), Distances()))
         if errors is None:
-            known = dict.fromkeys(name for _, name in held)
-            under = listed(dict.fromkeys(name for name, _ in held))
-            others = f"there are those of {listed(known)} under {under}" if held else "nor others"
+            features = dict.fromkeys(name for _, name in distances)
+            scenarios = dict.fromkeys(name for name, _ in distances)
+            others = "nor others"
+            if distances:
+                others = f"there are those of {listed(features)} under {listed(scenarios)}"
             raise DeclarationError(
                 f"there are no numbers of {feature!r} under {scenario!r}; {others}."
-                + nearest(feature, known)
+                + nearest(feature, features)
             )
         return plot(errors, f"{self.view.name}.{feature}, {scenario}", library)
 

@@ -73,8 +73,8 @@ def unapplied(outcome: model.Outcome) -> list[str]:
     gaps = []
     for check in outcome.checks:
         if check.is_gap:
-            place = f"{outcome.view}: {check.side} was not held to {check.law} ({check.change})"
-            gaps.append(f"{place}: {check.reason}")
+            claim = f"{outcome.view}: {check.side} was not held to {check.law} ({check.change})"
+            gaps.append(f"{claim}: {check.reason}")
     return gaps
 
 

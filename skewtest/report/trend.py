@@ -131,17 +131,17 @@ class Streak:
 def streaks(points: Sequence[Point]) -> list[Streak]:
     """Return each feature over time; those that fail now first, then by name."""
     names = sorted({name for point in points for name in point.features})
-    found = [_streak(name, points) for name in names]
-    return sorted(found, key=lambda one: (not one.fails, one.name))
+    unsorted = [_streak(name, points) for name in names]
+    return sorted(unsorted, key=lambda one: (not one.fails, one.name))
 
 
 def _streak(name: str, points: Sequence[Point]) -> Streak:
-    held = [point.features.get(name) for point in points]
-    states = [None if one is None else one.state for one in held]
+    own_points = [point.features.get(name) for point in points]
+    states = [None if point is None else point.state for point in own_points]
     since = len(states) - 1
     while since and states[since - 1] == states[-1]:
         since -= 1
-    ulps = tuple(None if one is None else one.max_ulps for one in held)
+    ulps = tuple(None if point is None else point.max_ulps for point in own_points)
     return Streak(name, tuple(states), points[since].time if points else "", ulps)
 
 

@@ -34,17 +34,17 @@ from skewtest.report.remarks import remarks_of, word_reach
 from skewtest.report.summary import finding_cause, lead, moved_line, own_seconds, slowest
 from skewtest.report.words import count
 
+# Of a user's text, such as a traceback of a recursion; the JSON has it all.
 LONGEST = 20_000
-"""Of a user's text, such as a traceback; the JSON has it all."""
+# A screen is as wide; of more columns, cells of the version matrix are folded into scenarios.
 COLUMNS = 24
-"""Of more columns, the cells of the version matrix are folded into their scenarios."""
+# A page of more features is a long one: browsers lay out what is in sight alone.
 LONG = 60
-"""A page of more features is a long one."""
+# Counters of every scenario would be most of a page that shows a hundred features.
 COUNTED = 6
-"""So many columns of a feature have counters of their own."""
 TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
+# One that fails and one that does not: drawings are the larger part of a page's bytes.
 DRAWN = 2
-"""So many columns of a feature have their errors drawn: those that fail, then in order."""
 
 
 def html_page(report: model.Report, changes: Comparison | None = None) -> str:
@@ -80,13 +80,13 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "timeline": lambda outcome, example: timeline_drawing(
                 example, windows.get(outcome.view, [])
             ),
-            "drawn": lambda row: _drawn(report, row),
-            "counted_columns": lambda row: _counted(report, row),
+            "drawn": lambda row: _choose_drawn(report, row),
+            "counted_columns": lambda row: _count_columns(report, row),
         },
     )
 
 
-def _drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
+def _choose_drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
     """Return the columns of a feature whose errors are drawn: what fails, then what is first."""
     drawn = []
     for column, cell in _by_urgency(row):
@@ -109,7 +109,7 @@ class Counted:
     excused: bool
 
 
-def _counted(report: model.Report, row: Row) -> list[Counted]:
+def _count_columns(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
     counted = []
     for column, cell in _by_urgency(row):
@@ -175,7 +175,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_make_visible,
     )
     environment.globals |= {
         "style": Markup(_part("page.css")),  # noqa: S704 # our own file
@@ -196,7 +196,7 @@ def _environment() -> Environment:
         "count_laws": count_laws,
         "law_classes": CLASSES,
     }
-    environment.filters |= {"cut": _cut, "number": _number}
+    environment.filters |= {"cut": _cut_text, "number": _number}
     return environment
 
 
@@ -209,14 +209,14 @@ def _part(name: str) -> str:
     return files("skewtest.report.formats").joinpath("templates", name).read_text("utf-8").strip()
 
 
-def _shown(value: Any) -> Any:
+def _make_visible(value: Any) -> Any:
     """Return what a template writes: texts of users with nothing invisible in them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
         return visible(value)
     return value
 
 
-def _cut(text: str) -> str:
+def _cut_text(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}\n... {len(text) - LONGEST:,} more characters in report.json"

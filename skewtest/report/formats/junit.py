@@ -21,25 +21,25 @@ def junit(report: model.Report) -> str:
     for row in grid_of(report).rows:
         rows.setdefault(row.view, []).append(row)
     for view, own in rows.items():
-        _view(report, root, view, own)
+        _add_view(report, root, view, own)
     for compared in report.compared:
-        _compared(root, compared)
-    _gaps(report, root)
+        _add_compared(root, compared)
+    _add_gaps(report, root)
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _view(report: model.Report, root: ET.Element, view: str, rows: Iterable[Row]) -> None:
+def _add_view(report: model.Report, root: ET.Element, view: str, rows: Iterable[Row]) -> None:
     suite = ET.SubElement(root, "testsuite", name=_xml(view))
     if report.run is not None:
         suite.set("timestamp", report.run.time)
     for row in rows:
         for column, cell in row.cells.items():
-            _case(report, suite, row.feature, column, cell)
+            _add_case(report, suite, row.feature, column, cell)
     _count(suite, sum(own_seconds(outcome) for outcome in report.outcomes if outcome.view == view))
 
 
-def _gaps(report: model.Report, root: ET.Element) -> None:
+def _add_gaps(report: model.Report, root: ET.Element) -> None:
     """Add what is missing as errors; what was skipped is a case already."""
     skipped = set(map(not_checked, report.outcomes))
     gaps = [gap for gap in report.incomplete if gap not in skipped]
@@ -52,7 +52,7 @@ def _gaps(report: model.Report, root: ET.Element) -> None:
     _count(suite, 0.0)
 
 
-def _compared(root: ET.Element, compared: model.Compared) -> None:
+def _add_compared(root: ET.Element, compared: model.Compared) -> None:
     suite = ET.SubElement(root, "testsuite", name=_xml(compared.function))
     case = ET.SubElement(
         suite,
@@ -69,7 +69,9 @@ def _compared(root: ET.Element, compared: model.Compared) -> None:
     _count(suite, compared.seconds)
 
 
-def _case(report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell) -> None:
+def _add_case(
+    report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell
+) -> None:
     outcomes = [report.outcomes[place] for place in cell.outcomes]
     outcome = outcomes[0]
     case = ET.SubElement(
@@ -77,7 +79,7 @@ def _case(report: model.Report, suite: ET.Element, feature: str, column: str, ce
     )
     share = len(outcome.features) or 1
     case.set("time", f"{sum(map(own_seconds, outcomes)) / share:.3f}")
-    _properties(case, outcome, feature, cell)
+    _add_properties(case, outcome, feature, cell)
     if cell.state == "skipped":
         ET.SubElement(case, "skipped", message=_xml(outcome.skipped or ""))
     if cell.state == "untested":
@@ -86,10 +88,10 @@ def _case(report: model.Report, suite: ET.Element, feature: str, column: str, ce
         ET.SubElement(case, "failure", type="stale", message="known divergence no longer occurs")
     if cell.state == "fails":
         for each in outcomes:
-            _failures(case, each, feature)
+            _add_failures(case, each, feature)
 
 
-def _failures(case: ET.Element, outcome: model.Outcome, feature: str) -> None:
+def _add_failures(case: ET.Element, outcome: model.Outcome, feature: str) -> None:
     for finding in outcome.findings:
         if concerns(finding, feature):
             failure = ET.SubElement(
@@ -98,23 +100,23 @@ def _failures(case: ET.Element, outcome: model.Outcome, feature: str) -> None:
             failure.text = _xml("\n".join([message_of(finding), *finding.failures]))
 
 
-def _properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Cell) -> None:
-    held = ET.SubElement(case, "properties")
-    told = {
+def _add_properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Cell) -> None:
+    properties = ET.SubElement(case, "properties")
+    facts = {
         "skewtest.verdict": cell.word,
         "skewtest.seed": outcome.seed,
         "skewtest.histories": outcome.histories,
     }
     tally = outcome.features.get(feature)
     if tally is not None and outcome.scenario != RELATIONS:  # they compare a side with itself
-        told |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
+        facts |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
         if tally.errors is not None:
-            told |= {
+            facts |= {
                 "skewtest.max_ulps": tally.errors.ulps.max,
                 "skewtest.smape": tally.errors.smape,
             }
-    for name, value in told.items():
-        ET.SubElement(held, "property", name=name, value=_xml(str(value)))
+    for name, value in facts.items():
+        ET.SubElement(properties, "property", name=name, value=_xml(str(value)))
 
 
 TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")

@@ -8,15 +8,16 @@ from skewtest.report.alike import group_alike, name_first
 from skewtest.report.changes import Comparison
 from skewtest.report.grid import Grid, Row, grid_of
 from skewtest.report.laws import Law, count_laws, laws_of
-from skewtest.report.plain import one_line, shortened, visible
+from skewtest.report.plain import cut_text, one_line, visible
 from skewtest.report.remarks import word_reach
 from skewtest.report.summary import changes_text, finding_cause, lead, moved_line
 from skewtest.report.words import count
 
 MARKER = "<!-- skewtest parity report -->"
 """The first line, by which a bot finds the comment that it is to update."""
+# GitHub takes comments of up to 65,536 characters.
 LONGEST = 65_000
-"""GitHub takes comments of up to 65,536 characters."""
+# A comment is read between others: what is longer stands in the HTML.
 MOST_ROWS, MOST_FINDINGS, MOST_LINES = 20, 10, 12
 LONGEST_CELL, LONGEST_LINE, LONGEST_TRACEBACK = 80, 400, 1_200
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
@@ -45,7 +46,7 @@ def markdown(
         blocks += _changes(changes)
     if grid.failing().rows:
         blocks.append(_grid(grid.failing()))
-    last = [*_known(report), *_laws(laws_of(report))]
+    last = [*_list_known(report), *_laws(laws_of(report))]
     room = most - sum(len(block) + 2 for block in (*blocks, *last)) - 200
     blocks += _that_fit(_findings(report), room)
     text = "\n\n".join([*blocks, *last]) + "\n"
@@ -94,7 +95,7 @@ def _laws(laws: list[Law]) -> list[str]:
     more = len(rest) - MOST_ROWS
     if more > 0:
         lines.append(_row([f"and {more} more", "", "", ""]))
-    return [_folded(counts, "\n".join(lines))]
+    return [_fold(counts, "\n".join(lines))]
 
 
 def _title(report: model.Report) -> str:
@@ -105,15 +106,15 @@ def _title(report: model.Report) -> str:
 def _changes(changes: Comparison) -> list[str]:
     blocks = [f"**Since the baseline:** {changes_text(changes)}."]
     news = [
-        f"- {one.change}: {_text(f'{one.view}.{one.feature}')}, {_text(one.column)}"
-        + (f" ({_text(one.kind)})" if one.kind else "")
-        for one in changes.changed
+        f"- {change.change}: {_text(f'{change.view}.{change.feature}')}, {_text(change.column)}"
+        + (f" ({_text(change.kind)})" if change.kind else "")
+        for change in changes.changed
     ]
     news += [f"- {_text(moved_line(moved))}" for moved in changes.moved]
     if news:
         left = len(news) - MOST_LINES
         lines = [*news[:MOST_LINES], *([f"- and {left} more"] if left > 0 else [])]
-        blocks.append(_folded(f"{count(len(news), 'change')}", "\n".join(lines)))
+        blocks.append(_fold(f"{count(len(news), 'change')}", "\n".join(lines)))
     return blocks
 
 
@@ -131,8 +132,8 @@ def _cells(grid: Grid, row: Row) -> list[str]:
     cells = [_text(row.name)]
     for name in grid.columns:
         cell = row.cells.get(name)
-        told = "" if cell is None else cell.word
-        cells.append(f"**{told}**" if cell is not None and cell.state == "fails" else told)
+        word = "" if cell is None else cell.word
+        cells.append(f"**{word}**" if cell is not None and cell.state == "fails" else word)
     return cells
 
 
@@ -152,7 +153,7 @@ def _findings(report: model.Report) -> list[tuple[str, int]]:
     for compared in report.compared:
         for finding in compared.findings:
             body = "\n\n".join(map(_code, finding.failures))
-            blocks.append((_folded(_html(finding.headline), body), 1))
+            blocks.append((_fold(_html(finding.headline), body), 1))
     return blocks
 
 
@@ -175,14 +176,14 @@ def _finding(outcome: model.Outcome, findings: Sequence[model.Finding]) -> str:
     parts = []
     if first.counterexample is not None:
         parts.append(_timeline(first.counterexample.timeline))
-    parts += [_code(shortened(text, LONGEST_TRACEBACK)) for text in first.failures]
+    parts += [_code(cut_text(text, LONGEST_TRACEBACK)) for text in first.failures]
     if first.surplus:
         parts.append(_text(first.surplus, LONGEST_LINE))
     if first.values and not first.failures:
         parts.append(_values(first))
     parts.append("; ".join(_finding_facts(findings)))
     title = f"<b>{_html(first.headline)}</b>, {_html(outcome.column)}"
-    return _folded(title, "\n\n".join(parts))
+    return _fold(title, "\n\n".join(parts))
 
 
 def _finding_facts(findings: Sequence[model.Finding]) -> Iterator[str]:
@@ -221,7 +222,7 @@ def _values(finding: model.Finding) -> str:
     return "\n".join(lines)
 
 
-def _known(report: model.Report) -> list[str]:
+def _list_known(report: model.Report) -> list[str]:
     lines = []
     for outcome in report.outcomes:
         for finding in outcome.findings:
@@ -235,10 +236,10 @@ def _known(report: model.Report) -> list[str]:
         return []
     left = len(lines) - MOST_LINES
     shown = [*lines[:MOST_LINES], *([f"- and {left} more"] if left > 0 else [])]
-    return [_folded(count(len(lines), "known divergence"), "\n".join(shown))]
+    return [_fold(count(len(lines), "known divergence"), "\n".join(shown))]
 
 
-def _folded(title: str, body: str) -> str:
+def _fold(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
@@ -260,6 +261,6 @@ def _text(text: str, most: int = LONGEST_CELL) -> str:
 
 def _html(text: str, most: int = LONGEST_CELL) -> str:
     """Return a text that a summary shows as it is: there, HTML alone is markup."""
-    short = shortened(one_line(text), most)
+    short = cut_text(one_line(text), most)
     escaped = "".join(ENTITIES.get(character, character) for character in short)
     return LINKED.sub(lambda found: f"{found[0]}{BREAK}", escaped)

@@ -64,14 +64,14 @@ def plot(errors: model.Errors, title: str, library: str | None = None) -> Any:
     """
     if library is not None and library not in LIBRARIES:
         raise ReportError(f"plot(library=...) must be 'matplotlib' or 'altair'; got {library!r}.")
-    found = next(
+    chosen = next(
         (name for name in (library or LIBRARIES[0], *LIBRARIES) if importlib.util.find_spec(name)),
         None,
     )
-    if found is None or (library is not None and found != library):
-        wanted = library or "matplotlib"
-        raise ReportError(f"a plot needs {wanted}; install it with: pip install {wanted}")
-    return _matplotlib(errors, title) if found == "matplotlib" else _altair(errors, title)
+    if chosen is None or (library is not None and chosen != library):
+        needed = library or "matplotlib"
+        raise ReportError(f"a plot needs {needed}; install it with: pip install {needed}")
+    return _matplotlib(errors, title) if chosen == "matplotlib" else _altair(errors, title)
 
 
 def _matplotlib(errors: model.Errors, title: str) -> Any:

@@ -29,7 +29,7 @@ def finding_blocks(
         again: the command that runs it again.
     """
     first = findings[0]
-    blocks = [_title(Text(first.headline, style="bold red"), _found(outcome, first))]
+    blocks = [_title(Text(first.headline, style="bold red"), _origin(outcome, first))]
     if first.counterexample is not None:
         blocks.append(_history(first.counterexample.timeline))
         if first.counterexample.drawing:
@@ -55,7 +55,7 @@ def _title(title: Text, found: str) -> RenderableType:
     return line
 
 
-def _found(outcome: model.Outcome, finding: model.Finding) -> str:
+def _origin(outcome: model.Outcome, finding: model.Finding) -> str:
     if finding.replayed:
         return "kept counterexample"
     if not finding.found_at:

@@ -55,19 +55,19 @@ def outcome_blocks(outcome: model.Outcome) -> list[RenderableType]:
     for findings in groups[MOST_SHOWN:]:
         further += findings
     if further:
-        blocks += [_further(outcome, further), Text("")]
+        blocks += [_word_further(outcome, further), Text("")]
     if outcome.skipped is not None:
-        blocks += [Text(_skipped(outcome), style="yellow"), Text("")]
+        blocks += [Text(_word_skipped(outcome), style="yellow"), Text("")]
     if outcome.untested:
-        blocks += [_untested(outcome), Text("")]
+        blocks += [_word_untested(outcome), Text("")]
     for stale in outcome.stale:
-        blocks += [_stale(outcome, stale), Text("")]
+        blocks += [_word_stale(outcome, stale), Text("")]
     for remark in remarks_of(outcome):
         blocks.append(Text(f"warning: {outcome.view}: {remark}", style="yellow"))
     return blocks
 
 
-def _further(outcome: model.Outcome, findings: Sequence[model.Finding]) -> RenderableType:
+def _word_further(outcome: model.Outcome, findings: Sequence[model.Finding]) -> RenderableType:
     """Return which findings are not shown here."""
     names = name_first([f"{finding.feature} ({finding.kind})" for finding in findings])
     return Text(
@@ -76,11 +76,11 @@ def _further(outcome: model.Outcome, findings: Sequence[model.Finding]) -> Rende
     )
 
 
-def _skipped(outcome: model.Outcome) -> str:
+def _word_skipped(outcome: model.Outcome) -> str:
     return f"{outcome.view}[{outcome.scenario}]: skipped: {outcome.skipped}"
 
 
-def _untested(outcome: model.Outcome) -> RenderableType:
+def _word_untested(outcome: model.Outcome) -> RenderableType:
     names = ", ".join(f"{outcome.view}.{name}" for name in outcome.untested)
     body = Text(
         f"In {outcome.histories:,} histories no side ever had a value that is not null. "
@@ -96,7 +96,7 @@ def _untested(outcome: model.Outcome) -> RenderableType:
     )
 
 
-def _stale(outcome: model.Outcome, stale: model.Stale) -> RenderableType:
+def _word_stale(outcome: model.Outcome, stale: model.Stale) -> RenderableType:
     title = f"{outcome.view}.{stale.feature}: the known divergence no longer occurs"
     body = (
         f"{outcome.histories:,} histories did not show what {stale.owner} knows of "
@@ -108,7 +108,7 @@ def _stale(outcome: model.Outcome, stale: model.Stale) -> RenderableType:
 def summary_line(outcome: model.Outcome) -> str:
     """Return one line on an outcome: verdict, histories, seconds."""
     if outcome.skipped is not None:
-        return _skipped(outcome)
+        return _word_skipped(outcome)
     return (
         f"{outcome.view}[{outcome.column}]: {_verdict(outcome)}, {outcome.histories:,} histories, "
         f"{outcome.seconds.total:.1f} s"
