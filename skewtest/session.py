@@ -16,9 +16,11 @@ from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
+from skewtest.results import values
 from skewtest.results.corpus import load, save
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome
+from skewtest.results.values import Stale
 from skewtest.run.budget import Budget, default_histories
 from skewtest.run.progress import SILENT, Progress
 
@@ -161,19 +163,40 @@ def mark_known(outcome: Outcome, budget: Budget, today: date | None) -> Outcome:
     """
     today = today or datetime.now(UTC).date()
     entries = [entry for entry in budget.known if entry.scenario == outcome.scenario]
-    findings = [_marked(finding, entries, today) for finding in outcome.findings]
-    gone: list[Known] = []
+    findings = []
+    met: set[Known] = set()
+    for finding in outcome.findings:
+        entry = _entry_of(finding, entries)
+        if entry is not None:
+            met.add(entry)
+        findings.append(replace(finding, known=_known_of(entry, today)))
+    gone: list[Stale] = []
     was_run = outcome.skipped is None and outcome.histories > 0
     is_usual = was_run and budget.histories >= default_histories(outcome.view)
     if is_usual and all(finding.known is not None for finding in findings):
-        met = [finding.known for finding in findings]
-        gone = [entry for entry in entries if not any(entry is known for known in met)]
+        gone = [_stale_of(entry) for entry in entries if entry not in met]
     return replace(outcome, findings=tuple(findings), stale=tuple(gone))
 
 
-def _marked(finding: Finding, entries: Sequence[Known], today: date) -> Finding:
-    """Return a finding with the known divergence that covers it, if any does."""
+def _entry_of(finding: Finding, entries: Sequence[Known]) -> Known | None:
+    """Return the known divergence that covers a finding, if any does."""
     for entry in entries:
         if entry.covers(finding.feature, finding.kind):
-            return replace(finding, known=entry, expired=entry.expires < today)
-    return replace(finding, known=None, expired=False)
+            return entry
+    return None
+
+
+def _known_of(entry: Known | None, today: date) -> values.Known | None:
+    """Return what a finding says of itself that is known."""
+    if entry is None:
+        return None
+    return values.Known(
+        owner=entry.owner,
+        reason=entry.reason,
+        expires=entry.expires,
+        expired=entry.expires < today,
+    )
+
+
+def _stale_of(entry: Known) -> Stale:
+    return Stale(feature=entry.feature, kind=entry.kind, owner=entry.owner, reason=entry.reason)

@@ -20,8 +20,15 @@ from skewtest.environments.cells import Cell
 from skewtest.environments.locks import Tell, quiet
 from skewtest.environments.runtime import Runtime
 from skewtest.generate.history import SEQUENCE, Pack
-from skewtest.results.finding import UNKNOWN, Attribution, Finding
-from skewtest.results.outcome import Outcome, Versions
+from skewtest.results.finding import UNKNOWN, Finding
+from skewtest.results.outcome import Outcome
+from skewtest.results.values import (
+    Attribution,
+    EnvironmentAnswer,
+    SideName,
+    Versions,
+    name_blame,
+)
 from skewtest.run.budget import Budget
 from skewtest.run.isolation import batch_answers
 from skewtest.run.progress import SILENT, Progress
@@ -139,8 +146,8 @@ def _attributed(view: FeatureView, placed: Placed, finding: Finding, tell: Tell)
     if origin is None:
         return finding
     found = attribution(origin, placed, pack, finding, tell)
-    cause = CAUSE if found.version and not found.logic else finding.cause
-    if found.version and found.logic and cause == UNKNOWN:
+    cause = CAUSE if found.is_by_version and not found.logic_differs else finding.cause
+    if found.is_by_version and found.logic_differs and cause == UNKNOWN:
         cause = CAUSE
     return replace(finding, attribution=found, cause=cause)
 
@@ -150,7 +157,7 @@ def attribution(
 ) -> Attribution:
     """Run both sides under both environments on one history."""
     train, serve = placed.batch, placed.online
-    answers: dict[tuple[str, str], Answers] = {}
+    answers: dict[tuple[SideName, str], Answers] = {}
     for one in (train, serve):
         both = in_environments(view, one, one)
         answers["batch", one.environment.name] = batch_answers(both, pack)
@@ -166,7 +173,7 @@ def attribution(
     culprits: tuple[str, ...] = ()
     tried = 0
     if batch or online:
-        side = "batch" if batch else "online"
+        side: SideName = "batch" if batch else "online"
 
         def does_as(flipped: BuiltEnvironment, target: BuiltEnvironment) -> bool:
             there = in_environments(view, flipped, flipped)
@@ -174,16 +181,35 @@ def attribution(
             return not differ(found, answers[side, target.environment.name])
 
         culprits, tried = culprits_of(train, serve, does_as, tell, explain=True)
-    said = {key: _said(found, finding) for key, found in answers.items()}
     return Attribution(
-        answers=said,
-        drift=_drift(view, pack, finding, said),
-        batch=batch,
-        online=online,
-        logic=logic,
+        verdict=name_blame(version=batch or online, logic=logic),
+        batch_differs=batch,
+        online_differs=online,
+        logic_differs=logic,
         culprits=culprits,
         tried=tried,
+        answers=_answers(view, pack, finding, answers),
     )
+
+
+def _answers(
+    view: FeatureView,
+    pack: Pack,
+    finding: Finding,
+    answers: Mapping[tuple[SideName, str], Answers],
+) -> tuple[EnvironmentAnswer, ...]:
+    """Return what was answered on the diverging row, and how far off the reference that is."""
+    exact = _exact(view, pack, finding)
+    on_row = []
+    for (side, environment), answered in answers.items():
+        value = _said(answered, finding)
+        ulps = None
+        if exact is not None and isinstance(value, int | float):
+            ulps = ulps_between(float(value), exact)
+        on_row.append(
+            EnvironmentAnswer(side=side, environment=environment, value=value, ulps_off=ulps)
+        )
+    return tuple(on_row)
 
 
 def _online(view: FeatureView, pack: Pack) -> Answers:
@@ -210,23 +236,15 @@ def _fail_alike(left: object, right: object) -> bool:
     return left.signature[1:] == right.signature[1:]
 
 
-def _drift(
-    view: FeatureView, pack: Pack, finding: Finding, said: Mapping[tuple[str, str], Any]
-) -> dict[tuple[str, str], int]:
-    """Return how many floats lie between each answer and what the reference says."""
+def _exact(view: FeatureView, pack: Pack, finding: Finding) -> float | None:
+    """Return what the reference says of the diverging row; None where it says nothing."""
     row, feature = finding.divergence.row, finding.divergence.feature
     if view.reference is None or row < 0 or not feature:
-        return {}
+        return None
     try:
-        exact = float(view.reference(*counted(view, pack, row))[feature])
+        return float(view.reference(*counted(view, pack, row))[feature])
     except Exception:  # noqa: BLE001 - a third opinion that fails is none
-        return {}
-    found = {
-        key: ulps_between(float(value), exact)
-        for key, value in said.items()
-        if isinstance(value, int | float)
-    }
-    return {key: ulps for key, ulps in found.items() if ulps is not None}
+        return None
 
 
 def counted(view: FeatureView, pack: Pack, row: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:

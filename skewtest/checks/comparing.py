@@ -23,9 +23,10 @@ from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.locks import Tell, quiet
 from skewtest.environments.runtime import HASH_SEEDS
 from skewtest.errors import DeclarationError, nearest
-from skewtest.results.finding import UNKNOWN, Finding, GivenRows, Place
-from skewtest.results.outcome import Culprits, Outcome, PlainFunction, Seconds
+from skewtest.results.finding import UNKNOWN, Finding, GivenRows
+from skewtest.results.outcome import Outcome, PlainFunction
 from skewtest.results.pair import TWO_RUNS, Pair
+from skewtest.results.values import Culprits, Place, Seconds
 from skewtest.sides.addresses import Code, code_of
 from skewtest.sides.answers import Failure, ProcessDiedError
 from skewtest.sides.elsewhere import CannotLoadError, loaded
@@ -338,7 +339,7 @@ def _incomparable(
     return left, right
 
 
-def _two_runs(answer: Answer) -> tuple[Place, ...]:
+def _two_runs(answer: Answer) -> tuple[Place[Any], ...]:
     """Return where two runs of one environment differ."""
     other = answer.other
     if answer.failure is not None or other.failure is not None:
@@ -351,7 +352,7 @@ def _two_runs(answer: Answer) -> tuple[Place, ...]:
     return tuple(Place(one.path, one.kind, one.left, one.right, one.ulps) for one in found)
 
 
-def _place(one: Difference, exact: Any) -> Place:
+def _place(one: Difference, exact: Any) -> Place[Any]:
     drift = None
     if exact is not None and isinstance(one.left, float) and isinstance(one.right, float):
         right = _at(exact, one.path)

@@ -17,7 +17,8 @@ from skewtest.declare.relation import RELATION_CAUSES, DefaultRelations
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.finding import Counterexample, Finding
-from skewtest.results.outcome import Check, CheckState, Outcome, Seconds
+from skewtest.results.outcome import Outcome
+from skewtest.results.values import Check, CheckState, Seconds
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts

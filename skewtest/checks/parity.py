@@ -24,7 +24,8 @@ from skewtest.generate.hints import Hints, hints_of
 from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.results.finding import Finding
-from skewtest.results.outcome import Outcome, Reach
+from skewtest.results.outcome import Outcome
+from skewtest.results.values import Reach
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import named
 from skewtest.run.cost import Cost, count_rows_by_lane, seconds_spent

@@ -8,7 +8,6 @@ although they agree.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
@@ -31,12 +30,12 @@ from skewtest.deliver.scenarios import spread
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import pair_of_change
+from skewtest.results.values import SideName
 from skewtest.run.experiment import ASK, Ask, Asked, Experiment, NotApplicable, Trial
 from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online, lacking_for
 from skewtest.sides.fresh import answered_afresh
 
-SideName = Literal["batch", "online"]
 MOST_MUTATING = 64
 """Lanes that are looked at one by one: the candidates of a round, and enough of a large pack."""
 

@@ -8,7 +8,8 @@ import polars as pl
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History
-from skewtest.results.outcome import Outcome, Seconds
+from skewtest.results.outcome import Outcome
+from skewtest.results.values import Early, Seconds, mutations_of
 from skewtest.run.confirm import Suspect, findings_of
 from skewtest.run.draft import Draft, draft_of, pack_drafts
 from skewtest.run.effort import REPLAY
@@ -40,7 +41,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         untested=() if findings else tuple(untested),
         tallies=trial.tallies,
         distances=trial.distances,
-        mutated=tuple(sorted(trial.mutated)),
+        mutated=mutations_of(trial.mutated),
         unconfirmed=len(suspects) - len(stand),
         seconds=Seconds(
             total=time.perf_counter() - began,
@@ -52,14 +53,17 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     )
 
 
-def _early(view: FeatureView, history: History) -> dict[str, int]:
-    """Return, by source, how many events arrived before they happened."""
-    counts = {
-        name: history.events[name].select(pl.col(source.arrival) < pl.col(source.time)).sum().item()
-        for name, source in view.sources.items()
-        if source.arrival is not None
-    }
-    return {name: count for name, count in counts.items() if count}
+def _early(view: FeatureView, history: History) -> tuple[Early, ...]:
+    """Return the events that arrived before they happened, by source."""
+    early = []
+    for name, source in view.sources.items():
+        if source.arrival is None:
+            continue
+        is_early = pl.col(source.arrival) < pl.col(source.time)
+        count = history.events[name].select(is_early).sum().item()
+        if count:
+            early.append(Early(source=name, events=count, arrival=source.arrival, time=source.time))
+    return tuple(early)
 
 
 def _first_rows(trial: Trial) -> dict[Group, int]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -25,8 +26,9 @@ from skewtest.errors import SkewtestError
 from skewtest.generate.hints import hints_of
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.finding import Counterexample
-from skewtest.results.outcome import Outcome, Parting, Seconds, Spread, Versions
+from skewtest.results.outcome import Outcome, Spread
 from skewtest.results.pair import Pair
+from skewtest.results.values import Parting, Seconds, SideName, Versions
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
 from skewtest.run.experiment import Asked, Experiment
@@ -39,7 +41,7 @@ from skewtest.sides.binding import answer_online
 from skewtest.sides.elsewhere import CannotLoadError
 
 PACKS = 4
-SIDES = ("batch", "online")
+SIDES: tuple[SideName, ...] = ("batch", "online")
 VERSIONS = "versions"
 
 
@@ -71,6 +73,7 @@ def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = qui
     packs = [training_pack(fitted, hints, seed + number) for number in range(PACKS)]
     environments, failed = _built(fitted, cells, tell)
     partings = []
+    examples: dict[tuple[str, str], Counterexample] = {}
     for side in SIDES:
         answers = {
             one.environment.name: tuple(answers_of(fitted, one, side, pack) for pack in packs)
@@ -79,10 +82,15 @@ def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = qui
         for feature in fitted.features:
             groups = _groups(fitted, feature, environments, answers)
             if len(groups) > 1:
-                partings.append(_parting(fitted, side, feature, groups, packs))
+                example = _example(fitted, side, feature, groups, packs)
+                values = () if example is None else example.values
+                events = None if example is None else example.counterexample.events.height
+                if example is not None:
+                    examples[side, feature] = example.counterexample
+                partings.append(_parting(side, feature, groups, values, events))
     there = tuple(versions_of(environment) for environment in environments)
     histories = sum(pack.lanes for pack in packs)
-    return _outcome(view, Spread(there, failed, tuple(partings)), seed, histories, began)
+    return _outcome(view, Spread(there, failed, tuple(partings), examples), seed, histories, began)
 
 
 def _outcome(view: FeatureView, spread: Spread, seed: int, histories: int, began: float) -> Outcome:
@@ -158,25 +166,38 @@ def _groups(
 
 
 def _parting(
-    view: FeatureView, side: str, feature: str, groups: Sequence[Alike], packs: Sequence[Pack]
-) -> Parting:
-    """Return what parts environments: the groups, the versions that explain them, an example."""
-    named = tuple(tuple(one.environment.name for one in group.members) for group in groups)
-    versions = [[versions_of(one) for one in group.members] for group in groups]
-    example = _example(view, side, feature, groups, packs)
+    side: SideName,
+    feature: str,
+    groups: Sequence[Alike],
+    values: tuple[Any, ...],
+    events: int | None,
+) -> Parting[Any]:
+    """Return what parts environments: the groups, and the versions that explain them."""
+    names = []
+    versions = []
+    for group in groups:
+        names.append(tuple(member.environment.name for member in group.members))
+        versions.append([versions_of(member) for member in group.members])
     return Parting(
         side=side,
         feature=feature,
-        groups=named,
+        groups=tuple(names),
         thresholds=thresholds(versions),
-        counterexample=None if example is None else example[0],
-        values=("", "") if example is None else example[1],
+        values=values,
+        events=events,
     )
+
+
+class Example(NamedTuple):
+    """A history on which two groups of environments differ, and what each answers."""
+
+    counterexample: Counterexample
+    values: tuple[Any, Any]
 
 
 def _example(
     view: FeatureView, side: str, feature: str, groups: Sequence[Alike], packs: Sequence[Pack]
-) -> tuple[Counterexample, tuple[object, object]] | None:
+) -> Example | None:
     """Return the smallest history on which the first two groups differ, and what each answers."""
     one, other = groups[0], groups[1]
     experiment = _experiment(one.members[0], other.members[0], side, feature)
@@ -196,7 +217,7 @@ def _example(
         shown = [divergence for divergence in found if divergence.group == group]
         divergence = shown[0] if shown else standing[group]
         history = history_of_draft(view, draft)
-        return Counterexample(view, history), (divergence.left, divergence.right)
+        return Example(Counterexample(view, history), (divergence.left, divergence.right))
     return None
 
 

@@ -13,7 +13,8 @@ from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History, Pack
 from skewtest.results.finding import Finding
-from skewtest.results.outcome import Outcome, Reach, Seconds
+from skewtest.results.outcome import Outcome
+from skewtest.results.values import Reach, Rejected, Seconds, SideName, mutations_of
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import (
     Suspect,
@@ -112,7 +113,7 @@ class ScenarioRun:
     tallies: dict[str, Tally] = field(default_factory=dict)
     distances: dict[str, Distances] = field(default_factory=dict)
     incidents: Counter[str] = field(default_factory=Counter)
-    mutated: set[tuple[str, str]] = field(default_factory=set)
+    mutated: set[tuple[SideName, str]] = field(default_factory=set)
     reach: Reach | None = None
 
     def __post_init__(self) -> None:
@@ -273,8 +274,8 @@ class ScenarioRun:
             tallies=dict(self.tallies),
             distances=dict(self.distances),
             incidents=dict(self.incidents),
-            mutated=tuple(sorted(self.mutated)),
-            rejected=tuple(rejected),
+            mutated=mutations_of(self.mutated),
+            rejected=tuple(Rejected(file=file, reason=why) for file, why in rejected),
             unconfirmed=self.unconfirmed,
             seconds=self.watch.read(),
             gates=self.gates,

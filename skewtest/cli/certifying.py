@@ -13,7 +13,7 @@ from skewtest.errors import ReportError
 from skewtest.report import certificate
 from skewtest.report.plain import one_line
 from skewtest.report.provenance import git_of, packages
-from skewtest.report.summary import count
+from skewtest.report.words import count
 from skewtest.results.code import file_digest
 
 

@@ -23,11 +23,12 @@ from skewtest.errors import SkewtestError, listed, nearest
 from skewtest.files import remove_report
 from skewtest.harness.progress import progress_on
 from skewtest.report.closing import known_lines
+from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
 from skewtest.report.outputs import Baseline, Files, report_of
 from skewtest.report.result import Result
+from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
-from skewtest.report.words import advice, import_traceback
 from skewtest.run.budget import DEV, budget_of, default_profile
 from skewtest.session import Corpus, declared_scenarios, part_of, run
 
@@ -170,9 +171,9 @@ def _show(view: FeatureView, result: Result) -> None:
     if text:
         typer.echo(text)
         typer.echo("")
-    for outcome in result.outcomes:
-        typer.echo(summary_line(outcome))
     part = result.part(Path.cwd())
+    for outcome in part.outcomes:
+        typer.echo(summary_line(outcome))
     for line in (*known_lines(part), *advice(part.outcomes)):
         typer.echo(line)
 

@@ -22,9 +22,9 @@ from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import markdown
 from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
-from skewtest.report.merging import merged_shards
 from skewtest.report.outputs import record, write_step_summary
 from skewtest.report.plain import one_line
+from skewtest.report.shards import merge_shards as merge_reports_of_shards
 from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
 
@@ -103,7 +103,7 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
     given = len(distinct) + len(gaps)
     if expect is not None and given < expect:
         gaps.append(_never_written(given + 1, expect))
-    merged = merged_shards([*distinct.values()], gaps)
+    merged = merge_reports_of_shards([*distinct.values()], gaps)
     write_file(out, model.to_json(merged))
     _show(merged, None)
     raise typer.Exit(EXITS[merged.verdict])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -49,9 +50,11 @@ class Divergence:
         return tuple(end for end in (self.left, self.right) if isinstance(end, Failure))
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How a feature's rows compared. Rows that are null on both sides agree, vacuously."""
+class Tally(msgspec.Struct, frozen=True):
+    """How a feature's rows compared. Rows that are null on both sides agree, vacuously.
+
+    A report has it as it is, with how far apart the numbers are.
+    """
 
     match: int = 0
     mismatch: int = 0

@@ -11,7 +11,7 @@ import pytest
 
 from skewtest.declare.view import FeatureView
 from skewtest.harness.questions import Question
-from skewtest.report.words import import_traceback
+from skewtest.report.failures import import_traceback
 
 if TYPE_CHECKING:
     from skewtest.harness.run import Harness

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,17 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         content: the bytes of its file.
 
     Raises:
-        ReportError: it does not say where it comes from, or two of its views have one name.
+        ReportError: it does not say where it comes from, two of its views have one name, or the
+            file is of version 2.
     """
+    _check_version(content)
     run = report.run
     if run is None:
         raise ReportError(
             "the report does not say where it comes from; make it with pytest --skew-report=DIR."
         )
-    twice = [
-        name for name, often in Counter(view.name for view in report.views).items() if often > 1
-    ]
+    counts = Counter(view.name for view in report.views)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise ReportError(
             f"the report has more than one view named {listed(twice)}; give each a name of its own."
@@ -113,32 +114,59 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         dirty=run.git is not None and run.git.dirty,
         python=run.host.python,
         packages=run.packages,
-        views={view.name: _certified(report, view) for view in report.views},
-        known=[
-            f"{outcome.view}.{finding.feature} ({finding.kind}, {outcome.column}) until "
-            f"{finding.known.expires}: {finding.known.owner}"
-            for outcome in report.outcomes
-            for finding in outcome.findings
-            if finding.known is not None
-        ],
+        views={view.name: _certify_view(report, view) for view in report.views},
+        known=_list_known(report),
         report=hashlib.sha256(content).hexdigest(),
     )
     return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
 
 
-def _certified(report: model.Report, view: model.View) -> CertifiedView:
-    outcomes = [one for one in report.outcomes if one.view == view.name]
-    digests = {one.side: one.digest for one in view.implementations}
+class _Versioned(msgspec.Struct):
+    """The part of a report's file that tells how the rest is to be read."""
+
+    version: int = model.VERSION
+
+
+def _check_version(content: bytes) -> None:
+    """Refuse a file of version 2: it counts laws as tried that were not applied."""
+    version = msgspec.json.decode(content, type=_Versioned).version
+    if version != model.VERSION:
+        raise ReportError(
+            f"a report of version {version} cannot be certified: it does not say which laws were "
+            "applied. Make it anew with this version of skewtest: pytest --skew-report=DIR."
+        )
+
+
+def _list_known(report: model.Report) -> list[str]:
+    """Return the known divergences that were met, a line each."""
+    lines = []
+    for outcome in report.outcomes:
+        for finding in outcome.findings:
+            if finding.known is not None:
+                place = f"{outcome.view}.{finding.feature} ({finding.kind}, {outcome.column})"
+                lines.append(f"{place} until {finding.known.expires}: {finding.known.owner}")
+    return lines
+
+
+def _certify_view(report: model.Report, view: model.View) -> CertifiedView:
+    outcomes = [outcome for outcome in report.outcomes if outcome.view == view.name]
+    digests = {part.side: part.digest for part in view.implementations}
+    data: dict[str, str] = {}
+    scenarios = []
+    for outcome in outcomes:
+        data |= outcome.data
+        if outcome.gates and outcome.skipped is None:
+            scenarios.append(outcome.column)
     return CertifiedView(
         declaration=view.declaration,
         batch=digests.get("batch"),
         online=digests.get("online"),
         files=view.files,
         features=[feature.name for feature in view.features],
-        scenarios=[one.column for one in outcomes if one.gates and one.skipped is None],
-        seeds=sorted({one.seed for one in outcomes}),
-        histories=max((one.histories for one in outcomes), default=0),
-        data={name: digest for one in outcomes for name, digest in one.data.items()},
+        scenarios=scenarios,
+        seeds=sorted({outcome.seed for outcome in outcomes}),
+        histories=max((outcome.histories for outcome in outcomes), default=0),
+        data=data,
         uncovered=view.uncovered,
     )
 
@@ -190,27 +218,34 @@ def verified(
         revision: of the working tree; "" where it has none.
         report: the bytes of the report, if it is to be checked as well.
     """
-    found = []
+    differences = []
     if certificate.seal != _seal(certificate):
-        found.append(Difference("seal", "the certificate", certificate.seal[:12], "another text"))
+        seal = certificate.seal[:12]
+        differences.append(Difference("seal", "the certificate", seal, "another text"))
+    differences += _differing_code(certificate, digest)
+    for name, version in certificate.packages.items():
+        if packages.get(name) != version:
+            differences.append(Difference("package", name, version, packages.get(name, "")))
+    if python != certificate.python:
+        differences.append(Difference("python", "python", certificate.python, python))
+    if revision != certificate.revision:
+        before, after = certificate.revision[:12], revision[:12]
+        differences.append(Difference("revision", "git", before, after))
+    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
+        after = hashlib.sha256(report).hexdigest()[:12]
+        differences.append(Difference("report", "the report", certificate.report[:12], after))
+    return differences
+
+
+def _differing_code(
+    certificate: Certificate, digest: Callable[[str], str | None]
+) -> Iterator[Difference]:
+    """Return the files that are not what they were, each once with the views that it concerns."""
     users: dict[tuple[str, str], list[str]] = {}
     for name, view in certificate.views.items():
-        for file, held in view.files.items():
-            users.setdefault((file, held), []).append(name)
-    for (file, held), views in users.items():
-        now = digest(file)
-        if now != held:
-            found.append(Difference("code", file, held[:12], (now or "")[:12], tuple(views)))
-    found += [
-        Difference("package", name, version, packages.get(name, ""))
-        for name, version in certificate.packages.items()
-        if packages.get(name) != version
-    ]
-    if python != certificate.python:
-        found.append(Difference("python", "python", certificate.python, python))
-    if revision != certificate.revision:
-        found.append(Difference("revision", "git", certificate.revision[:12], revision[:12]))
-    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
-        told = hashlib.sha256(report).hexdigest()[:12]
-        found.append(Difference("report", "the report", certificate.report[:12], told))
-    return found
+        for file, certified in view.files.items():
+            users.setdefault((file, certified), []).append(name)
+    for (file, certified), views in users.items():
+        current = digest(file)
+        if current != certified:
+            yield Difference("code", file, certified[:12], (current or "")[:12], tuple(views))

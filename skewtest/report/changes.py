@@ -12,10 +12,11 @@ from skewtest.results.finding import ALL_FEATURES
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
 CHANGES: tuple[Change, ...] = ("new", "worse", "not checked", "fixed", "better", "unchanged")
 """In the order in which they are told; the first three call for a look."""
+# Standard errors that two shares must lie apart (a two-proportion z-test): a report compares
+# hundreds of features, and at two errors every twentieth would seem to have moved.
 SURE = 3.0
-"""So many standard errors two shares must lie apart (a two-proportion z-test)."""
+# What is sure need not matter: of thousands of answers, 10.0% and 10.5% differ surely.
 FACTOR = 2.0
-"""And by so much must the larger exceed the smaller: what is sure need not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ class Comparison:
     @property
     def changed(self) -> tuple[Divergent, ...]:
         """The divergences that are not what they were."""
-        return tuple(one for one in self.divergences if one.change != "unchanged")
+        return tuple(
+            divergence for divergence in self.divergences if divergence.change != "unchanged"
+        )
 
     def of(self, change: str) -> tuple[Divergent, ...]:
         """Return the divergences of one kind of change."""
-        return tuple(one for one in self.divergences if one.change == change)
+        return tuple(divergence for divergence in self.divergences if divergence.change == change)
 
 
 Key = tuple[str, str, str, str]
@@ -88,12 +91,12 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
 
     One that is not met again is fixed only if as many histories were run as had met it.
     """
-    then, now = _divergences(before), _divergences(after)
-    was, ran = _checked(before), _checked(after)
-    met_at, had = _met_at(before), _histories(after)
-    found = []
-    for key in dict.fromkeys((*now, *then)):
-        old, new = then.get(key), now.get(key)
+    before_keys, after_keys = _divergences(before), _divergences(after)
+    was, ran = _list_checked(before), _list_checked(after)
+    met_at, had = _find_firsts(before), _histories(after)
+    divergences = []
+    for key in dict.fromkeys((*after_keys, *before_keys)):
+        old, new = before_keys.get(key), after_keys.get(key)
         if old is None:
             change: Change = "new"
         elif new is None:
@@ -103,56 +106,70 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
             change = "fixed" if is_fixed else "not checked"
         else:
             change = _change(old, new)
-        found.append(Divergent(*key, change, _share(old), _share(new)))
-    found += [Divergent(*key, "", "not checked") for key in _gone(was - ran, found, after)]
-    found.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
-    return Comparison(tuple(found), tuple(_moved(before, after)), after.verdict == "incomplete")
+        divergences.append(Divergent(*key, change, _share(old), _share(new)))
+    divergences += [
+        Divergent(*key, "", "not checked") for key in _list_gone(was - ran, divergences, after)
+    ]
+    divergences.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
+    return Comparison(
+        tuple(divergences), tuple(_list_moved(before, after)), after.verdict == "incomplete"
+    )
 
 
 Check = tuple[str, str, str]
 """View, feature and column; the feature is "*" for the rows of all of them."""
 
 
-def _checked(report: model.Report) -> set[Check]:
+def _list_checked(report: model.Report) -> set[Check]:
     """Return what was checked and could have failed."""
-    found = {(one.function, ALL_FEATURES, one.column) for one in report.compared}
-    for one in report.outcomes:
-        if one.gates and one.skipped is None:
-            found |= {(one.view, name, one.column) for name in (ALL_FEATURES, *one.features)}
-    return found
+    checks = {(part.function, ALL_FEATURES, part.column) for part in report.compared}
+    for outcome in report.outcomes:
+        if outcome.gates and outcome.skipped is None:
+            for name in (ALL_FEATURES, *outcome.features):
+                checks.add((outcome.view, name, outcome.column))
+    return checks
 
 
-def _met_at(report: model.Report) -> dict[Key, int]:
+def _find_firsts(report: model.Report) -> dict[Key, int]:
     """Return the history in which each divergence was met; 0 of those that were kept."""
-    return {
-        (one.view, finding.feature, one.column, finding.kind): finding.found_at
-        for one in report.outcomes
-        for finding in one.findings
-    }
+    numbers = {}
+    for outcome in report.outcomes:
+        for finding in outcome.findings:
+            key = outcome.view, finding.feature, outcome.column, finding.kind
+            numbers[key] = finding.found_at
+    return numbers
 
 
 def _histories(report: model.Report) -> dict[tuple[str, str], int]:
     """Return how many histories each view was run on, by view and column."""
-    return {(one.view, one.column): one.histories for one in report.outcomes}
+    return {(outcome.view, outcome.column): outcome.histories for outcome in report.outcomes}
 
 
-def _gone(gone: set[Check], told: Sequence[Divergent], after: model.Report) -> list[Check]:
+def _list_gone(
+    gone: set[Check], divergences: Sequence[Divergent], after: model.Report
+) -> list[Check]:
     """Return what is to be told of what is no longer checked.
 
     A view that is no longer checked under a scenario is told once, if none of its divergences is.
     """
-    # No relation is judged where the sides differ anyway: that they do is what is told.
-    excused = {
-        (one.view, RELATIONS) for one in after.outcomes if one.findings and one.column == IN_ORDER
-    }
-    rows = {(one.view, one.feature, one.column) for one in told}
-    columns = {(one.view, one.column) for one in told} | excused
+    rows = {(each.view, each.feature, each.column) for each in divergences}
+    columns = {(each.view, each.column) for each in divergences} | _excused(after)
     whole = {(view, column) for view, feature, column in gone if feature == ALL_FEATURES}
-    return sorted(
-        (view, feature, column)
-        for view, feature, column in gone - rows
-        if (view, column) not in (columns if feature == ALL_FEATURES else whole)
-    )
+    checks = []
+    for view, feature, column in gone - rows:
+        said_already = columns if feature == ALL_FEATURES else whole
+        if (view, column) not in said_already:
+            checks.append((view, feature, column))
+    return sorted(checks)
+
+
+def _excused(after: model.Report) -> set[tuple[str, str]]:
+    """Return the relations that were not judged because the sides differ: that is what is told."""
+    excused = set()
+    for outcome in after.outcomes:
+        if outcome.findings and outcome.column == IN_ORDER:
+            excused.add((outcome.view, RELATIONS))
+    return excused
 
 
 Counts = tuple[int, int]
@@ -160,24 +177,27 @@ Counts = tuple[int, int]
 
 
 def _divergences(report: model.Report) -> dict[Key, Counts]:
-    found: dict[Key, Counts] = {}
+    counts: dict[Key, Counts] = {}
     for outcome in report.outcomes:
         if not outcome.gates:
             continue
         for name in outcome.untested:
-            found[outcome.view, name, outcome.column, "untested"] = 0, 0
+            counts[outcome.view, name, outcome.column, "untested"] = 0, 0
         for finding in outcome.findings:
-            concerned = [
-                tally
-                for name, tally in outcome.features.items()
-                if finding.feature in (name, ALL_FEATURES)
-            ]
             key = outcome.view, finding.feature, outcome.column, finding.kind
-            found[key] = _counts(concerned)
+            counts[key] = _counts(_concerned(outcome, finding))
     for compared in report.compared:
-        for one in compared.findings:
-            found[compared.function, ALL_FEATURES, compared.column, one.kind] = 0, 0
-    return found
+        for difference in compared.findings:
+            counts[compared.function, ALL_FEATURES, compared.column, difference.kind] = 0, 0
+    return counts
+
+
+def _concerned(outcome: model.Outcome, finding: model.Finding) -> list[model.Tally]:
+    """Return how the rows of a finding's feature compared; of all features for whole rows."""
+    if finding.feature == ALL_FEATURES:
+        return list(outcome.features.values())
+    tally = outcome.features.get(finding.feature)
+    return [] if tally is None else [tally]
 
 
 def _counts(tallies: Iterable[model.Tally]) -> Counts:
@@ -205,26 +225,33 @@ def _change(old: Counts, new: Counts) -> Change:
     return "worse" if after > before else "better"
 
 
-def _moved(before: model.Report, after: model.Report) -> list[Moved]:
-    then, now = ({view.name: view for view in one.views} for one in (before, after))
-    found = [Moved("view", name, "", "added") for name in now if name not in then]
-    found += [Moved("view", name, "", "gone") for name in then if name not in now]
-    both = [(then[name], now[name]) for name in now if name in then]
-    for pair in both:
-        found += _moved_code(*pair)
-    found += dict.fromkeys(moved for pair in both for moved in _moved_files(*pair))
+def _list_moved(before: model.Report, after: model.Report) -> list[Moved]:
+    """Return what is another than before beside the answers: views, code, files, packages."""
+    old_views = {view.name: view for view in before.views}
+    new_views = {view.name: view for view in after.views}
+    moved = [Moved("view", name, "", "added") for name in new_views if name not in old_views]
+    moved += [Moved("view", name, "", "gone") for name in old_views if name not in new_views]
+    files: dict[Moved, None] = {}
+    for name, view in new_views.items():
+        if name in old_views:
+            moved += _compare_code(old_views[name], view)
+            # Views that share a file tell of it once.
+            files.update(dict.fromkeys(_compare_files(old_views[name], view)))
+    moved += files
     if before.run is not None and after.run is not None:
-        old, new = before.run.packages, after.run.packages
-        old, new = old | {"python": before.run.host.python}, new | {"python": after.run.host.python}
-        found += [
-            Moved("package", name, old.get(name, "none"), new.get(name, "none"))
-            for name in sorted({*old, *new})
-            if old.get(name) != new.get(name)
-        ]
-    return found
+        moved += _compare_packages(before.run, after.run)
+    return moved
 
 
-def _moved_files(old: model.View, new: model.View) -> Iterator[Moved]:
+def _compare_packages(before: model.Run, after: model.Run) -> Iterator[Moved]:
+    old = before.packages | {"python": before.host.python}
+    new = after.packages | {"python": after.host.python}
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield Moved("package", name, old.get(name, "none"), new.get(name, "none"))
+
+
+def _compare_files(old: model.View, new: model.View) -> Iterator[Moved]:
     """Return the files that a view's code lies in which are not the same."""
     for file in sorted({*old.files, *new.files}):
         before, after = old.files.get(file, "none"), new.files.get(file, "none")
@@ -232,14 +259,14 @@ def _moved_files(old: model.View, new: model.View) -> Iterator[Moved]:
             yield Moved("file", file, before[:8], after[:8])
 
 
-def _moved_code(old: model.View, new: model.View) -> list[Moved]:
-    found = []
+def _compare_code(old: model.View, new: model.View) -> list[Moved]:
+    moved = []
     if old.declaration != new.declaration:
-        found.append(Moved("declaration", new.name, old.declaration[:8], new.declaration[:8]))
-    then = {one.side: one.digest for one in old.implementations}
-    for one in new.implementations:
-        digest = then.get(one.side)
-        if digest != one.digest:
-            name = f"{new.name} {one.side}"
-            found.append(Moved("code", name, (digest or "none")[:8], one.digest[:8]))
-    return found
+        moved.append(Moved("declaration", new.name, old.declaration[:8], new.declaration[:8]))
+    digests = {implementation.side: implementation.digest for implementation in old.implementations}
+    for implementation in new.implementations:
+        digest = digests.get(implementation.side)
+        if digest != implementation.digest:
+            name = f"{new.name} {implementation.side}"
+            moved.append(Moved("code", name, (digest or "none")[:8], implementation.digest[:8]))
+    return moved

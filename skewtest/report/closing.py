@@ -1,7 +1,6 @@
 """What a terminal shows at the end of a run: what fails, and little where all is well."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -12,12 +11,16 @@ from skewtest.errors import nearest
 from skewtest.report import model
 from skewtest.report.changes import Comparison
 from skewtest.report.grid import Cell, Grid, State, grid_of
+from skewtest.report.laws import STYLES as LAW_STYLES
+from skewtest.report.laws import Law, count_laws, laws_of
 from skewtest.report.plain import one_line, visible
-from skewtest.report.summary import changes_text, count, moved_line, slowest
-from skewtest.report.terminal import WIDTH, rendered
+from skewtest.report.remarks import word_reach
+from skewtest.report.summary import advice, changes_text, moved_line, slowest
+from skewtest.report.terminal.rendering import GAP, WIDTH, make_table, render
 from skewtest.report.versions import spread_lines
-from skewtest.report.words import advice
+from skewtest.report.words import count
 
+# A screen: the report has the rest.
 MOST_ROWS = 30
 MOST_GAPS = 8
 STYLES: dict[State, str] = {
@@ -50,63 +53,92 @@ def closing_table(
     if not shown.rows or (len(report.outcomes) == 1 and not verbose):
         return []
     lines = table_lines(shown, colour=colour, width=width)
-    if not verbose:
-        states = [row.state for row in grid.rows if row not in shown.rows]
-        known, unfinished = states.count("known"), states.count("unfinished")
-        fine = len(states) - known - unfinished
-        lines += [f"and {count(known, 'feature')} with known divergences"] if known else []
-        lines += [f"and {count(fine, 'feature')} without fault"] if fine else []
-        lines += _unfinished_lines(report, unfinished)
-    untested = [f"{one.view}.{name}" for one in report.outcomes for name in one.untested]
+    if verbose:
+        lines += law_lines(laws_of(report), colour=colour, width=width)
+    else:
+        lines += list(_other_lines(report, grid, shown))
+    untested: dict[str, None] = {}
+    for outcome in report.outcomes:
+        for name in outcome.untested:
+            untested[one_line(f"{outcome.view}.{name}")] = None
     if untested:
-        lines.append(f"never tested: {', '.join(dict.fromkeys(map(one_line, untested)))}")
-    slow = slowest(report)
+        lines.append(f"never tested: {', '.join(untested)}")
+    slow = [f"{one_line(name)} {seconds:.1f} s" for name, seconds in slowest(report)]
     if len(slow) > 1:
-        told = ", ".join(f"{one_line(name)} {seconds:.1f} s" for name, seconds in slow)
-        lines.append(f"slowest: {told}")
+        lines.append(f"slowest: {', '.join(slow)}")
     return lines
 
 
-def _unfinished_lines(report: model.Report, features: int) -> list[str]:
+def _other_lines(report: model.Report, grid: Grid, shown: Grid) -> Iterator[str]:
+    """Return how many features a table of what fails leaves out, and what they came to."""
+    states = [row.state for row in grid.rows if row not in shown.rows]
+    known, unfinished = states.count("known"), states.count("unfinished")
+    fine = len(states) - known - unfinished
+    if known:
+        yield f"and {count(known, 'feature')} with known divergences"
+    if fine:
+        yield f"and {count(fine, 'feature')} without fault"
+    if unfinished:
+        yield f"and {count(unfinished, 'feature')} without fault so far, on {_least_reach(report)}"
+
+
+def _least_reach(report: model.Report) -> str:
     """Return how far features were looked at that stand beside one that ended the run."""
-    if not features:
-        return []
     short = [outcome for outcome in report.outcomes if outcome.cut_short]
     fewest = min(short, key=lambda outcome: outcome.histories / max(1, outcome.planned))
-    reach = f"{fewest.histories:,} of {fewest.planned:,} histories"
-    return [f"and {count(features, 'feature')} without fault so far, on {reach}"]
+    return f"{fewest.histories:,} of {fewest.planned:,} histories"
+
+
+def law_lines(laws: Sequence[Law], *, colour: bool = False, width: int = WIDTH) -> list[str]:
+    """Return the laws that each side was to be held to as lines; none where there are none."""
+    if not laws:
+        return []
+    table = make_table(("law", "of", "", "on, or why not"), gap=GAP)
+    for law in laws[:MOST_ROWS]:
+        side = one_line(f"{law.view} {law.check.side}")
+        state = Text(law.word, style=LAW_STYLES[law.check.state])
+        table.add_row(one_line(law.claim), side, state, one_line(law.extent))
+    lines = [
+        "",
+        f"laws: {count_laws(laws)}",
+        *render([table], colour=colour, width=width).split("\n"),
+    ]
+    if len(laws) > MOST_ROWS:
+        lines.append(f"and {len(laws) - MOST_ROWS} more")
+    return lines
 
 
 def closing_lines(report: model.Report) -> list[str]:
     """Return what else is to be known: gaps, known divergences, unused files, advice."""
-    told = (
+    sentences = [
         *gap_lines(report),
+        *reach_lines(report),
         *untried_lines(report),
         *known_lines(report),
-        *_unused(report),
-    )
-    lines = [f"skewtest: {line}" for line in told]
-    if any(not one.gates for one in report.outcomes) or report.versions:
+        *_list_unused(report),
+    ]
+    lines = [f"skewtest: {sentence}" for sentence in sentences]
+    if any(not outcome.gates for outcome in report.outcomes) or report.versions:
         lines += advice(report.outcomes)
-        lines += chain.from_iterable(map(spread_lines, report.versions))
+        for spread in report.versions:
+            lines += spread_lines(spread)
     return [visible(line) for line in lines]
 
 
 def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list[str]:
     """Return a grid as lines: as many columns side by side as fit, the others below."""
     rows = grid.rows[:MOST_ROWS]
-    first = min(max(len("feature"), *(len(one_line(row.name)) for row in rows)), width // 2)
+    names = [one_line(row.name) for row in rows]
+    first = min(max(len(name) for name in ("feature", *names)), width // 2)
     lines: list[str] = []
     for columns in _that_fit(grid, width - first):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
         table.add_column("feature", max_width=first, overflow="fold")
-        for name in columns:
-            table.add_column(one_line(name), no_wrap=True)
-        for row in rows:
-            table.add_row(
-                one_line(row.name), *(_cell_text(row.cells.get(name)) for name in columns)
-            )
-        lines += rendered([table], colour=colour, width=width).split("\n")
+        for column in columns:
+            table.add_column(one_line(column), no_wrap=True)
+        for name, row in zip(names, rows, strict=True):
+            table.add_row(name, *(_cell_text(row.cells.get(column)) for column in columns))
+        lines += render([table], colour=colour, width=width).split("\n")
     if len(grid.rows) > len(rows):
         lines.append(f"and {len(grid.rows) - len(rows)} more")
     return lines
@@ -123,8 +155,7 @@ def _that_fit(grid: Grid, width: int) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     used = 0
     for name in grid.columns:
-        words = (len(cell.word) for row in grid.rows if (cell := row.cells.get(name)))
-        needed = 2 + max([len(one_line(name)), *words])
+        needed = GAP + _width(grid, name)
         if groups[-1] and used + needed > width:
             groups.append([])
             used = 0
@@ -133,11 +164,30 @@ def _that_fit(grid: Grid, width: int) -> list[list[str]]:
     return groups
 
 
+def _width(grid: Grid, column: str) -> int:
+    width = len(one_line(column))
+    for row in grid.rows:
+        cell = row.cells.get(column)
+        if cell is not None:
+            width = max(width, len(cell.word))
+    return width
+
+
 def gap_lines(report: model.Report) -> list[str]:
     """Return a line for each of the first things that a report lacks."""
     lines = [one_line(f"incomplete: {gap}") for gap in report.incomplete[:MOST_GAPS]]
     left = len(report.incomplete) - len(lines)
     return [*lines, f"incomplete: and {left} more"] if left else lines
+
+
+def reach_lines(report: model.Report) -> list[str]:
+    """Return a line for each check that a budget of seconds has ended, or slow code shortened."""
+    lines = []
+    for outcome in report.outcomes:
+        if outcome.reach is not None:
+            check = f"{outcome.view}[{outcome.column}]"
+            lines.append(one_line(f"{check}: {word_reach(outcome.reach)}"))
+    return lines
 
 
 def untried_lines(report: model.Report) -> list[str]:
@@ -153,72 +203,81 @@ def untried_lines(report: model.Report) -> list[str]:
 
 def known_lines(report: model.Report) -> list[str]:
     """Return a line for each known divergence that has been met."""
-    lines = [
-        f"known until {finding.known.expires}: {outcome.view}.{finding.feature} "
-        f"({finding.kind}, {outcome.column}), {finding.known.owner}: {finding.known.reason}"
-        for outcome in report.outcomes
-        for finding in outcome.findings
-        if finding.known is not None and not finding.known.expired
-    ]
-    return [one_line(line) for line in dict.fromkeys(lines)]
+    lines: dict[str, None] = {}
+    for outcome in report.outcomes:
+        for finding in outcome.findings:
+            known = finding.known
+            if known is not None and not known.expired:
+                line = (
+                    f"known until {known.expires}: {outcome.view}.{finding.feature} "
+                    f"({finding.kind}, {outcome.column}), {known.owner}: {known.reason}"
+                )
+                lines[one_line(line)] = None
+    return list(lines)
 
 
 def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
     """Return a line for each known divergence of a view, scenario or cell that was not checked."""
     views = dict.fromkeys(outcome.view for outcome in report.outcomes)
-    met = {(outcome.view, outcome.scenario) for outcome in report.outcomes if not outcome.cell}
-    met |= {(outcome.view, outcome.column) for outcome in report.outcomes}
-    told = {
-        (one.view, f"{one.scenario}-{one.cell}" if one.cell else one.scenario): one for one in known
-    }
-    return [
-        one_line(
-            f"skewtest: known divergence of {one.view}.{one.feature}, {column}: nothing of that "
-            "name was checked; mend it or take it out of pyproject.toml."
-            + nearest(one.view, [*views])
+    met = {(outcome.view, outcome.column) for outcome in report.outcomes}
+    lines = {}
+    for entry in known:
+        column = f"{entry.scenario}-{entry.cell}" if entry.cell else entry.scenario
+        # No relation is tried where the sides differ anyway: that a law was not is no mistake.
+        if (entry.view, column) in met or column == RELATIONS:
+            continue
+        line = (
+            f"skewtest: known divergence of {entry.view}.{entry.feature}, {column}: nothing of "
+            "that name was checked; mend it or take it out of pyproject.toml."
         )
-        for (view, column), one in told.items()
-        if (view, column) not in met and column != RELATIONS
-    ]
+        lines[entry.view, column] = one_line(line + nearest(entry.view, [*views]))
+    return list(lines.values())
 
 
-def _unused(report: model.Report) -> list[str]:
+def _list_unused(report: model.Report) -> list[str]:
     """Return a line for each corpus file that could not be used where all else is well."""
-    told = [
-        f"kept counterexample {note.file} was not used: {note.reason}"
-        for outcome in report.outcomes
-        if outcome.ok
-        for note in outcome.rejected
-    ]
-    return list(dict.fromkeys(told))
+    lines: dict[str, None] = {}
+    for outcome in report.outcomes:
+        # Where something fails, the text of the failure says so already.
+        for rejected in outcome.rejected if outcome.ok else ():
+            lines[f"kept counterexample {rejected.file} was not used: {rejected.reason}"] = None
+    return list(lines)
 
 
 def properties(parts: Sequence[model.Report]) -> list[tuple[str, str]]:
     """Return what a test says of itself in pytest's own JUnit XML."""
-    found = []
-    for outcome in chain.from_iterable(part.outcomes for part in parts):
-        place = f"skewtest.{outcome.view}.{outcome.column}"
-        verdict = "skipped" if outcome.skipped else "parity" if outcome.ok else "skew"
-        told = {"verdict": verdict, "seed": outcome.seed, "histories": outcome.histories}
-        found += [(f"{place}.{name}", str(value)) for name, value in told.items()]
-        for finding in outcome.findings:
-            found.append((f"{place}.finding", one_line(f"{finding.headline} ({finding.kind})")))
-    return found
+    pairs: list[tuple[str, str]] = []
+    for part in parts:
+        for outcome in part.outcomes:
+            pairs += _properties(outcome)
+    return pairs
+
+
+def _properties(outcome: model.Outcome) -> Iterator[tuple[str, str]]:
+    prefix = f"skewtest.{outcome.view}.{outcome.column}"
+    verdict = "parity" if outcome.ok else "skew"
+    yield f"{prefix}.verdict", "skipped" if outcome.skipped else verdict
+    yield f"{prefix}.seed", str(outcome.seed)
+    yield f"{prefix}.histories", str(outcome.histories)
+    for finding in outcome.findings:
+        yield f"{prefix}.finding", one_line(f"{finding.headline} ({finding.kind})")
 
 
 def change_lines(changes: Comparison) -> list[str]:
     """Return what has changed from one report to another, a line each."""
     lines = [changes_text(changes)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("change", "what", "scenario", "kind", "differed", "differs"):
-        table.add_column(heading, overflow="fold")
-    for one in changes.divergences:
-        what = one_line(f"{one.view}.{one.feature}")
-        shares = ("" if share is None else f"{share:.2%}" for share in (one.before, one.after))
-        table.add_row(one.change, what, one_line(one.column), one.kind, *shares)
+    table = make_table(("change", "what", "scenario", "kind", "differed", "differs"), gap=GAP)
+    for change in changes.divergences:
+        what = one_line(f"{change.view}.{change.feature}")
+        shares = _share_text(change.before), _share_text(change.after)
+        table.add_row(change.change, what, one_line(change.column), change.kind, *shares)
     if changes.divergences:
-        lines += rendered([table]).splitlines()
+        lines += render([table]).splitlines()
     lines += [one_line(moved_line(moved)) for moved in changes.moved]
     if changes.incomplete:
         lines.append("the later report is incomplete")
     return lines
+
+
+def _share_text(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"

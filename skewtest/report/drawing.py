@@ -1,7 +1,7 @@
 """The geometry of a report's drawings: numbers to coordinates. The templates make SVG of it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,18 +9,22 @@ from skewtest.report import model
 from skewtest.report.words import length_text
 from skewtest.times import micros
 
+# Pixels of a timeline from one instant to the next: a label such as "23 h 59 min" fits.
 STEP, EDGE = 84, 64
-"""Of a timeline: pixels from one instant to the next, and before the first."""
+# More instants are wider than a page.
 MOST_INSTANTS = 14
+# Pixels: a bar as wide as its label, bars and dots of one height beside each other.
 BAR, BARS_HIGH = 26, 90
 SIDE = 180
+# Pairs nearer to each other than that, relative to their size, are on the diagonal: half a pixel.
 VISIBLE = 1e-3
-"""Pairs nearer to each other than that, relative to their size, are on the diagonal."""
+# Powers of two that have a bar each: errors of rounding. Of more, eight share one.
 FINE = 9
-"""So many powers of two have a bar each; of more, eight share one."""
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Where the largest magnitude exceeds the median so often, half of the dots would share a few
+# pixels of a linear scale.
 WIDE = 50
-"""Where the largest magnitude exceeds the median so often, dots are drawn on a log scale."""
+MARK_KINDS = {"request": "request", "event": "event", "event again": "again"}
 LATER = {"request": "?", "snapshot": "S", "restore": "R", "bootstrap": "B"}
 
 
@@ -81,56 +85,101 @@ def timeline_drawing(
         example: the counterexample.
         windows: the declared windows, in microseconds.
     """
-    steps = [(step, _micros(step.arrival), _micros(step.time)) for step in example.delivery]
-    asked = sorted({at for step, _, at in steps if step.step == "request" and at is not None})
+    moments = [Moment(step, _micros(step.arrival), _micros(step.time)) for step in example.delivery]
+    asked = _list_asked(moments)
     if not asked:
         return None
-    happens = {step.number: at for step, _, at in steps if step.step == "event" and at is not None}
-    arrives = [arrival for step, arrival, _ in steps if arrival is not None and step.heard]
-    told = {*asked, *happens.values(), *arrives}
-    edges = {at - window for at in asked for window in windows}
-    instants = sorted({*told, *edges})
-    if len(instants) > MOST_INSTANTS:
-        instants = sorted(told)
+    happens = _happenings(moments)
+    instants = _choose_instants(moments, asked, happens, windows)
     if len(instants) > MOST_INSTANTS:
         return None
     x = {at: EDGE + place * STEP for place, at in enumerate(instants)}
-    last = asked[-1]
     return TimelineDrawing(
         width=2 * EDGE + (len(instants) - 1) * STEP,
-        instants=tuple(Instant(x[at], _offset(at - last), at in asked) for at in instants),
-        marks=tuple(_marks(steps, happens, x)),
-        late=tuple(
-            (x[at], x[arrival])
-            for step, arrival, at in steps
-            if at is not None and arrival is not None and step.step != "request"
-            if step.heard and arrival != at
-        ),
-        windows=tuple(
-            Window(x[at - window], x[at], length_text(window))
-            for at in asked
-            for window in windows
-            if at - window in x
-        ),
+        instants=tuple(Instant(x[at], _offset(at - asked[-1]), at in asked) for at in instants),
+        marks=tuple(_marks(moments, happens, x)),
+        late=tuple(_late(moments, x)),
+        windows=tuple(_windows(asked, windows, x)),
     )
 
 
-def _marks(
-    steps: Iterable[tuple[model.Step, int | None, int | None]],
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One thing that is delivered, and when: it arrives, and is of a time; in microseconds."""
+
+    step: model.Step
+    arrival: int | None
+    time: int | None
+
+
+def _list_asked(moments: Iterable[Moment]) -> list[int]:
+    """Return the `as_of` of all requests, in order."""
+    asked = set()
+    for moment in moments:
+        if moment.step.step == "request" and moment.time is not None:
+            asked.add(moment.time)
+    return sorted(asked)
+
+
+def _happenings(moments: Iterable[Moment]) -> dict[int | None, int]:
+    """Return when each event happens, by its number."""
+    happens = {}
+    for moment in moments:
+        if moment.step.step == "event" and moment.time is not None:
+            happens[moment.step.number] = moment.time
+    return happens
+
+
+def _choose_instants(
+    moments: Iterable[Moment],
+    asked: Sequence[int],
     happens: Mapping[int | None, int],
-    x: Mapping[int, float],
-) -> Iterable[Mark]:
+    windows: Sequence[int],
+) -> list[int]:
+    """Return the instants that are drawn: with the starts of windows, where there is room."""
+    shown = {*asked, *happens.values()}
+    for moment in moments:
+        if moment.arrival is not None and moment.step.heard:
+            shown.add(moment.arrival)
+    starts: set[int] = set()
+    for at in asked:
+        starts.update(at - window for window in windows)
+    everything = sorted(shown | starts)
+    return everything if len(everything) <= MOST_INSTANTS else sorted(shown)
+
+
+def _late(moments: Iterable[Moment], x: Mapping[int, float]) -> Iterator[tuple[float, float]]:
+    """Return lines from where an event happens to where it arrives."""
+    for moment in moments:
+        is_event = moment.step.step != "request" and moment.step.heard
+        if not is_event or moment.time is None or moment.arrival is None:
+            continue
+        if moment.arrival != moment.time:
+            yield x[moment.time], x[moment.arrival]
+
+
+def _windows(
+    asked: Iterable[int], windows: Sequence[int], x: Mapping[int, float]
+) -> Iterator[Window]:
+    for at in asked:
+        for window in windows:
+            if at - window in x:
+                yield Window(x[at - window], x[at], length_text(window))
+
+
+def _marks(
+    moments: Iterable[Moment], happens: Mapping[int | None, int], x: Mapping[int, float]
+) -> Iterator[Mark]:
     for number, at in happens.items():
         label = str((number or 0) + 1)
         yield Mark(x[at], 0, label, "event", f"event {label} happens")
-    for step, arrival, _ in steps:
-        if arrival is None or not step.heard:
+    for moment in moments:
+        step = moment.step
+        if moment.arrival is None or not step.heard:
             continue
         label = LATER.get(step.step) or str((step.number or 0) + 1)
-        kind = {"request": "request", "event": "event", "event again": "again"}.get(
-            step.step, "other"
-        )
-        yield Mark(x[arrival], 1, label, kind, f"{step.step} {label} arrives")
+        kind = MARK_KINDS.get(step.step, "other")
+        yield Mark(x[moment.arrival], 1, label, kind, f"{step.step} {label} arrives")
 
 
 def _offset(length: int) -> str:
@@ -181,18 +230,20 @@ def bars(errors: model.Errors) -> list[tuple[str, int]]:
     """Return the counts of a histogram by label; of many powers of two, eight share one."""
     counts = errors.histogram
     wide = 1 if len(counts) <= FINE else 8
-    found = [("0", counts[0])]
+    labelled = [("0", counts[0])]
     for first in range(1, len(counts), wide):
         last = first + wide - 1
         low, high = 2 ** (first - 1), 2**last - 1
-        text = f"<2{str(last).translate(RAISED)}" if wide > 1 else f"{low}-{high}"
-        found.append(("1" if high == 1 else text, sum(counts[first : last + 1])))
-    return found
+        label = f"<2{str(last).translate(RAISED)}" if wide > 1 else f"{low}-{high}"
+        if high == 1:
+            label = "1"
+        labelled.append((label, sum(counts[first : last + 1])))
+    return labelled
 
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """Batch against online: SVG paths of dots, and the ends of the axes, which are alike.
+    """Left against right: SVG paths of dots, and the ends of the axes, which are alike.
 
     `scale` is "linear" or "symlog" (the logarithm of one plus the magnitude, with its sign).
     """
@@ -208,22 +259,15 @@ def scatter(errors: model.Errors) -> Scatter | None:
     """Return the scatter of the pairs that a report holds; None where all lie on the diagonal."""
     if not errors.points or errors.rel.max < VISIBLE:
         return None
-    values = [value for point in errors.points for value in point]
+    values: list[float] = []
+    for point in errors.points:
+        values += point
     low, high = min(values), max(values)
-    sizes = sorted(abs(value) for value in values if value)
-    is_wide = bool(sizes) and sizes[-1] > WIDE * sizes[len(sizes) // 2]
-    place = _symlog if is_wide else float
-    start, end = place(low), place(high)
-    span = end - start
-
-    def at(value: float) -> int:
-        # Halves: the span of two opposite largest floats is no float.
-        share = (place(value) / 2 - start / 2) / (end / 2 - start / 2) if span else 0.5
-        return round(share * SIDE)
-
+    is_wide = _is_wide(values)
+    place = _place_on_axis(low, high, _symlog if is_wide else float)
     dots: dict[bool, dict[str, None]] = {True: {}, False: {}}
-    for batch, online in errors.points:
-        dots[batch == online][f"M{at(batch)} {SIDE - at(online)}h0"] = None
+    for left, right in errors.points:
+        dots[left == right][f"M{place(left)} {SIDE - place(right)}h0"] = None
     return Scatter(
         "".join(dots[True]),
         "".join(dots[False]),
@@ -231,6 +275,24 @@ def scatter(errors: model.Errors) -> Scatter | None:
         f"{high:.4g}",
         "symlog" if is_wide else "linear",
     )
+
+
+def _is_wide(values: Iterable[float]) -> bool:
+    """Return whether most values would lie in one dot of a linear scale."""
+    sizes = sorted(abs(value) for value in values if value)
+    return bool(sizes) and sizes[-1] > WIDE * sizes[len(sizes) // 2]
+
+
+def _place_on_axis(
+    low: float, high: float, scale: Callable[[float], float]
+) -> Callable[[float], int]:
+    """Return what gives the pixel of a value between two others."""
+    start, end = scale(low), scale(high)
+    if start == end:
+        return lambda _value: round(SIDE / 2)
+    # Halves: the span of two opposite largest floats is no float.
+    span = end / 2 - start / 2
+    return lambda value: round((scale(value) / 2 - start / 2) / span * SIDE)
 
 
 def _symlog(value: float) -> float:

@@ -20,7 +20,7 @@ State = Literal[
     "unchecked",
 ]
 STATES: tuple[State, ...] = get_args(State)
-"""From what needs a look first; what several cells come to is the first of theirs."""
+"""States by urgency; a folded cell shows the most urgent of its parts."""
 WORDS: Mapping[State, str] = {
     "fails": "skew",
     "untested": "untested",
@@ -126,29 +126,23 @@ class Grid:
         scenarios: dict[str, list[str]] = {}
         for name in self.columns:
             scenarios.setdefault(name.partition("-")[0], []).append(name)
-        rows = tuple(
-            Row(
-                row.view,
-                row.feature,
-                {
-                    name: _folded([row.cells[one] for one in held if one in row.cells])
-                    for name, held in scenarios.items()
-                    if any(one in row.cells for one in held)
-                },
-            )
-            for row in self.rows
-        )
-        return Grid(tuple(scenarios), rows)
+        rows = []
+        for row in self.rows:
+            cells = {}
+            for scenario, columns in scenarios.items():
+                own = [row.cells[column] for column in columns if column in row.cells]
+                if own:
+                    cells[scenario] = _fold(own)
+            rows.append(Row(row.view, row.feature, cells))
+        return Grid(tuple(scenarios), tuple(rows))
 
     def failing(self) -> "Grid":
         """Return the rows and columns in which something fails a run."""
         rows = tuple(row for row in self.rows if row.state in GATING)
-        columns = tuple(
-            name
-            for name in self.columns
-            if any(name in row.cells and row.cells[name].state in GATING for row in rows)
-        )
-        return Grid(columns, rows)
+        failing: set[str] = set()
+        for row in rows:
+            failing.update(name for name, cell in row.cells.items() if cell.state in GATING)
+        return Grid(tuple(name for name in self.columns if name in failing), rows)
 
 
 def worst(states: Iterable[State]) -> State:
@@ -163,21 +157,27 @@ def grid_of(report: model.Report) -> Grid:
     for view in report.views:
         for feature in view.features:
             rows[view.name, feature.name] = {}
-    declared = {view.name: [feature.name for feature in view.features] for view in report.views}
+    declared = {}
+    for view in report.views:
+        declared[view.name] = [feature.name for feature in view.features]
     for place, outcome in enumerate(report.outcomes):
-        known = (*SCENARIOS, RELATIONS)
-        order = known.index(outcome.scenario) if outcome.scenario in known else len(known)
-        columns[outcome.column] = order, outcome.column
+        columns[outcome.column] = scenario_order(outcome.scenario), outcome.column
         # What was skipped, or failed before it began, has compared nothing.
         for name in list(outcome.features) or declared.get(outcome.view, []):
             cells = rows.setdefault((outcome.view, name), {})
             cell = _cell(outcome, name, place)
             before = cells.get(outcome.column)
-            cells[outcome.column] = cell if before is None else _folded([before, cell])
+            cells[outcome.column] = cell if before is None else _fold([before, cell])
     return Grid(
         tuple(sorted(columns, key=columns.__getitem__)),
         tuple(Row(view, feature, cells) for (view, feature), cells in rows.items()),
     )
+
+
+def scenario_order(scenario: str) -> int:
+    """Return the place of a scenario among all; that of one of another name is the last."""
+    names = (*SCENARIOS, RELATIONS)
+    return names.index(scenario) if scenario in names else len(names)
 
 
 def concerns(finding: model.Finding, feature: str) -> bool:
@@ -187,33 +187,40 @@ def concerns(finding: model.Finding, feature: str) -> bool:
 
 def _cell(outcome: model.Outcome, feature: str, place: int) -> Cell:
     findings = [finding for finding in outcome.findings if concerns(finding, feature)]
-    news = [finding for finding in findings if finding.known is None or finding.known.expired]
-    state: State = "parity"
-    if news:
-        state = "fails" if outcome.gates else "advice"
-    elif feature in outcome.untested:
-        state = "untested"
-    elif any(stale.feature in (feature, ALL_FEATURES) for stale in outcome.stale):
-        state = "stale"
-    elif findings:
-        state = "known"
-    elif outcome.skipped is not None:
-        state = "skipped"
-    elif outcome.cut_short:
-        state = "unfinished"
-    elif not outcome.histories:
-        state = "unchecked"
     kinds = tuple(dict.fromkeys(finding.kind for finding in findings))
-    return Cell(state, kinds, (place,))
+    return Cell(_state(outcome, feature, findings), kinds, (place,))
 
 
-def _folded(cells: Sequence[Cell]) -> Cell:
+def _state(outcome: model.Outcome, feature: str, findings: Sequence[model.Finding]) -> State:
+    """Return what a feature came to: what was found before what was not looked at."""
+    stale = {each.feature for each in outcome.stale}
+    if any(finding.is_news for finding in findings):
+        return "fails" if outcome.gates else "advice"
+    if feature in outcome.untested:
+        return "untested"
+    if feature in stale or ALL_FEATURES in stale:
+        return "stale"
+    if findings:
+        return "known"
+    return _state_without_findings(outcome)
+
+
+def _state_without_findings(outcome: model.Outcome) -> State:
+    if outcome.skipped is not None:
+        return "skipped"
+    if outcome.cut_short:
+        return "unfinished"
+    return "parity" if outcome.histories else "unchecked"
+
+
+def _fold(cells: Sequence[Cell]) -> Cell:
     """Return several cells as one: in the state that needs a look first, and how many are so."""
     state = worst(cell.state for cell in cells)
     alike = sum(cell.state == state for cell in cells)
-    return Cell(
-        state,
-        tuple(dict.fromkeys(kind for cell in cells for kind in cell.kinds)),
-        tuple(place for cell in cells for place in cell.outcomes),
-        "" if alike == len(cells) else f"{alike}/{len(cells)}",
-    )
+    kinds: dict[str, None] = {}
+    places: list[int] = []
+    for cell in cells:
+        kinds.update(dict.fromkeys(cell.kinds))
+        places += cell.outcomes
+    share = "" if alike == len(cells) else f"{alike}/{len(cells)}"
+    return Cell(state, tuple(kinds), tuple(places), share)

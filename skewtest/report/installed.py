@@ -26,16 +26,17 @@ class Installed:
 
 def installed(report: model.Report) -> Installed:
     """Return what is installed in each environment of a report that says so."""
-    held: dict[str, Mapping[str, str]] = {}
+    environments: dict[str, Mapping[str, str]] = {}
+    names: dict[str, None] = {}
     for name, packages in _environments(report):
-        held.setdefault(name, packages)
-    names = dict.fromkeys(name for packages in held.values() for name in packages)
+        environments.setdefault(name, packages)
+        names.update(dict.fromkeys(environments[name]))
     rows = []
     for name in names:
-        versions = tuple(packages.get(name, "") for packages in held.values())
+        versions = tuple(packages.get(name, "") for packages in environments.values())
         rows.append((name, versions, len(set(versions)) > 1))
     rows.sort(key=lambda row: (row[0] != PYTHON, not row[2], row[0]))
-    return Installed(tuple(held), tuple(rows))
+    return Installed(tuple(environments), tuple(rows))
 
 
 def _environments(report: model.Report) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -47,5 +48,5 @@ def _environments(report: model.Report) -> Iterator[tuple[str, Mapping[str, str]
         *(compared.environments for compared in report.compared),
     ]
     for group in groups:
-        for one in group:
-            yield one.name, one.packages
+        for versions in group:
+            yield versions.name, versions.packages

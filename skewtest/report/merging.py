@@ -1,21 +1,21 @@
 """Reports put together: of the views of one run, of parallel workers, of several CI jobs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.report import model
+from skewtest.report.grid import scenario_order
 from skewtest.report.summary import not_checked, unapplied
 
 NOTHING = "no feature view was checked"
-ORDER = (*SCENARIOS, RELATIONS)
 
 P = TypeVar("P", bound=model.Part)
+T = TypeVar("T")
 
 
-def merged(
+def merge_reports(
     reports: Sequence[model.Report],
     *,
     incomplete: Iterable[str] = (),
@@ -42,188 +42,176 @@ def merged(
         compared: further comparisons of environments.
         versions: further spreads of versions.
     """
-    found = sorted(
-        _once([*views, *(view for report in reports for view in report.views)]),
+    lost = [*lost]
+    all_views = sorted(
+        drop_repeated(collect(views, reports, lambda report: report.views)),
         key=lambda view: (view.file or "", view.line or 0, view.name),
     )
-    place = {view.name: number for number, view in reversed(list(enumerate(found)))}
-    all_outcomes = sorted(
-        _once([*outcomes, *(one for report in reports for one in report.outcomes)]),
-        key=lambda one: (place.get(one.view, len(place)), one.view, *_column_order(one), one.seed),
+    all_outcomes = _sort_outcomes(
+        drop_repeated(collect(outcomes, reports, lambda report: report.outcomes)), all_views
     )
-    all_compared = _once([*compared, *(one for report in reports for one in report.compared)])
-    cells = _matrix([*(report.matrix for report in reports), matrix])
-    # What follows from the parts is told anew, of the whole.
-    stated = (g for r in reports for g in r.incomplete if g not in _lacking(r.outcomes, r.matrix))
-    lost = [*lost]
-    gaps = [*stated, *incomplete, *lost, *_lacking(all_outcomes, cells)]
+    all_compared = drop_repeated(collect(compared, reports, lambda report: report.compared))
+    all_versions = drop_repeated(collect(versions, reports, lambda report: report.versions))
+    cells = _merge_matrices([*(report.matrix for report in reports), matrix])
+    gaps = [*_list_stated(reports), *incomplete, *lost, *_list_gaps(all_outcomes, cells)]
     ok = not _fail(all_outcomes, all_compared)
-    is_lost = lost or any(
-        one.verdict == "incomplete" and _fail(one.outcomes, one.compared) for one in reports
-    )
     return model.Report(
-        verdict="incomplete" if is_lost or (gaps and ok) else "parity" if ok else "skew",
+        verdict=_judge(ok=ok, has_gaps=bool(gaps), is_lost=bool(lost) or _has_lost(reports)),
         ok=ok and not gaps,
         incomplete=list(dict.fromkeys(gaps)),
         run=run,
-        views=found,
+        views=all_views,
         outcomes=all_outcomes,
-        compared=sorted(all_compared, key=lambda one: one.function),
-        versions=sorted(
-            _once([*versions, *(one for report in reports for one in report.versions)]),
-            key=lambda one: one.view,
-        ),
+        compared=sorted(all_compared, key=lambda part: part.function),
+        versions=sorted(all_versions, key=lambda part: part.view),
         matrix=cells,
     )
 
 
+def collect(
+    further: Iterable[T],
+    reports: Iterable[model.Report],
+    parts_of: Callable[[model.Report], Iterable[T]],
+) -> list[T]:
+    """Return parts of one kind: those that are given, then those of each report."""
+    parts = list(further)
+    for report in reports:
+        parts += parts_of(report)
+    return parts
+
+
+def _sort_outcomes(
+    outcomes: Iterable[model.Outcome], views: Sequence[model.View]
+) -> list[model.Outcome]:
+    """Return outcomes in the order of their views, then of their scenarios."""
+    places: dict[str, int] = {}
+    for number, view in enumerate(views):
+        places.setdefault(view.name, number)
+
+    def order(outcome: model.Outcome) -> tuple[object, ...]:
+        place = places.get(outcome.view, len(places))
+        scenario = scenario_order(outcome.scenario)
+        return place, outcome.view, scenario, outcome.column, outcome.seed
+
+    return sorted(outcomes, key=order)
+
+
+def _list_stated(reports: Iterable[model.Report]) -> list[str]:
+    """Return the gaps that reports state, but those that follow from their own parts.
+
+    What follows from the parts is told anew, of the whole.
+    """
+    gaps = []
+    for report in reports:
+        derived = _list_gaps(report.outcomes, report.matrix)
+        gaps += [gap for gap in report.incomplete if gap not in derived]
+    return gaps
+
+
+def _judge(*, ok: bool, has_gaps: bool, is_lost: bool) -> model.Verdict:
+    """Return the verdict on what was found, with what is missing."""
+    if is_lost:
+        return "incomplete"
+    if not ok:
+        return "skew"
+    return "incomplete" if has_gaps else "parity"
+
+
+def _has_lost(reports: Iterable[model.Report]) -> bool:
+    """Return whether a report has lost a part: it is incomplete although it shows a fault."""
+    for report in reports:
+        if report.verdict == "incomplete" and _fail(report.outcomes, report.compared):
+            return True
+    return False
+
+
 def _fail(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared]) -> bool:
     """Return whether something was checked that fails the run."""
-    judged = (one for one in outcomes if one.gates and one.skipped is None)
-    return any(_shows_fault(one) for one in judged) or not all(one.ok for one in compared)
+    for outcome in outcomes:
+        if outcome.gates and outcome.skipped is None and _shows_fault(outcome):
+            return True
+    return not all(part.ok for part in compared)
 
 
 def _shows_fault(outcome: model.Outcome) -> bool:
     """Return whether an outcome is more than a gap: laws that were not applied are no skew."""
     if outcome.ok:
         return False
-    is_news = any(one.known is None or one.known.expired for one in outcome.findings)
-    return is_news or bool(outcome.untested) or bool(outcome.stale) or not unapplied(outcome)
+    is_fault = outcome.news or outcome.untested or outcome.stale
+    return bool(is_fault) or not unapplied(outcome)
 
 
-def _lacking(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
+def _list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
     """Return which of the checks that were asked for could not be run."""
     gaps: list[str] = []
     for outcome in outcomes:
         gap = not_checked(outcome)
         # A check that was skipped as a whole is one gap, not one for each of its laws.
         gaps += [gap] if gap else unapplied(outcome)
-    failed = {} if matrix is None else matrix.failed
-    return gaps + [f"cell {name} could not be run: {why}" for name, why in failed.items()]
-
-
-def merged_shards(
-    shards: Sequence[tuple[str, model.Report]], lost: Iterable[str] = ()
-) -> model.Report:
-    """Return the report of a run that was split up.
-
-    Args:
-        shards: by name, the reports of its parts.
-        lost: what is said of parts that cannot be read: the whole is incomplete then.
-    """
-    reports = [report for _, report in shards]
-    runs = [(name, report.run) for name, report in shards if report.run is not None]
-    gaps = [*lost]
-    revisions = {run.git.revision for _, run in runs if run.git is not None}
-    if len(revisions) > 1:
-        gaps.append(f"the shards are of different revisions: {', '.join(sorted(revisions))}")
-    codes: dict[tuple[str, str | None], set[str]] = {}
-    for view in (view for report in reports for view in report.views):
-        codes.setdefault((view.name, view.file), set()).add(_code_of(view))
-    gaps += [
-        f"view {name} is not the same code in all shards"
-        for (name, _), found in codes.items()
-        if len(found) > 1
-    ]
-    # What one shard calls missing because it is another's is not missing.
-    held = [
-        msgspec.structs.replace(report, incomplete=[g for g in report.incomplete if g != NOTHING])
-        for report in reports
-    ]
-    return whole_or_nothing(merged(held, lost=gaps, run=_run(runs)))
-
-
-def _code_of(view: model.View) -> str:
-    """Return what tells whether two views are one: their declarations and their code."""
-    return repr((view.declaration, view.files, [one.digest for one in view.implementations]))
+    if matrix is not None:
+        for name, why in matrix.failed.items():
+            gaps.append(f"cell {name} could not be run: {why}")
+    return gaps
 
 
 def whole_or_nothing(report: model.Report) -> model.Report:
     """Return a report; one in which nothing was checked that could fail is incomplete."""
-    is_judged = any(one.gates and one.skipped is None for one in report.outcomes)
+    is_judged = any(outcome.gates and outcome.skipped is None for outcome in report.outcomes)
     if is_judged or report.compared or report.incomplete:
         return report
     return msgspec.structs.replace(report, verdict="incomplete", ok=False, incomplete=[NOTHING])
 
 
-def settled(report: model.Report) -> model.Report:
+def strip_times(report: model.Report) -> model.Report:
     """Return a report without what differs from run to run: its times, and where it was run."""
     return msgspec.structs.replace(
         report,
         run=None,
-        outcomes=[_untimed(one) for one in report.outcomes],
-        compared=[_untimed(one) for one in report.compared],
-        versions=[_untimed(one) for one in report.versions],
+        outcomes=[_strip(outcome) for outcome in report.outcomes],
+        compared=[_strip(part) for part in report.compared],
+        versions=[_strip(part) for part in report.versions],
     )
 
 
-def _untimed(part: P) -> P:
-    nothing = {"seconds": 0.0, "latency": None, "again": ""}
+def _strip(part: P) -> P:
+    nothing: dict[str, object] = {"seconds": 0.0, "latency": None, "again": ""}
     if isinstance(part, model.Outcome):
-        fields = dict.fromkeys(model.Seconds.__struct_fields__, 0.0)
-        nothing["seconds"] = model.Seconds(**{**fields, "detect": None})  # type: ignore[arg-type, assignment] # of this part
-    known = {name: value for name, value in nothing.items() if name in part.__struct_fields__}
-    return msgspec.structs.replace(part, **known)
+        nothing["seconds"] = model.Seconds()
+        if part.reach is not None:
+            nothing["reach"] = msgspec.structs.replace(part.reach, seconds=0.0)
+    return msgspec.structs.replace(part, **_fields_of(part, nothing))
 
 
-def _once(parts: Sequence[P]) -> list[P]:
+def _fields_of(part: model.Part, values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name in part.__struct_fields__}
+
+
+def drop_repeated(parts: Sequence[P]) -> list[P]:
     """Return parts without those that say the same as one before, times aside."""
-    return list({msgspec.json.encode(_untimed(part)): part for part in reversed(parts)}.values())[
-        ::-1
-    ]
+    firsts: dict[bytes, P] = {}
+    for part in parts:
+        firsts.setdefault(msgspec.json.encode(_strip(part)), part)
+    return list(firsts.values())
 
 
-def _column_order(one: model.Outcome) -> tuple[int, str]:
-    place = ORDER.index(one.scenario) if one.scenario in ORDER else len(ORDER)
-    return place, one.column
-
-
-def _matrix(matrices: Sequence[model.Matrix | None]) -> model.Matrix | None:
-    held = [one for one in matrices if one is not None]
-    if not held:
+def _merge_matrices(matrices: Sequence[model.Matrix | None]) -> model.Matrix | None:
+    known = [matrix for matrix in matrices if matrix is not None]
+    if not known:
         return None
-    ran = _union(one.ran for one in held)
+    ran = _unite(matrix.ran for matrix in known)
+    failed: dict[str, str] = {}
+    for matrix in known:
+        failed |= matrix.failed
     return model.Matrix(
-        requested=_union(one.requested for one in held),
+        requested=_unite(matrix.requested for matrix in known),
         ran=ran,
-        failed={n: why for one in held for n, why in one.failed.items() if n not in ran},
-        excluded=max(one.excluded for one in held),
-        pairs=_union(one.pairs for one in held),
-        valid_pairs=max(one.valid_pairs for one in held),
+        # What failed in one shard may have run in another.
+        failed={name: why for name, why in failed.items() if name not in ran},
+        excluded=max(matrix.excluded for matrix in known),
+        pairs=_unite(matrix.pairs for matrix in known),
+        valid_pairs=max(matrix.valid_pairs for matrix in known),
     )
 
 
-def _union(lists: Iterable[list[str]]) -> list[str]:
-    return sorted({name for names in lists for name in names})
-
-
-def _run(runs: Sequence[tuple[str, model.Run]]) -> model.Run | None:
-    """Return where the whole comes from: what its shards share, from the first to begin."""
-    if not runs:
-        return None
-    _, first = min(runs, key=lambda one: one[1].time)
-    seeds = {run.seed for _, run in runs}
-    python = _versions(run.host.python for _, run in runs)
-    names = sorted({name for _, run in runs for name in run.packages})
-    return msgspec.structs.replace(
-        first,
-        seconds=sum(run.seconds for _, run in runs),
-        seed=seeds.pop() if len(seeds) == 1 else None,
-        git=_git([run.git for _, run in runs]),
-        host=msgspec.structs.replace(first.host, python=python),
-        packages={name: _versions(r.packages.get(name, "none") for _, r in runs) for name in names},
-        shards=[name for name, _ in runs],
-    )
-
-
-def _git(found: Sequence[model.Git | None]) -> model.Git | None:
-    """Return the revision of all shards, dirty if one is; None where one does not say."""
-    known = [git for git in found if git is not None]
-    if len(known) < len(found):
-        return None
-    return msgspec.structs.replace(known[0], dirty=any(git.dirty for git in known))
-
-
-def _versions(found: Iterable[str]) -> str:
-    """Return the version of a package in all shards: of shards that differ, each."""
-    return " or ".join(sorted(set(found)))
+def _unite(lists: Iterable[list[str]]) -> list[str]:
+    return sorted(set().union(*lists))

@@ -18,7 +18,7 @@ from skewtest.report import model
 from skewtest.report.changes import Comparison, compared_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
-from skewtest.report.merging import merged, whole_or_nothing
+from skewtest.report.merging import merge_reports, whole_or_nothing
 from skewtest.report.model import encodable
 from skewtest.report.provenance import run_info
 from skewtest.report.summary import changes_text
@@ -46,9 +46,9 @@ def report_of(
         incomplete: why something is missing.
         matrix: the cells of the version matrix, and what became of them.
     """
-    found = merged(list(parts), incomplete=incomplete, matrix=matrix)
-    run = run_info(found, command=command, profile=profile, began=began, root=root)
-    return encodable(whole_or_nothing(msgspec.structs.replace(found, run=run)))
+    report = merge_reports(list(parts), incomplete=incomplete, matrix=matrix)
+    run = run_info(report, command=command, profile=profile, began=began, root=root)
+    return encodable(whole_or_nothing(msgspec.structs.replace(report, run=run)))
 
 
 def write_report(
@@ -143,23 +143,23 @@ class Files:
 
     def write(self, folder: Path, option: str) -> None:
         """Write the report files to a folder that an option names."""
-        with self._noted():
+        with self._note_errors():
             page = write_report(folder, self.report, option, self.changes)
             self.told.append(f"parity report in {page}")
 
     def record(self, history: Path) -> None:
         """Append the run to a history file."""
-        with self._noted():
+        with self._note_errors():
             record(history, self.report)
             self.told.append(f"recorded in {history}")
 
     def summarise(self) -> None:
         """Append to the summary of a GitHub job, where there is one."""
-        with self._noted():
+        with self._note_errors():
             write_step_summary(self.report, self.changes)
 
     @contextlib.contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _note_errors(self) -> Iterator[None]:
         try:
             yield
         except ReportError as error:

@@ -12,7 +12,7 @@ INVISIBLE = re.compile(
 
 def visible(text: str) -> str:
     """Return a text whose invisible characters are written as escapes, such as backslash-u202e."""
-    return INVISIBLE.sub(_escaped, text)
+    return INVISIBLE.sub(_escape, text)
 
 
 def one_line(text: str) -> str:
@@ -20,10 +20,10 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
-def shortened(text: str, most: int) -> str:
+def cut_text(text: str, most: int) -> str:
     """Return a text of at most `most` characters; what is cut ends in an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return repr(found[0])[1:-1]

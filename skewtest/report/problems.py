@@ -12,6 +12,11 @@ from skewtest.report import model
 from skewtest.report.summary import finding_cause, in_repository, places
 from skewtest.results.finding import ALL_FEATURES
 
+# An annotation is a few lines high: it says where to look, and the report shows the rest.
+MOST_LINES = 5
+UNTESTED = "No side ever had a value: agreeing on null proves nothing."
+STALE = "It is listed as a known divergence in pyproject.toml, and no longer occurs: remove it."
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -54,30 +59,21 @@ def problems_of(report: model.Report) -> list[Problem]:
     """Return the problems of a report, those that fail a run first."""
     where = places(report)
     related = {view.name: tuple(_implementations(report, view)) for view in report.views}
-    found: list[Problem] = []
+    problems: list[Problem] = []
     alike: Counter[str] = Counter()
-    for one in _problems(report):
-        file, line = where.get((one.view, one.feature), (None, None))
-        nth = alike[one.fingerprint]
-        alike[one.fingerprint] += 1
-        found.append(replace(one, file=file, line=line, nth=nth, related=related.get(one.view, ())))
-    return sorted(found, key=lambda problem: not problem.fails)
+    for problem in _problems(report):
+        file, line = where.get((problem.view, problem.feature), (None, None))
+        nth = alike[problem.fingerprint]
+        alike[problem.fingerprint] += 1
+        sides = related.get(problem.view, ())
+        problems.append(replace(problem, file=file, line=line, nth=nth, related=sides))
+    return sorted(problems, key=lambda problem: not problem.fails)
 
 
 def _problems(report: model.Report) -> Iterator[Problem]:
     """Return what is wrong, without its place."""
     for outcome in report.outcomes:
-        view, column = outcome.view, outcome.column
-        for one in outcome.findings:
-            title = one.headline if outcome.gates else f"explored: {one.headline}"
-            fails = _fails(outcome, one)
-            yield Problem(one.kind, view, one.feature, column, title, message_of(one), fails)
-        for name in outcome.untested:
-            title = f"{view}.{name}: never tested"
-            yield Problem("untested", view, name, column, title, UNTESTED, outcome.gates)
-        for gone in outcome.stale:
-            title = f"{view}.{gone.feature}: no longer occurs"
-            yield Problem("stale", view, gone.feature, column, title, STALE, fails=True)
+        yield from _problems_of_outcome(outcome)
     for compared in report.compared:
         for finding in compared.findings:
             yield Problem(
@@ -89,6 +85,21 @@ def _problems(report: model.Report) -> Iterator[Problem]:
                 message=message_of_versions(finding),
                 fails=True,
             )
+
+
+def _problems_of_outcome(outcome: model.Outcome) -> Iterator[Problem]:
+    view, column = outcome.view, outcome.column
+    for finding in outcome.findings:
+        title = finding.headline if outcome.gates else f"explored: {finding.headline}"
+        fails = outcome.gates and finding.is_news
+        message = message_of(finding)
+        yield Problem(finding.kind, view, finding.feature, column, title, message, fails)
+    for name in outcome.untested:
+        title = f"{view}.{name}: never tested"
+        yield Problem("untested", view, name, column, title, UNTESTED, outcome.gates)
+    for stale in outcome.stale:
+        title = f"{view}.{stale.feature}: no longer occurs"
+        yield Problem("stale", view, stale.feature, column, title, STALE, fails=True)
 
 
 GAP = "incomplete"
@@ -105,52 +116,55 @@ def gaps_of(report: model.Report) -> list[Problem]:
 
 def message_of_versions(finding: model.VersionFinding) -> str:
     """Return what was found between two environments: the places, and what was raised."""
-    lines = [f"{place.path or 'result'}: {place.a} -> {place.b}" for place in finding.places[:5]]
+    lines = []
+    for place in finding.places[:MOST_LINES]:
+        lines.append(f"{place.path or 'result'}: {place.a} -> {place.b}")
     lines += raised_lines(finding.failures)
     return "\n".join([*lines, f"cause: {finding.cause} ({finding.kind})"])
 
 
 def _implementations(report: model.Report, view: model.View) -> Iterator[model.Implementation]:
-    for one in view.implementations:
-        file = None if one.file is None else in_repository(report, one.file)
-        yield msgspec.structs.replace(one, file=file)
-
-
-UNTESTED = "No side ever had a value: agreeing on null proves nothing."
-STALE = "It is listed as a known divergence in pyproject.toml, and no longer occurs: remove it."
+    for side in view.implementations:
+        file = None if side.file is None else in_repository(report, side.file)
+        yield msgspec.structs.replace(side, file=file)
 
 
 def message_of(finding: model.Finding) -> str:
     """Return what was found: the values, the cause, the failures' first lines."""
-    lines = [
-        f"{name}: batch {answer.left_text}, online {answer.right_text}"
-        if finding.relation is None
-        else f"{name}: {answer.left_text} as it is, {answer.right_text} changed"
-        for name, answer in finding.values.items()
-        if answer.difference
-    ]
-    lines = [] if finding.failures else lines[:5]
+    lines = [] if finding.failures else _value_lines(finding)[:MOST_LINES]
+    if finding.surplus:
+        lines.append(finding.surplus)
     lines += raised_lines(finding.failures)
     lines.append(f"cause: {finding_cause(finding)}")
-    if finding.known is not None:
-        state = "expired on" if finding.known.expired else "known until"
-        known = finding.known
+    known = finding.known
+    if known is not None:
+        state = "expired on" if known.expired else "known until"
         lines.append(f"{state} {known.expires}, {known.owner}: {known.reason}")
     if finding.corpus:
         lines.append(f"kept in {finding.corpus}")
     return "\n".join(lines)
 
 
-def _fails(outcome: model.Outcome, finding: model.Finding) -> bool:
-    return outcome.gates and (finding.known is None or finding.known.expired)
+def _value_lines(finding: model.Finding) -> list[str]:
+    """Return what the two ends answered where they differ."""
+    left, right = finding.pair
+    lines = []
+    for name, answer in finding.values.items():
+        if answer.difference:
+            lines.append(f"{name}: {left} {answer.left_text}, {right} {answer.right_text}")
+    return lines
 
 
 def raised_lines(failures: Iterable[str]) -> list[str]:
     """Return what was raised by each failure: the first line below the frames of its traceback."""
-    return [_raised(text.strip().splitlines()) for text in failures if text.strip()]
+    return [_find_raised(text.strip().splitlines()) for text in failures if text.strip()]
 
 
-def _raised(lines: list[str]) -> str:
+def _find_raised(lines: list[str]) -> str:
     frames = [number for number, line in enumerate(lines) if line.startswith("  File ")]
     below = lines[frames[-1] + 1 :] if frames else lines
-    return next((line for line in below if line.strip() and line[0] != " "), lines[-1]).strip()
+    for line in below:
+        # Source lines and marks below them are indented; the exception is not.
+        if line.strip() and not line.startswith(" "):
+            return line.strip()
+    return lines[-1].strip()

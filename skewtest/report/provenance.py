@@ -36,6 +36,8 @@ DECLARED = (
 )
 """What of a view says which histories it gets, and what of their answers is compared."""
 
+SIDES: tuple[model.SideName, ...] = ("batch", "online")
+
 
 def run_info(
     found: model.Report, *, command: str, profile: str, began: float, root: Path
@@ -70,12 +72,12 @@ def run_info(
 @cache
 def packages() -> dict[str, str]:
     """Return the version of every installed package, by its normalised name."""
-    found: dict[str, str] = {}
-    for one in importlib.metadata.distributions():
-        name = one.metadata["Name"]
+    versions: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"]
         if name:
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), one.version)
-    return dict(sorted(found.items()))
+            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    return dict(sorted(versions.items()))
 
 
 def git_of(root: Path, files: Iterable[str] = ()) -> model.Git | None:
@@ -154,27 +156,35 @@ def _feature_lines(file: str, line: int) -> dict[str, int]:
         tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return {}
-    found: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or 0):
-            continue
-        for keyword in node.keywords:
-            if keyword.arg == "features" and isinstance(keyword.value, ast.Dict):
-                for key in keyword.value.keys:
-                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                        found[key.value] = key.lineno
-    return found
+        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or 0):
+            for keyword in node.keywords:
+                if keyword.arg == "features" and isinstance(keyword.value, ast.Dict):
+                    lines |= _lines_of_keys(keyword.value)
+    return lines
+
+
+def _lines_of_keys(literal: ast.Dict) -> dict[str, int]:
+    lines = {}
+    for key in literal.keys:
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            lines[key.value] = key.lineno
+    return lines
 
 
 def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementation]:
-    for side in ("batch", "online"):
-        given = getattr(view, side)
-        if given is None:
+    for side in SIDES:
+        implementation = getattr(view, side)
+        if implementation is None:
             continue
-        parts = list(parts_of(given))
+        parts = list(parts_of(implementation))
         file, line = place_of(parts[0])
-        if isinstance(parts[0], str) and (found := query_file(parts[0], root)) is not None:
-            file, line = str(found), 1
+        if isinstance(parts[0], str):
+            # A query is a text: its place is the .sql file that holds it, if one does.
+            sql_file = query_file(parts[0], root)
+            if sql_file is not None:
+                file, line = str(sql_file), 1
         yield model.Implementation(
             side=side,
             name=name_of(parts[0]),
@@ -185,6 +195,6 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
 
 
 def _declaration(view: FeatureView) -> str:
-    told = [f"{name}={getattr(view, name)!r}" for name in DECLARED]
-    told.append(f"equal={sorted(view.equal)}")
-    return digest_of(ADDRESS.sub("", "\n".join(told)).encode())
+    lines = [f"{name}={getattr(view, name)!r}" for name in DECLARED]
+    lines.append(f"equal={sorted(view.equal)}")
+    return digest_of(ADDRESS.sub("", "\n".join(lines)).encode())

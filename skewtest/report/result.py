@@ -9,7 +9,8 @@ from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.errors import SkewError
 from skewtest.results.finding import Finding
-from skewtest.results.outcome import Check, Outcome, PlainFunction
+from skewtest.results.outcome import Outcome, PlainFunction
+from skewtest.results.values import Check
 
 if TYPE_CHECKING:
     from skewtest.report.model import Report
@@ -52,11 +53,11 @@ class Result:
     @property
     def incidents(self) -> dict[str, int]:
         """In how many histories each incident was met; 0 for one that could be met and was not."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for outcome in self.outcomes:
             for name, count in outcome.incidents.items():
-                found[name] = found.get(name, 0) + count
-        return found
+                counts[name] = counts.get(name, 0) + count
+        return counts
 
     @property
     def checks(self) -> tuple[Check, ...]:

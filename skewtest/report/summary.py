@@ -1,52 +1,64 @@
 """What all formats say of a report in a line or two."""
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison, Moved
+from skewtest.report.words import count
 
 
 def lead(report: model.Report) -> str:
     """Return what was checked, in a sentence."""
     views = {outcome.view for outcome in report.outcomes}
-    features = {(one.view, name) for one in report.outcomes for name in one.features}
-    declared = ((view.name, one.name) for view in report.views for one in view.features)
-    features |= {one for one in declared if one[0] in views}
-    told = [
-        count(len(views), "feature view"),
-        count(len(features), "feature"),
-        f"{sum(histories(report).values()):,} histories",
-    ]
-    gating = [one for one in report.outcomes if one.gates]
-    skipped = sum(one.skipped is not None for one in gating)
-    failing = sum(not one.ok for one in gating if one.skipped is None)
-    run = [f"{failing} of {len(gating)} checks fail"]
-    if skipped:
-        run.append(f"{skipped} skipped")
-    if report.run is not None and report.run.git is not None:
-        git = report.run.git
-        run.append(
-            f"revision {git.revision[:10]}{' with uncommitted changes' if git.dirty else ''}"
-        )
-    if report.run is not None and report.run.seed is not None:
-        run.append(f"seed {report.run.seed}")
-    return f"{', '.join(told)}; {', '.join(run)}."
+    return (
+        f"{count(len(views), 'feature view')}, {count(len(_features(report)), 'feature')}, "
+        f"{sum(histories(report).values()):,} histories; {', '.join(_facts(report))}."
+    )
+
+
+def _features(report: model.Report) -> set[tuple[str, str]]:
+    """Return the features that were compared, and those of views that were skipped or failed."""
+    features: set[tuple[str, str]] = set()
+    views: set[str] = set()
+    for outcome in report.outcomes:
+        views.add(outcome.view)
+        features.update((outcome.view, name) for name in outcome.features)
+    for view in report.views:
+        if view.name in views:
+            features.update((view.name, feature.name) for feature in view.features)
+    return features
+
+
+def _facts(report: model.Report) -> list[str]:
+    gating = [outcome for outcome in report.outcomes if outcome.gates]
+    tried = [outcome for outcome in gating if outcome.skipped is None]
+    failing = sum(not outcome.ok for outcome in tried)
+    facts = [f"{failing} of {len(gating)} checks fail"]
+    if len(tried) < len(gating):
+        facts.append(f"{len(gating) - len(tried)} skipped")
+    run = report.run
+    if run is not None and run.git is not None:
+        changes = " with uncommitted changes" if run.git.dirty else ""
+        facts.append(f"revision {run.git.revision[:10]}{changes}")
+    if run is not None and run.seed is not None:
+        facts.append(f"seed {run.seed}")
+    return facts
 
 
 def histories(report: model.Report) -> dict[str, int]:
     """Return how many histories each view was run on; its scenarios share them."""
-    found: dict[str, int] = {}
+    most: dict[str, int] = {}
     for outcome in report.outcomes:
-        found[outcome.view] = max(found.get(outcome.view, 0), outcome.histories)
-    return found
+        most[outcome.view] = max(most.get(outcome.view, 0), outcome.histories)
+    return most
 
 
 def changes_text(changes: Comparison) -> str:
     """Return how many divergences have changed, and how."""
-    told = [f"{len(found)} {kind}" for kind in CHANGES if (found := changes.of(kind))]
-    return ", ".join(told) or "no divergence, then or now"
+    counts = [f"{len(changes.of(kind))} {kind}" for kind in CHANGES if changes.of(kind)]
+    return ", ".join(counts) or "no divergence, then or now"
 
 
 def not_checked(outcome: model.Outcome) -> str:
@@ -60,44 +72,45 @@ def unapplied(outcome: model.Outcome) -> list[str]:
     """Return which laws an owner has named and no side was held to, as gaps of a report."""
     gaps = []
     for check in outcome.checks:
-        if check.asked and check.state in ("not applicable", "incomplete"):
-            place = f"{outcome.view}: {check.side} was not held to {check.law} ({check.change})"
-            gaps.append(f"{place}: {check.reason}")
+        if check.is_gap:
+            claim = f"{outcome.view}: {check.side} was not held to {check.law} ({check.change})"
+            gaps.append(f"{claim}: {check.reason}")
     return gaps
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it takes one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def advice(outcomes: Sequence[model.Outcome]) -> list[str]:
+    """Return, for each view that was explored, what it would break under and what was not tried."""
+    explored: dict[str, list[model.Outcome]] = {}
+    for outcome in outcomes:
+        if not outcome.gates:
+            explored.setdefault(outcome.view, []).append(outcome)
+    lines: list[str] = []
+    for view, scenarios in explored.items():
+        lines += _advice_on(view, scenarios)
+    return lines
+
+
+def _advice_on(view: str, scenarios: Sequence[model.Outcome]) -> Iterator[str]:
+    breaks = [outcome.scenario for outcome in scenarios if outcome.findings]
+    untried = [f"{each.scenario} ({each.skipped})" for each in scenarios if each.skipped]
+    if breaks:
+        yield f"{view}: would break under: {', '.join(breaks)}"
+    elif untried:
+        yield f"{view}: would break under nothing of what was tried"
+    else:
+        yield f"{view}: would break under nothing"
+    if untried:
+        yield f"  not tried: {', '.join(untried)}"
 
 
 def finding_cause(finding: model.Finding) -> str:
     """Return the cause of a finding, with its kind and what speaks for it."""
-    told = [f"{finding.cause} ({finding.kind})"]
+    clauses = [f"{finding.cause} ({finding.kind})"]
     if finding.attribution is not None:
-        told.append(finding.attribution.verdict)
+        clauses.append(finding.attribution.verdict)
     if finding.relation is not None and finding.change:
-        told.append(f"changed: {finding.change}")
-    return "; ".join([*told, *finding.evidence])
-
-
-def alike(findings: Iterable[model.Finding]) -> list[list[model.Finding]]:
-    """Return findings in groups that the same counterexample shows."""
-    groups: list[list[model.Finding]] = []
-    for finding in findings:
-        home = next((group for group in groups if _is_alike(group[0], finding)), None)
-        if home is None:
-            groups.append([finding])
-        else:
-            home.append(finding)
-    return groups
-
-
-def _is_alike(one: model.Finding, other: model.Finding) -> bool:
-    if one.counterexample is None or one.failures or other.failures or one.kind == "extra row":
-        return False
-    key = (one.counterexample, one.relation, one.side, one.known)
-    return key == (other.counterexample, other.relation, other.side, other.known)
+        clauses.append(f"changed: {finding.change}")
+    return "; ".join([*clauses, *finding.evidence])
 
 
 def moved_line(moved: Moved) -> str:
@@ -107,11 +120,9 @@ def moved_line(moved: Moved) -> str:
     change = f"{moved.before} -> {moved.after}"
     if moved.what == "package":
         return f"{moved.name} {change}"
-    return (
-        f"file {moved.name}: {change}"
-        if moved.what == "file"
-        else (f"{moved.what} of {moved.name}: {change}")
-    )
+    if moved.what == "file":
+        return f"file {moved.name}: {change}"
+    return f"{moved.what} of {moved.name}: {change}"
 
 
 def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
@@ -119,15 +130,15 @@ def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
 
     Files are named from the root of the repository, as tools that mark lines know them.
     """
-    found: dict[tuple[str, str], tuple[str, int]] = {}
+    lines: dict[tuple[str, str], tuple[str, int]] = {}
     for view in report.views:
         if view.file is None:
             continue
         file = in_repository(report, view.file)
-        found[view.name, "*"] = file, view.line or 1
+        lines[view.name, "*"] = file, view.line or 1
         for feature in view.features:
-            found[view.name, feature.name] = file, feature.line or view.line or 1
-    return found
+            lines[view.name, feature.name] = file, feature.line or view.line or 1
+    return lines
 
 
 def in_repository(report: model.Report, file: str) -> str:
@@ -144,17 +155,17 @@ def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:
     Scenarios that run together have their time in common: the longest of them counts, and each
     cell of the version matrix.
     """
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     together: dict[str, float] = {}
     for outcome in report.outcomes:
         took = outcome.seconds.total
         if outcome.cell is None:
             together[outcome.view] = max(together.get(outcome.view, 0.0), took)
         else:
-            found[outcome.view] = found.get(outcome.view, 0.0) + took
+            seconds[outcome.view] = seconds.get(outcome.view, 0.0) + took
     for view, took in together.items():
-        found[view] = found.get(view, 0.0) + took
-    return sorted(found.items(), key=lambda one: -one[1])[:most]
+        seconds[view] = seconds.get(view, 0.0) + took
+    return sorted(seconds.items(), key=lambda item: -item[1])[:most]
 
 
 def own_seconds(outcome: model.Outcome) -> float:

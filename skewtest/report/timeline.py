@@ -1,19 +1,22 @@
 """A counterexample as a table: events and requests in the order of delivery, with remarks."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.steps import Step, steps_of
+from skewtest.report import model
 from skewtest.report.words import length_text, moment_text, value_text
 from skewtest.results.finding import Counterexample
 from skewtest.times import EPOCH, instant, micros, window_text
 
+# Two screens of a terminal; minimised histories are mostly far shorter.
 MOST_ROWS = 24
+# 80 columns, less the indent and the head of the line.
 WIDEST = 66
 DRAWN = ("ties", "reordered", "late", "duplicated", "restarted", "split", "bootstrapped")
 MARKS = {"request": "?", "snapshot": "S", "restore": "R", "bootstrap": "B", "event again": "'"}
-TOLD = {
+REMARKS = {
     "snapshot": "snapshot",
     "restore": "a fresh object restores it",
     "bootstrap": "starts from the batch rows of this moment",
@@ -27,24 +30,7 @@ LEGEND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """The rows of a counterexample.
-
-    Attributes:
-        columns: headings.
-        rows: cells as text, one for each heading; a request has "?" as its number.
-        time: the heading of the times.
-        omitted: how many rows in the middle are left out.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    time: str
-    omitted: int = 0
-
-
-def timeline_of(example: Counterexample, row: int | None = None) -> Timeline:
+def timeline_of(example: Counterexample, row: int | None = None) -> model.Timeline:
     """Return the timeline of a counterexample: what arrives, then what is asked, in order.
 
     Args:
@@ -53,34 +39,89 @@ def timeline_of(example: Counterexample, row: int | None = None) -> Timeline:
     """
     view = example.view
     steps = steps_of(view, example.history)
-    asked = [step.payload[AS_OF] for step in steps if step.what == "request"]
-    names = list(dict.fromkeys(c for s in view.sources.values() for c in s.columns))
-    several = len(view.sources) > 1
-    time = next(iter(view.sources.values())).time if not several else "time"
-    rows: list[tuple[str, ...]] = []
-    before: Any = None
-    for step in steps:
-        source = [step.source] if several else []
+    table = _Table(view, steps, row)
+    rows = [table.row_of(step) for step in steps]
+    omitted = len(rows) - MOST_ROWS
+    if omitted > 0:
+        rows = [*rows[: MOST_ROWS // 2], *rows[-MOST_ROWS // 2 :]]
+    return model.Timeline(
+        columns=table.columns, rows=rows, time=table.time, omitted=max(0, omitted)
+    )
+
+
+class _Table:
+    """The columns of a timeline, and what its rows are told beside."""
+
+    def __init__(self, view: FeatureView, steps: Sequence[Step], row: int | None) -> None:
+        self.view = view
+        self.row = row
+        self.asked = [step.payload[AS_OF] for step in steps if step.what == "request"]
+        self.names = _column_names(view)
+        self.has_sources = len(view.sources) > 1
+        self.time = "time" if self.has_sources else next(iter(view.sources.values())).time
+        self.before: Any = None
+
+    @property
+    def columns(self) -> list[str]:
+        source = ["source"] if self.has_sources else []
+        return ["#", *source, self.time, *self.names, ""]
+
+    def row_of(self, step: Step) -> list[str]:
+        """Return the row of a step; steps come in their order."""
+        source = [step.source] if self.has_sources else []
         if step.what == "request":
-            cells, remark = _asked(view, step, names)
-            if step.number == row and len(asked) > 1:
-                remark = f"{remark}, and here they differ"
-            rows.append(("?", *source, *cells, remark))
-        elif step.number is None:
-            moment = moment_text(view.time.datetimes([step.at])[0] or EPOCH)
-            rows.append((MARKS[step.what], *source, moment, *("" for _ in names), TOLD[step.what]))
-        else:
-            at = step.payload[view.sources[step.source].time]
-            cells = [value_text(step.payload[n]) if n in step.payload else "" for n in names]
-            special = "" if step.what == "event again" else _remark(view, at, asked, before)
-            remark = ", ".join(filter(None, (_arrival(step, at), special)))
-            rows.append((str(step.number + 1), *source, moment_text(at), *cells, remark))
-            before = at
-    head = ("#", *(["source"] if several else []), time, *names, "")
-    if len(rows) <= MOST_ROWS:
-        return Timeline(head, tuple(rows), time)
-    half = MOST_ROWS // 2
-    return Timeline(head, (*rows[:half], *rows[-half:]), time, len(rows) - 2 * half)
+            cells, remark = self._request(step)
+            return ["?", *source, *cells, remark]
+        if step.number is None:
+            moment = moment_text(self.view.time.datetimes([step.at])[0] or EPOCH)
+            cells = [""] * len(self.names)
+            return [MARKS[step.what], *source, moment, *cells, REMARKS[step.what]]
+        return [str(step.number + 1), *source, *self._event(step)]
+
+    def _request(self, step: Step) -> tuple[list[str], str]:
+        cells = [moment_text(step.payload[AS_OF])]
+        for name in self.names:
+            cells.append(value_text(step.payload[name]) if name in self.view.entity else "")
+        values = [f"{name}={value_text(step.payload[name])}" for name in self.view.request]
+        remark = f"asked with {', '.join(values)}" if values else "asked"
+        if step.number == self.row and len(self.asked) > 1:
+            remark = f"{remark}, and here they differ"
+        return cells, remark
+
+    def _event(self, step: Step) -> list[str]:
+        at = step.payload[self.view.sources[step.source].time]
+        cells = [moment_text(at)]
+        for name in self.names:
+            cells.append(value_text(step.payload[name]) if name in step.payload else "")
+        remarks = [_arrival(step, at)]
+        if step.what != "event again":
+            remarks.append(_remark(self.view, at, self.asked, self.before))
+        self.before = at
+        return [*cells, ", ".join(filter(None, remarks))]
+
+
+def _column_names(view: FeatureView) -> list[str]:
+    names: dict[str, None] = {}
+    for source in view.sources.values():
+        names.update(dict.fromkeys(source.columns))
+    return list(names)
+
+
+def step_of(view: FeatureView, step: Step) -> model.Step:
+    """Return one thing that reaches the online side as a report has it."""
+    at = None
+    if step.payload:
+        name = AS_OF if step.what == "request" else view.sources[step.source].time
+        at = step.payload.get(name)
+    (arrival,) = view.time.datetimes([step.at])
+    return model.Step(
+        step=step.what,
+        number=step.number,
+        source=step.source,
+        time=None if at is None else str(at),
+        arrival=str(arrival),
+        heard=step.heard,
+    )
 
 
 def drawing_of(example: Counterexample) -> tuple[str, ...]:
@@ -89,13 +130,32 @@ def drawing_of(example: Counterexample) -> tuple[str, ...]:
     The places of a line are the instants at which something happens or arrives, in order. There is
     none for a delivery in order, or for one with too many places.
     """
-    view, history = example.view, example.history
-    if history.scenario.name not in DRAWN:
+    if example.history.scenario.name not in DRAWN:
         return ()
+    happens, arrives = _marks_by_instant(example)
+    instants = sorted({*happens, *arrives})
+    widths = {}
+    for at in instants:
+        widths[at] = max(len(happens.get(at, "")), len(arrives.get(at, ""))) + 2
+    if sum(widths.values()) > WIDEST:
+        return ()
+    first, second = _line(happens, widths), _line(arrives, widths)
+    used = [legend for mark, legend in LEGEND.items() if mark in second]
+    legends = [", ".join(used)] if used else []
+    return (f"happens  {first}".rstrip(), f"arrives  {second}".rstrip(), *legends)
+
+
+def _line(marks: dict[int, str], widths: dict[int, int]) -> str:
+    return "".join(f"{marks.get(at, '.'):<{width}}" for at, width in widths.items())
+
+
+def _marks_by_instant(example: Counterexample) -> tuple[dict[int, str], dict[int, str]]:
+    """Return what happens and what arrives, by instant; an event happens once."""
+    view = example.view
     happens: dict[int, str] = {}
     arrives: dict[int, str] = {}
     seen: set[int] = set()
-    for step in steps_of(view, history):
+    for step in steps_of(view, example.history):
         mark = MARKS.get(step.what, "")
         if step.what.startswith("event") and step.number is not None:
             at = instant(step.payload[view.sources[step.source].time])
@@ -104,36 +164,19 @@ def drawing_of(example: Counterexample) -> tuple[str, ...]:
             seen.add(step.number)
             mark = f"{step.number + 1}{mark}"
         arrives[step.at] = arrives.get(step.at, "") + mark
-    places = sorted({*happens, *arrives})
-    widths = [max(len(happens.get(at, "")), len(arrives.get(at, ""))) + 2 for at in places]
-    if sum(widths) > WIDEST:
-        return ()
-    lines = [("happens  ", happens), ("arrives  ", arrives)]
-    drawn = [
-        head + "".join(f"{line.get(at, '.'):<{w}}" for at, w in zip(places, widths, strict=True))
-        for head, line in lines
-    ]
-    used = [legend for mark, legend in LEGEND.items() if mark in drawn[1].removeprefix("arrives")]
-    return (*(line.rstrip() for line in drawn), *((", ".join(used),) if used else ()))
-
-
-def _asked(view: FeatureView, step: Step, names: list[str]) -> tuple[list[str], str]:
-    payload = step.payload
-    entity = [value_text(payload[n]) if n in view.entity else "" for n in names]
-    extra = ", ".join(f"{n}={value_text(payload[n])}" for n in view.request)
-    return [moment_text(payload[AS_OF]), *entity], f"asked with {extra}" if extra else "asked"
+    return happens, arrives
 
 
 def _arrival(step: Step, at: Any) -> str:
     """Return what is special about when an event arrives."""
+    remarks = ["delivered again"] if step.what == "event again" else []
     late = step.at - instant(at)
-    told = "delivered again" if step.what == "event again" else ""
     if late and step.heard:
-        told += f"{', ' if told else ''}arrives {length_text(late)} later"
-    return told
+        remarks.append(f"arrives {length_text(late)} later")
+    return ", ".join(remarks)
 
 
-def _remark(view: FeatureView, at: Any, asked: list[Any], before: Any) -> str:
+def _remark(view: FeatureView, at: Any, asked: Sequence[Any], before: Any) -> str:
     """Return what is special about the time of an event."""
     remarks = []
     for as_of in dict.fromkeys(asked):

@@ -46,11 +46,12 @@ def point_of(report: model.Report) -> Point:
     """Return a report as a point of a trend."""
     run = report.run
     git = None if run is None else run.git
-    errors: dict[str, list[model.Errors]] = {}
-    for outcome in report.outcomes:
-        for name, tally in outcome.features.items():
-            if tally.errors is not None:
-                errors.setdefault(f"{outcome.view}.{name}", []).append(tally.errors)
+    errors = _errors_by_feature(report)
+    features = {}
+    # Of two features that are called alike, the one that needs a look first comes last.
+    for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state)):
+        if row.cells:
+            features[row.name] = _feature_point(row.state, errors.get(row.name, []))
     return Point(
         time="" if run is None else run.time,
         verdict=report.verdict,
@@ -58,16 +59,24 @@ def point_of(report: model.Report) -> Point:
         dirty=git is not None and git.dirty,
         seconds=0.0 if run is None else run.seconds,
         histories=sum(histories(report).values()),
-        # Of two features that are called alike, the one that needs a look first comes last.
-        features={
-            row.name: FeaturePoint(
-                state=row.state,
-                max_ulps=max((one.ulps.max for one in errors.get(row.name, ())), default=None),
-                smape=max((one.smape for one in errors.get(row.name, ())), default=None),
-            )
-            for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state))
-            if row.cells
-        },
+        features=features,
+    )
+
+
+def _errors_by_feature(report: model.Report) -> dict[str, list[model.Errors]]:
+    errors: dict[str, list[model.Errors]] = {}
+    for outcome in report.outcomes:
+        for name, tally in outcome.features.items():
+            if tally.errors is not None:
+                errors.setdefault(f"{outcome.view}.{name}", []).append(tally.errors)
+    return errors
+
+
+def _feature_point(state: State, errors: Sequence[model.Errors]) -> FeaturePoint:
+    return FeaturePoint(
+        state=state,
+        max_ulps=max((each.ulps.max for each in errors), default=None),
+        smape=max((each.smape for each in errors), default=None),
     )
 
 
@@ -122,17 +131,17 @@ class Streak:
 def streaks(points: Sequence[Point]) -> list[Streak]:
     """Return each feature over time; those that fail now first, then by name."""
     names = sorted({name for point in points for name in point.features})
-    found = [_streak(name, points) for name in names]
-    return sorted(found, key=lambda one: (not one.fails, one.name))
+    unsorted = [_streak(name, points) for name in names]
+    return sorted(unsorted, key=lambda one: (not one.fails, one.name))
 
 
 def _streak(name: str, points: Sequence[Point]) -> Streak:
-    held = [point.features.get(name) for point in points]
-    states = [None if one is None else one.state for one in held]
+    own_points = [point.features.get(name) for point in points]
+    states = [None if point is None else point.state for point in own_points]
     since = len(states) - 1
     while since and states[since - 1] == states[-1]:
         since -= 1
-    ulps = tuple(None if one is None else one.max_ulps for one in held)
+    ulps = tuple(None if point is None else point.max_ulps for point in own_points)
     return Streak(name, tuple(states), points[since].time if points else "", ulps)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 import polars as pl
 
 from skewtest.compare.tables import Divergence
-from skewtest.declare.divergence import Kind
-from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.steps import steps_of
 from skewtest.generate.history import FAULTS, SEQUENCE, History
 from skewtest.results.pair import PARITY, Pair
+from skewtest.results.values import Attribution, Known, Place
 from skewtest.sides.answers import Failure
 from skewtest.times import instants_of
 
@@ -82,63 +81,6 @@ class GivenRows:
     given: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
-    """What the four runs of a counterexample say: both sides under both environments of a cell.
-
-    Attributes:
-        answers: what each answered on the diverging row, by (side, environment).
-        batch: whether batch differs between the environments.
-        online: whether online does.
-        logic: whether batch and online differ where both run in the serving environment.
-        culprits: packages whose change alone makes a side differ, as `numpy 1.26.4 -> 2.0.0`.
-        tried: how many packages were flipped to find that out; 0: just one differs.
-        drift: how many floats lie between each answer and the view's reference, by (side,
-            environment); empty without one, or where the feature is no number.
-    """
-
-    answers: Mapping[tuple[str, str], Any]
-    batch: bool
-    online: bool
-    logic: bool
-    culprits: tuple[str, ...] = ()
-    tried: int = 0
-    drift: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-    @property
-    def version(self) -> bool:
-        """Whether versions make a difference."""
-        return self.batch or self.online
-
-    @property
-    def verdict(self) -> str:
-        """What it is: "version skew", "logic skew", "version and logic skew", or "unexplained"."""
-        if self.version:
-            return "version and logic skew" if self.logic else "version skew"
-        return "logic skew" if self.logic else "unexplained"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One place in a result where two environments differ.
-
-    Attributes:
-        path: such as `['spend'][3]`; "" for the result itself.
-        kind: "value", "null" or "dtype".
-        a: what the first environment returned there.
-        b: what the second one did.
-        ulps: how many floats lie between them, None where they are not both floats.
-        drift: how many floats lie between each and the reference, None without one.
-    """
-
-    path: str
-    kind: Kind
-    a: Any
-    b: Any
-    ulps: int | None = None
-    drift: tuple[int | None, int | None] | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
     """One way in which two sides differ, with the smallest input that shows it.
@@ -163,8 +105,7 @@ class Finding:
         relation: the law that the side breaks by itself, None where two sides are compared.
         attribution: whether versions or logic are to blame, in a cell of the matrix.
         places: where in a plain function's result two environments differ.
-        known: what pyproject.toml says of it; None where it is news.
-        expired: whether that holds no longer.
+        known: what pyproject.toml says of it; None where it says nothing.
     """
 
     feature: str
@@ -183,14 +124,13 @@ class Finding:
     relation: str | None = None
     attribution: Attribution | None = None
     given: GivenRows | None = None
-    places: tuple[Place, ...] = ()
+    places: tuple[Place[Any], ...] = ()
     known: Known | None = None
-    expired: bool = False
 
     @property
     def is_news(self) -> bool:
         """Whether it fails a run: nobody has said that it is known, or no longer."""
-        return self.known is None or self.expired
+        return self.known is None or self.known.expired
 
     @property
     def slug(self) -> str:

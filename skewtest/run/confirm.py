@@ -193,6 +193,10 @@ def _finding(
     values: dict[str, tuple[Any, Any]] | None = None,
 ) -> Finding:
     history = history_of_draft(view, suspect.draft)
+    is_restless = divergence.kind == "nondeterministic"
+    if is_restless:
+        # Both ends are of one side: answers of the other would stand under a wrong name.
+        values = {divergence.feature: (divergence.left, divergence.right)}
     return Finding(
         feature=named(view, suspect.group[0]),
         scenario=suspect.draft.scenario.name,
@@ -200,7 +204,7 @@ def _finding(
         cause=_cause(view, suspect, divergence),
         counterexample=Counterexample(view, history),
         divergence=divergence,
-        pair=TWO_RUNS if divergence.kind == "nondeterministic" else PARITY,
+        pair=TWO_RUNS if is_restless else PARITY,
         values=values or {},
         side=side,
         alone=suspect.alone,

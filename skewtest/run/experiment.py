@@ -18,6 +18,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import PARITY, Pair
+from skewtest.results.values import SideName
 from skewtest.run.bootstrap import bootstrapped
 from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers
@@ -65,7 +66,7 @@ class Trial:
     distances: Mapping[str, Distances]
     left: Answers
     right: Answers
-    mutated: frozenset[tuple[str, str]]
+    mutated: frozenset[tuple[SideName, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _trial(
     view: FeatureView, pack: Pack, left: Answers, right: Answers, rows: RowArray | None
 ) -> Trial:
     comparison = compare(view, left, right)
-    mutated = {("batch", name) for name in left.mutated}
+    mutated: set[tuple[SideName, str]] = {("batch", name) for name in left.mutated}
     mutated |= {("online", name) for name in right.mutated}
     return Trial(
         divergences=_by_lane(view, pack, comparison, rows),

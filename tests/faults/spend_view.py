@@ -5,7 +5,8 @@ from collections import defaultdict
 import polars as pl
 
 import skewtest as sk
-from skewtest.report.words import failure_text, headline
+from skewtest.report.claims import headline
+from skewtest.report.failures import failure_text
 
 SOURCE = sk.Source("orders", time="ts", columns={"user_id": sk.key(), "amount": sk.ints(0, 100)})
 

@@ -80,7 +80,8 @@ def test_a_skew_of_versions_is_told_as_such(batch):
     (finding,) = outcome_of(mv.view(batch), TWO, ONE).findings
     assert finding.cause == "library.version"
     assert finding.attribution.verdict == "version skew"
-    assert (finding.attribution.batch, finding.attribution.online) == (True, False)
+    attribution = finding.attribution
+    assert (attribution.batch_differs, attribution.online_differs) == (True, False)
     assert finding.counterexample.events.is_empty()
 
 
@@ -89,14 +90,16 @@ def test_a_reference_tells_how_far_each_answer_is_off():
         return {"spend": sum((Fraction(e["amount"] or 0.0) for e in events), Fraction(0))}
 
     (finding,) = outcome_of(mv.view(reference=exact), TWO, ONE).findings
-    off = finding.attribution.drift
+    off = {}
+    for answer in finding.attribution.answers:
+        off[answer.side, answer.environment] = answer.ulps_off
     assert off["online", "one"] == off["online", "two"] == off["batch", "one"] == 0
     assert off["batch", "two"] > 0
 
 
 def test_a_reference_that_fails_is_none():
     (finding,) = outcome_of(mv.view(reference=lambda events, request: {}), TWO, ONE).findings
-    assert finding.attribution.drift == {}
+    assert {answer.ulps_off for answer in finding.attribution.answers} == {None}
 
 
 def test_both_at_once_are_told_as_both():
@@ -183,7 +186,8 @@ def test_environments_are_parted_by_what_they_answer():
     assert (parting.side, parting.feature) == ("batch", "spend")
     assert parting.groups == (("here", "one"), ("two", "three"))
     assert parting.thresholds == ()
-    assert parting.counterexample.events.is_empty()
+    assert found.spread.examples["batch", "spend"].events.is_empty()
+    assert parting.events == 0
     assert parting.values == (0.0, 1.0)
     assert not found.ok
 

@@ -1,8 +1,11 @@
 """Reports made by hand, of any size and with any text in them: what no quick run would yield."""
 
+from datetime import date
+
 from skewtest.declare.delivery import SCENARIOS
 from skewtest.report import model
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
+from skewtest.results.pair import PARITY, Pair
 
 GIT = model.Git(revision="a" * 40, dirty=False, branch="main")
 HOST = model.Host(system="Linux", machine="x86_64", cpus=2, python="3.11.7")
@@ -75,6 +78,7 @@ def finding(feature="f0", scenario="in_order", kind="value", **given):
         "feature": feature,
         "scenario": scenario,
         "kind": kind,
+        "pair": PARITY,
         "cause": "unknown",
         "evidence": [],
         "side": None,
@@ -125,7 +129,7 @@ def outcome(view="v0", scenario="in_order", features=("f0",), findings=(), **giv
         "data": {},
         "mutated": [],
         "rejected": [],
-        "early": {},
+        "early": [],
         "unkept": [],
         "unconfirmed": 0,
         "stale": [],
@@ -134,6 +138,11 @@ def outcome(view="v0", scenario="in_order", features=("f0",), findings=(), **giv
         "findings": findings,
     }
     return model.Outcome(**usual | given)
+
+
+def check(law="determinism", side="batch", change="run again", state="held", **given):
+    usual = {"histories": 256 if state in ("held", "broken") else 0}
+    return model.Check(law=law, side=side, change=change, state=state, **usual | given)
 
 
 def seconds(total=1.0):
@@ -174,14 +183,14 @@ def report(*outcomes, views=None, incomplete=(), **given):
         view(name, tuple(next(one for one in held if one.view == name).features))
         for name in dict.fromkeys(one.view for one in held)
     ]
-    return merged(
+    return merge_reports(
         [], outcomes=held, views=known, incomplete=incomplete, run=given.pop("run", run()), **given
     )
 
 
 def environment(name, **given):
-    usual = {"name": name, "packages": {"numpy": "2.0.0"}, "cpu": [], "threads": 1}
-    return model.Environment(**usual | given)
+    usual = {"name": name, "packages": {"numpy": "2.0.0"}, "threads": 1}
+    return model.Versions(**usual | given)
 
 
 def large(views=50, features=4, scenarios=12, cells=1, failing=10):
@@ -210,7 +219,7 @@ def large(views=50, features=4, scenarios=12, cells=1, failing=10):
 def hostile(text):
     """Return a report with a text in every place that users, or their data, have a say in."""
     text = text.encode("utf-8", "backslashreplace").decode()  # as every report is when it is made
-    known = model.Known(owner=text, reason=text, expires="2027-01-01", expired=True)
+    known = model.Known(owner=text, reason=text, expires=date(2027, 1, 1), expired=True)
     bad = finding(
         text,
         cause=text,
@@ -225,12 +234,12 @@ def hostile(text):
         values={text: answer(text, text, left_text=text, right_text=text, difference=text)},
         counterexample=example(text, (text, "amount")),
         attribution=model.Attribution(
-            verdict=text,
+            verdict="version skew",
             batch_differs=True,
             online_differs=False,
             logic_differs=False,
-            culprits=[text],
-            answers=[model.EnvironmentAnswer(side="batch", environment=text, value=text)],
+            culprits=(text,),
+            answers=(model.EnvironmentAnswer(side="batch", environment=text, value=text),),
         ),
     )
     broken = finding(text, kind="error", headline=text, failures=[text], values={})
@@ -244,17 +253,18 @@ def hostile(text):
         data={text: text},
         mutated=[model.Mutation(side="batch", name=text)],
         rejected=[model.Rejected(file=text, reason=text)],
-        early={text: 3},
+        early=[model.Early(source=text, events=3, arrival=text, time=text)],
         unkept=[text],
+        checks=[check(law=text, change=text, reason=text, state="incomplete")],
         stale=[model.Stale(feature=text, kind=text, owner=text, reason=text)],
         cell=[environment(text, packages={text: text}), environment("serve")],
     )
     parting = model.Parting(
         side="batch",
         feature=text,
-        groups=[[text], ["b"]],
-        thresholds=[text],
-        values=[text, text],
+        groups=((text,), ("b",)),
+        thresholds=(text,),
+        values=(text, text),
         events=1,
     )
     spread = model.Spread(
@@ -278,12 +288,13 @@ def hostile(text):
         findings=[
             model.VersionFinding(
                 kind="value",
+                pair=Pair(text, "b"),
                 cause=text,
                 side=text,
                 headline=text,
                 failures=[text],
                 rows=[{text: text}],
-                places=[model.Place(path=text, a=text, b=text, ulps=1, drift=None)],
+                places=[model.Place(text, "value", text, text, ulps=1)],
             )
         ],
     )

@@ -10,7 +10,7 @@ from skewtest.errors import ReportError
 from skewtest.report.certificate import certificate_of, read_certificate, to_json, verified
 from skewtest.report.model import Known
 
-CONTENT = b"the report"
+CONTENT = b'{"version": 3}'
 CERTIFIED = certificate_of(
     report(outcome("v", histories=500, seed=3, data={"orders": "9" * 64})), CONTENT
 )

@@ -5,7 +5,8 @@ from made_reports import environment, finding, outcome, report, run, tally, view
 
 from skewtest.report import model
 from skewtest.report.changes import compared_reports
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
+from skewtest.results.pair import Pair
 
 
 def differing(mismatch, *, compared=10_000, kind="value", scenario="in_order", known=None):
@@ -119,7 +120,14 @@ def test_environments_that_were_compared_count_too():
     def compared(*kinds):
         found = [
             model.VersionFinding(
-                kind=kind, cause="", side=None, headline="", failures=[], rows=[], places=[]
+                kind=kind,
+                pair=Pair("a", "b"),
+                cause="",
+                side=None,
+                headline="",
+                failures=[],
+                rows=[],
+                places=[],
             )
             for kind in kinds
         ]
@@ -127,7 +135,7 @@ def test_environments_that_were_compared_count_too():
             function="f", ok=not kinds, inconclusive=False, rows=3, culprits=[], seconds=1.0,
             environments=[environment("a"), environment("b")], findings=found,
         )  # fmt: skip
-        return merged([], compared=[one])
+        return merge_reports([], compared=[one])
 
     def told(before, after):
         found = compared_reports(before, after)

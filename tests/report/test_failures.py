@@ -3,7 +3,7 @@
 import pytest
 
 from skewtest.declare.divergence import FAILURE_CODES
-from skewtest.report.words import HEADLINES, failure_headline, failure_text
+from skewtest.report.failures import HEADLINES, TEXTS, failure_headline, failure_text
 from skewtest.sides.answers import Failure
 
 FACTS = {
@@ -25,7 +25,7 @@ FACTS = {
 
 
 def test_the_headlines_are_those_of_the_closed_list():
-    assert sorted(HEADLINES) == sorted(FAILURE_CODES)
+    assert sorted(HEADLINES) == sorted(TEXTS) == sorted(FAILURE_CODES)
 
 
 @pytest.mark.parametrize("code", FAILURE_CODES)

@@ -32,7 +32,8 @@ from skewtest.report.formats.html import html_page
 from skewtest.report.formats.junit import junit
 from skewtest.report.formats.markdown import MARKER, markdown
 from skewtest.report.formats.sarif import sarif
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
+from skewtest.results.pair import Pair
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
 KNOWN = model.Known(owner="ann", reason="later", expires="2099-12-31", expired=False)
@@ -300,14 +301,15 @@ def compared(*findings):
         seconds=1.0,
         findings=list(findings),
     )
-    return merged([], compared=[one], run=run())
+    return merge_reports([], compared=[one], run=run())
 
 
 def test_what_differs_between_environments_is_in_every_format():
-    place = model.Place(path="['n'][0]", a="1", b="1.0", ulps=None, drift=None)
+    place = model.Place("['n'][0]", "value", "1", "1.0")
     shown = compared(
         model.VersionFinding(
             kind="dtype",
+            pair=Pair("train", "serve"),
             cause="library.version",
             side=None,
             headline="spend differs",

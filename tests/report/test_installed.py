@@ -4,7 +4,7 @@ import msgspec
 from made_reports import HOST, environment, outcome, report, run
 
 from skewtest.report.installed import Installed, installed
-from skewtest.report.merging import merged_shards
+from skewtest.report.shards import merge_shards
 
 
 def test_python_comes_first_and_packages_by_name():
@@ -38,7 +38,7 @@ def test_a_report_that_does_not_say_where_it_comes_from_has_none():
 
 def test_shards_made_with_other_versions_are_told_together():
     other = run(packages={"numpy": "3.0.0"}, host=msgspec.structs.replace(HOST, python="3.12.1"))
-    whole = merged_shards([("a", report(outcome("a"))), ("b", report(outcome("b"), run=other))])
+    whole = merge_shards([("a", report(outcome("a"))), ("b", report(outcome("b"), run=other))])
     assert installed(whole).rows == (
         ("python", ("3.11.7 or 3.12.1",), False),
         ("numpy", ("2.4.0 or 3.0.0",), False),

@@ -22,7 +22,7 @@ from made_reports import (
 from skewtest.report.changes import compared_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.trend import trend_page
-from skewtest.report.merging import merged
+from skewtest.report.merging import merge_reports
 from skewtest.report.trend import point_of
 
 pytestmark = pytest.mark.browser
@@ -346,7 +346,7 @@ def test_axe_finds_a_planted_fault(opened):
 def together(*texts):
     """Return a report with each of some texts everywhere."""
     made = [hostile(text) for text in texts]
-    return merged(made, incomplete=texts, run=made[0].run)
+    return merge_reports(made, incomplete=texts, run=made[0].run)
 
 
 EIGHTS = [list(HOSTILE)[first : first + 8] for first in range(0, len(HOSTILE), 8)]

@@ -90,4 +90,5 @@ def test_arrivals_before_the_event_are_counted_and_taken_as_they_are(lags, early
     )
     assert " ".join(result.report().split()) == (told if early else "")
     [run] = result.to_dict()["outcomes"]
-    assert run["early"] == ({"orders": early} if early else {})
+    columns = {"source": "orders", "arrival": "arrived", "time": "ts"}
+    assert run["early"] == ([columns | {"events": early}] if early else [])

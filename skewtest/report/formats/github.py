@@ -4,27 +4,30 @@ from skewtest.report import model
 from skewtest.report.plain import visible
 from skewtest.report.problems import GAP, Problem, gaps_of, problems_of
 
+# GitHub shows so many errors and warnings of a step, and drops the others.
 MOST = 10
-"""GitHub shows so many errors and warnings of a step, and drops the others."""
 
 
 def annotations(report: model.Report) -> list[str]:
     """Return a line for each problem; the last one counts those that GitHub would drop."""
-    found = [*problems_of(report), *gaps_of(report)]
-    shown = found if len(found) <= MOST else found[: MOST - 1]
-    lines = [_line(problem) for problem in shown]
-    if len(shown) < len(found):
-        cut = found[len(shown) :]
-        told = f"{len(cut)} further problems; see the parity report"
-        lines.append(f"::{_level(cut[0])} title=skewtest::{_message(told)}")
+    problems = [*problems_of(report), *gaps_of(report)]
+    first = problems if len(problems) <= MOST else problems[: MOST - 1]
+    lines = [_line(problem) for problem in first]
+    if len(first) < len(problems):
+        cut = problems[len(first) :]
+        text = f"{len(cut)} further problems; see the parity report"
+        lines.append(f"::{_level(cut[0])} title=skewtest::{_message(text)}")
     return lines
 
 
 def _line(problem: Problem) -> str:
     title = f"{problem.title} ({problem.column})" if problem.column else problem.title
-    given = {"file": problem.file, "line": problem.line, "title": title}
-    told = ",".join(f"{name}={_property(str(v))}" for name, v in given.items() if v is not None)
-    return f"::{_level(problem)} {told}::{_message(problem.message)}"
+    properties = {"file": problem.file, "line": problem.line, "title": title}
+    pairs = []
+    for name, value in properties.items():
+        if value is not None:
+            pairs.append(f"{name}={_property(str(value))}")
+    return f"::{_level(problem)} {','.join(pairs)}::{_message(problem.message)}"
 
 
 def _level(problem: Problem) -> str:

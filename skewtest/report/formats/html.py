@@ -16,22 +16,35 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.changes import CHANGES, Comparison
 from skewtest.report.drawing import histogram, scatter, timeline_drawing
-from skewtest.report.grid import MARKS, MEANINGS, STATES, WORDS, Row, State, concerns, grid_of
+from skewtest.report.grid import (
+    MARKS,
+    MEANINGS,
+    STATES,
+    WORDS,
+    Cell,
+    Row,
+    State,
+    concerns,
+    grid_of,
+)
 from skewtest.report.installed import installed
+from skewtest.report.laws import CLASSES, count_laws, laws_of
 from skewtest.report.plain import visible
-from skewtest.report.summary import count, finding_cause, lead, moved_line, own_seconds, slowest
+from skewtest.report.remarks import remarks_of, word_reach
+from skewtest.report.summary import finding_cause, lead, moved_line, own_seconds, slowest
+from skewtest.report.words import count
 
+# Of a user's text, such as a traceback of a recursion; the JSON has it all.
 LONGEST = 20_000
-"""Of a user's text, such as a traceback; the JSON has it all."""
+# A screen is as wide; of more columns, cells of the version matrix are folded into scenarios.
 COLUMNS = 24
-"""Of more columns, the cells of the version matrix are folded into their scenarios."""
+# A page of more features is a long one: browsers lay out what is in sight alone.
 LONG = 60
-"""A page of more features is a long one."""
+# Counters of every scenario would be most of a page that shows a hundred features.
 COUNTED = 6
-"""So many columns of a feature have counters of their own."""
 TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
+# One that fails and one that does not: drawings are the larger part of a page's bytes.
 DRAWN = 2
-"""So many columns of a feature have their errors drawn: those that fail, then in order."""
 
 
 def html_page(report: model.Report, changes: Comparison | None = None) -> str:
@@ -46,17 +59,14 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
     for row in grid.rows:
         by_view.setdefault(row.view, []).append(row)
     windows = {view.name: view.windows for view in report.views}
+    scenarios = {outcome.scenario for outcome in report.outcomes}
     return page(
         "report.html.j2",
         {
             "report": report,
             "grid": grid.folded(COLUMNS),
             "by_view": by_view,
-            "meanings": {
-                name: meaning
-                for name, meaning in MEANINGS.items()
-                if any(one.scenario == name for one in report.outcomes)
-            },
+            "meanings": {name: text for name, text in MEANINGS.items() if name in scenarios},
             "is_long": len(grid.rows) > LONG,
             "count": count,
             "views": {view.name: view for view in report.views},
@@ -66,24 +76,24 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
             "lead": lead(report),
             "slowest": slowest(report),
             "installed": installed(report),
+            "laws": laws_of(report),
             "timeline": lambda outcome, example: timeline_drawing(
                 example, windows.get(outcome.view, [])
             ),
-            "drawn": lambda row: _drawn(report, row),
-            "counted_columns": lambda row: _counted(report, row),
+            "drawn": lambda row: _choose_drawn(report, row),
+            "counted_columns": lambda row: _count_columns(report, row),
         },
     )
 
 
-def _drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
+def _choose_drawn(report: model.Report, row: Row) -> list[tuple[str, model.Errors]]:
     """Return the columns of a feature whose errors are drawn: what fails, then what is first."""
-    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    found = []
-    for column, cell in cells:
+    drawn = []
+    for column, cell in _by_urgency(row):
         tally = report.outcomes[cell.outcomes[0]].features.get(row.feature)
         if tally is not None and tally.errors is not None:
-            found.append((column, tally.errors))
-    return found[:DRAWN] if row.state in ("fails", "known", "advice") else found[:1]
+            drawn.append((column, tally.errors))
+    return drawn[:DRAWN] if row.state in ("fails", "known", "advice") else drawn[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +109,40 @@ class Counted:
     excused: bool
 
 
-def _counted(report: model.Report, row: Row) -> list[Counted]:
+def _count_columns(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
-    cells = sorted(row.cells.items(), key=lambda one: STATES.index(one[1].state))
-    found = []
-    for column, cell in cells:
-        held = (report.outcomes[place].features.get(row.feature) for place in cell.outcomes)
-        tallies = [tally for tally in held if tally is not None]
-        if tallies and column != RELATIONS:  # they compare a side with itself
-            found.append(_counters(column, tallies, cell.state))
-    if len(found) <= COUNTED:
-        return found
-    rest = found[COUNTED - 1 :]
-    together = Counted(
+    counted = []
+    for column, cell in _by_urgency(row):
+        if column == RELATIONS:  # they compare a side with itself
+            continue
+        outcomes = [report.outcomes[place] for place in cell.outcomes]
+        tallies = [o.features[row.feature] for o in outcomes if row.feature in o.features]
+        if tallies:
+            counted.append(_counters(column, tallies, cell.state))
+    if len(counted) <= COUNTED:
+        return counted
+    shown, rest = counted[: COUNTED - 1], counted[COUNTED - 1 :]
+    return [*shown, _add_up(rest)]
+
+
+def _add_up(rest: Sequence[Counted]) -> Counted:
+    totals = [0] * len(TALLIED)
+    ulps = []
+    for counted in rest:
+        totals = [total + count for total, count in zip(totals, counted.counts, strict=True)]
+        if counted.ulps is not None:
+            ulps.append(counted.ulps)
+    return Counted(
         f"{len(rest)} others together",
-        tuple(map(sum, zip(*(one.counts for one in rest), strict=True))),
-        max((one.ulps for one in rest if one.ulps is not None), default=None),
-        any(one.excused for one in rest),
+        tuple(totals),
+        max(ulps, default=None),
+        any(counted.excused for counted in rest),
     )
-    return [*found[: COUNTED - 1], together]
+
+
+def _by_urgency(row: Row) -> list[tuple[str, Cell]]:
+    """Return the cells of a feature with their columns, those that need a look first first."""
+    return sorted(row.cells.items(), key=lambda item: STATES.index(item[1].state))
 
 
 def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counted:
@@ -150,7 +175,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_make_visible,
     )
     environment.globals |= {
         "style": Markup(_part("page.css")),  # noqa: S704 # our own file
@@ -166,8 +191,12 @@ def _environment() -> Environment:
         "scatter": scatter,
         "moved_line": moved_line,
         "own_seconds": own_seconds,
+        "remarks_of": remarks_of,
+        "word_reach": word_reach,
+        "count_laws": count_laws,
+        "law_classes": CLASSES,
     }
-    environment.filters |= {"cut": _cut, "number": _number}
+    environment.filters |= {"cut": _cut_text, "number": _number}
     return environment
 
 
@@ -180,14 +209,14 @@ def _part(name: str) -> str:
     return files("skewtest.report.formats").joinpath("templates", name).read_text("utf-8").strip()
 
 
-def _shown(value: Any) -> Any:
+def _make_visible(value: Any) -> Any:
     """Return what a template writes: texts of users with nothing invisible in them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
         return visible(value)
     return value
 
 
-def _cut(text: str) -> str:
+def _cut_text(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}\n... {len(text) - LONGEST:,} more characters in report.json"

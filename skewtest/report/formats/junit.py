@@ -1,11 +1,12 @@
 """A report as JUnit XML: a suite for each view, a case for each feature under each scenario."""
 
 import re
+from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
-from skewtest.report.grid import Cell, concerns, grid_of
+from skewtest.report.grid import Cell, Row, concerns, grid_of
 from skewtest.report.plain import visible
 from skewtest.report.problems import UNTESTED, message_of, message_of_versions
 from skewtest.report.summary import not_checked, own_seconds
@@ -16,33 +17,42 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit(report: model.Report) -> str:
     """Return a report as JUnit XML. A known divergence passes, and says so; a gap is an error."""
     root = ET.Element("testsuites", name="skewtest")
-    rows = grid_of(report).rows
-    for view in dict.fromkeys(row.view for row in rows):
-        suite = ET.SubElement(root, "testsuite", name=_xml(view))
-        seconds = sum(own_seconds(one) for one in report.outcomes if one.view == view)
-        if report.run is not None:
-            suite.set("timestamp", report.run.time)
-        for row in rows:
-            if row.view != view:
-                continue
-            for column, cell in row.cells.items():
-                _case(report, suite, row.feature, column, cell)
-        _count(suite, seconds)
+    rows: dict[str, list[Row]] = {}
+    for row in grid_of(report).rows:
+        rows.setdefault(row.view, []).append(row)
+    for view, own in rows.items():
+        _add_view(report, root, view, own)
     for compared in report.compared:
-        _compared(root, compared)
-    # What was skipped is a case already.
-    gaps = [gap for gap in report.incomplete if gap not in map(not_checked, report.outcomes)]
-    if gaps:
-        suite = ET.SubElement(root, "testsuite", name="incomplete")
-        for gap in gaps:
-            case = ET.SubElement(suite, "testcase", classname="skewtest", name=_xml(gap))
-            ET.SubElement(case, "error", message=_xml(gap))
-        _count(suite, 0.0)
+        _add_compared(root, compared)
+    _add_gaps(report, root)
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _compared(root: ET.Element, compared: model.Compared) -> None:
+def _add_view(report: model.Report, root: ET.Element, view: str, rows: Iterable[Row]) -> None:
+    suite = ET.SubElement(root, "testsuite", name=_xml(view))
+    if report.run is not None:
+        suite.set("timestamp", report.run.time)
+    for row in rows:
+        for column, cell in row.cells.items():
+            _add_case(report, suite, row.feature, column, cell)
+    _count(suite, sum(own_seconds(outcome) for outcome in report.outcomes if outcome.view == view))
+
+
+def _add_gaps(report: model.Report, root: ET.Element) -> None:
+    """Add what is missing as errors; what was skipped is a case already."""
+    skipped = set(map(not_checked, report.outcomes))
+    gaps = [gap for gap in report.incomplete if gap not in skipped]
+    if not gaps:
+        return
+    suite = ET.SubElement(root, "testsuite", name="incomplete")
+    for gap in gaps:
+        case = ET.SubElement(suite, "testcase", classname="skewtest", name=_xml(gap))
+        ET.SubElement(case, "error", message=_xml(gap))
+    _count(suite, 0.0)
+
+
+def _add_compared(root: ET.Element, compared: model.Compared) -> None:
     suite = ET.SubElement(root, "testsuite", name=_xml(compared.function))
     case = ET.SubElement(
         suite,
@@ -59,7 +69,9 @@ def _compared(root: ET.Element, compared: model.Compared) -> None:
     _count(suite, compared.seconds)
 
 
-def _case(report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell) -> None:
+def _add_case(
+    report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell
+) -> None:
     outcomes = [report.outcomes[place] for place in cell.outcomes]
     outcome = outcomes[0]
     case = ET.SubElement(
@@ -67,7 +79,7 @@ def _case(report: model.Report, suite: ET.Element, feature: str, column: str, ce
     )
     share = len(outcome.features) or 1
     case.set("time", f"{sum(map(own_seconds, outcomes)) / share:.3f}")
-    _properties(case, outcome, feature, cell)
+    _add_properties(case, outcome, feature, cell)
     if cell.state == "skipped":
         ET.SubElement(case, "skipped", message=_xml(outcome.skipped or ""))
     if cell.state == "untested":
@@ -75,32 +87,36 @@ def _case(report: model.Report, suite: ET.Element, feature: str, column: str, ce
     if cell.state == "stale":
         ET.SubElement(case, "failure", type="stale", message="known divergence no longer occurs")
     if cell.state == "fails":
-        for one in outcomes:
-            for finding in one.findings:
-                if concerns(finding, feature):
-                    failure = ET.SubElement(
-                        case, "failure", type=_xml(finding.kind), message=_xml(finding.headline)
-                    )
-                    failure.text = _xml("\n".join([message_of(finding), *finding.failures]))
+        for each in outcomes:
+            _add_failures(case, each, feature)
 
 
-def _properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Cell) -> None:
-    held = ET.SubElement(case, "properties")
-    told = {
+def _add_failures(case: ET.Element, outcome: model.Outcome, feature: str) -> None:
+    for finding in outcome.findings:
+        if concerns(finding, feature):
+            failure = ET.SubElement(
+                case, "failure", type=_xml(finding.kind), message=_xml(finding.headline)
+            )
+            failure.text = _xml("\n".join([message_of(finding), *finding.failures]))
+
+
+def _add_properties(case: ET.Element, outcome: model.Outcome, feature: str, cell: Cell) -> None:
+    properties = ET.SubElement(case, "properties")
+    facts = {
         "skewtest.verdict": cell.word,
         "skewtest.seed": outcome.seed,
         "skewtest.histories": outcome.histories,
     }
     tally = outcome.features.get(feature)
     if tally is not None and outcome.scenario != RELATIONS:  # they compare a side with itself
-        told |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
+        facts |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
         if tally.errors is not None:
-            told |= {
+            facts |= {
                 "skewtest.max_ulps": tally.errors.ulps.max,
                 "skewtest.smape": tally.errors.smape,
             }
-    for name, value in told.items():
-        ET.SubElement(held, "property", name=name, value=_xml(str(value)))
+    for name, value in facts.items():
+        ET.SubElement(properties, "property", name=name, value=_xml(str(value)))
 
 
 TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")

@@ -6,23 +6,35 @@ from typing import Any
 
 from skewtest.errors import ReportError
 from skewtest.report import model
+from skewtest.report.alike import group_alike
 from skewtest.report.drawing import bars
 from skewtest.report.formats.html import page
-from skewtest.report.grid import grid_of
-from skewtest.report.summary import alike, lead
+from skewtest.report.grid import State, grid_of
+from skewtest.report.summary import lead
 
 LIBRARIES = ("matplotlib", "altair")
+# The output of a cell scrolls badly beyond a few screens.
 MOST_ROWS = 50
+COLOURS: dict[State, str] = {
+    "fails": "#a40e26",
+    "untested": "#7a4b00",
+    "stale": "#7a4b00",
+    "known": "#174ea6",
+    "advice": "#7a4b00",
+    "unfinished": "#57606a",
+    "skipped": "#57606a",
+    "unchecked": "#57606a",
+    "parity": "#116329",
+}
+"""On a notebook's page there is no style sheet of ours; these are read on white and on black."""
 
 
 def fragment(report: model.Report) -> str:
     """Return a report as a piece of HTML without scripts, for the output of a notebook's cell."""
-    findings = [
-        (outcome, group)
-        for outcome in report.outcomes
-        for group in alike(outcome.findings)
-        if outcome.gates
-    ]
+    findings = []
+    for outcome in report.outcomes:
+        if outcome.gates:
+            findings += [(outcome, group) for group in group_alike(outcome.findings)]
     return page(
         "notebook.html.j2",
         {
@@ -31,6 +43,7 @@ def fragment(report: model.Report) -> str:
             "lead": lead(report),
             "findings": findings,
             "most": MOST_ROWS,
+            "colours": COLOURS,
         },
     )
 
@@ -51,14 +64,14 @@ def plot(errors: model.Errors, title: str, library: str | None = None) -> Any:
     """
     if library is not None and library not in LIBRARIES:
         raise ReportError(f"plot(library=...) must be 'matplotlib' or 'altair'; got {library!r}.")
-    found = next(
+    chosen = next(
         (name for name in (library or LIBRARIES[0], *LIBRARIES) if importlib.util.find_spec(name)),
         None,
     )
-    if found is None or (library is not None and found != library):
-        wanted = library or "matplotlib"
-        raise ReportError(f"a plot needs {wanted}; install it with: pip install {wanted}")
-    return _matplotlib(errors, title) if found == "matplotlib" else _altair(errors, title)
+    if chosen is None or (library is not None and chosen != library):
+        needed = library or "matplotlib"
+        raise ReportError(f"a plot needs {needed}; install it with: pip install {needed}")
+    return _matplotlib(errors, title) if chosen == "matplotlib" else _altair(errors, title)
 
 
 def _matplotlib(errors: model.Errors, title: str) -> Any:

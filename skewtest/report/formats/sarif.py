@@ -30,8 +30,8 @@ HELP = (
 
 def sarif(report: model.Report) -> str:
     """Return a report as a SARIF log of one run."""
-    found = problems_of(report)
-    rules = sorted({problem.rule for problem in found})
+    problems = problems_of(report)
+    rules = sorted({problem.rule for problem in problems})
     run: dict[str, Any] = {
         "tool": {
             "driver": {
@@ -40,7 +40,7 @@ def sarif(report: model.Report) -> str:
                 "rules": [_rule(name) for name in rules],
             }
         },
-        "results": [_result(problem, rules) for problem in found],
+        "results": [_result(problem, rules) for problem in problems],
         "invocations": [
             {
                 "executionSuccessful": report.verdict != "incomplete",
@@ -79,18 +79,24 @@ def _result(problem: Problem, rules: list[str]) -> dict[str, Any]:
         "level": "error" if problem.fails else "note",
         "message": {"text": visible(f"{problem.title} ({problem.column})\n{problem.message}")},
         "locations": [_location(problem.file, problem.line)] if problem.file else [],
-        "relatedLocations": [
-            {**_location(one.file, one.line), "id": number, "message": {"text": one.side}}
-            for number, one in enumerate(problem.related, 1)
-            if one.file is not None
-        ],
+        "relatedLocations": _related(problem),
         "partialFingerprints": {"skewtest/v1": problem.fingerprint},
     }
 
 
+def _related(problem: Problem) -> list[dict[str, Any]]:
+    """Return the places of the implementations, numbered as they stand in the report."""
+    locations = []
+    for number, part in enumerate(problem.related, 1):
+        if part.file is not None:
+            place = _location(part.file, part.line)
+            locations.append({**place, "id": number, "message": {"text": part.side}})
+    return locations
+
+
 def _location(file: str | None, line: int | None) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(file or "")}}
-    return {"physicalLocation": {**place, "region": {"startLine": max(1, line or 1)}}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(file or "")}}
+    return {"physicalLocation": {**location, "region": {"startLine": max(1, line or 1)}}}
 
 
 def _uri(file: str) -> str:

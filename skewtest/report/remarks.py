@@ -1,0 +1,37 @@
+"""What is to be known of an outcome beside its findings: said alike in every format."""
+
+from skewtest.report import model
+
+
+def remarks_of(outcome: model.Outcome) -> list[str]:
+    """Return what user code, the corpus and the clocks of a log did that nobody asked for."""
+    remarks = [f"{each.side} changes its input {each.name!r} in place" for each in outcome.mutated]
+    for rejected in outcome.rejected:
+        remarks.append(f"kept counterexample {rejected.file} was not used: {rejected.reason}")
+    remarks += map(_word_early, outcome.early)
+    remarks += [f"a counterexample could not be kept: {reason}" for reason in outcome.unkept]
+    return remarks
+
+
+def _word_early(early: model.Early) -> str:
+    """Return how many events of a source arrived before they happened, and what that means."""
+    if not early.arrival:  # version 2 did not name the columns
+        return f"{early.events:,} events of {early.source!r} arrived before they happened."
+    return (
+        f"{early.events:,} events of {early.source!r} have {early.arrival!r} "
+        f"before {early.time!r}; they were taken as they are. Check which clocks wrote them."
+    )
+
+
+def word_reach(reach: model.Reach) -> str:
+    """Return what a budget of seconds left out, and which side's cost is the reason."""
+    side, cost = "online", reach.online_us
+    if reach.batch_us >= reach.online_us:
+        side, cost = "batch", reach.batch_us
+    text = (
+        f"{reach.histories:,} of {reach.planned:,} histories in {reach.seconds:,.0f} s: "
+        f"{side} costs {cost / 1_000:.2g} ms a row"
+    )
+    if reach.left_out:
+        text += f"; {reach.left_out:,} of the longest were left out"
+    return text

@@ -1,0 +1,108 @@
+"""Reports of version 2, lifted to version 3: what `compare`, `merge` and `trend` still read.
+
+Version 2 called the ends of every comparison batch and online, and counted a relation as tried on
+all histories whether or not it could be applied. What it does not say is not made up.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from skewtest.declare.delivery import RELATIONS
+
+VERSION_2 = 2
+NOT_KNOWN_TO_APPLY = "told by version 2, which did not know whether it was applied"
+TALLY_NAMES = {"batch_only": "left_only", "online_only": "right_only"}
+ANSWER_NAMES = {
+    "batch": "left",
+    "online": "right",
+    "batch_text": "left_text",
+    "online_text": "right_text",
+}
+
+Json = dict[str, Any]
+
+
+def lift(report: Json) -> Json:
+    """Return the JSON values of a report of version 2 as those of version 3.
+
+    Args:
+        report: the values; they are left as they are.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: a field is of another type.
+        AttributeError: likewise.
+    """
+    return {
+        **report,
+        "version": 3,
+        "outcomes": [_lift_outcome(outcome) for outcome in report["outcomes"]],
+        "compared": [_lift_compared(compared) for compared in report["compared"]],
+    }
+
+
+def _lift_outcome(outcome: Json) -> Json:
+    is_news = [_is_news(finding) for finding in outcome["findings"]]
+    lifted = {
+        **outcome,
+        "cut_short": any(is_news) and outcome["histories"] < outcome["planned"],
+        "features": {},
+        "checks": [],
+        "early": [{"source": name, "events": n} for name, n in outcome["early"].items()],
+        "findings": [_lift_finding(finding) for finding in outcome["findings"]],
+    }
+    for name, tally in outcome["features"].items():
+        lifted["features"][name] = _rename(tally, TALLY_NAMES)
+    if outcome["scenario"] == RELATIONS:
+        # What version 2 counted there were no incidents, but relations, as "LAW of SIDE".
+        lifted["checks"] = _checks(outcome)
+        lifted["incidents"] = {}
+    return lifted
+
+
+def _checks(outcome: Json) -> list[Json]:
+    """Return what became of the relations: a broken one was applied, of the others nobody knows."""
+    broken = {(finding["relation"], finding["side"]) for finding in outcome["findings"]}
+    checks = []
+    for name, histories in outcome["incidents"].items():
+        law, _, side = name.partition(" of ")
+        is_broken = (law, side) in broken
+        checks.append(
+            {
+                "law": law,
+                "side": side,
+                "change": "",
+                "state": "broken" if is_broken else "incomplete",
+                "histories": histories,
+                "reason": "" if is_broken else NOT_KNOWN_TO_APPLY,
+            }
+        )
+    return checks
+
+
+def _is_news(finding: Json) -> bool:
+    known = finding["known"]
+    return known is None or known["expired"]
+
+
+def _lift_finding(finding: Json) -> Json:
+    values = {}
+    for name, answer in finding["values"].items():
+        values[name] = _rename(answer, ANSWER_NAMES)
+    pair = ["batch", "online"]
+    if finding["relation"] is not None:
+        pair = ["as it is", finding["change"] or "changed"]
+    return {**finding, "pair": pair, "values": values}
+
+
+def _lift_compared(compared: Json) -> Json:
+    pair = [environment["name"] for environment in compared["environments"]]
+    findings = []
+    for finding in compared["findings"]:
+        places = [{**place, "kind": finding["kind"]} for place in finding["places"]]
+        findings.append({**finding, "pair": pair, "places": places})
+    return {**compared, "findings": findings}
+
+
+def _rename(values: Json, names: Mapping[str, str]) -> Json:
+    return {names.get(name, name): value for name, value in values.items()}
