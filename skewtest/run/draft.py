@@ -85,6 +85,7 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     rows: list[tuple[int, Event]] = []
     for name in view.sources:
         rows += _number_events(view, name, history.events[name], names)
+    # The sequence orders what happened at the same time, across sources.
     rows.sort(key=lambda row: (row[1].at, row[0]))
     return Draft(
         events=tuple(event for _, event in rows),
@@ -158,6 +159,7 @@ def can_share(view: FeatureView, draft: Draft) -> bool:
     for event in draft.events:
         kinds = view.sources[event.source].columns.values()
         for value, kind in zip(event.values, kinds, strict=True):
+            # Null is the same in all lanes too, but it names nobody.
             is_name = isinstance(kind, Key | Ids) and value is not None
             if is_name and not isinstance(value, Slot | Own):
                 return False
@@ -171,13 +173,23 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
     """
     stride = _stride(drafts)
     scenario = drafts[0].scenario if drafts else view.delivery.under(IN_ORDER)
+    lags: dict[int, int] = {}
+    restarts: dict[int, tuple[Restart, ...]] = {}
+    boots: dict[int, int] = {}
+    for lane, draft in enumerate(drafts):
+        if draft.lag is not None:
+            lags[lane] = draft.lag
+        if draft.restarts:
+            restarts[lane] = draft.restarts
+        if draft.boot is not None:
+            boots[lane] = draft.boot
     return Pack(
         events={name: _event_table(view, name, drafts, stride) for name in view.sources},
         spine=_spine(view, drafts, stride),
         lanes=len(drafts),
-        lags={lane: draft.lag for lane, draft in enumerate(drafts) if draft.lag is not None},
-        restarts={lane: draft.restarts for lane, draft in enumerate(drafts) if draft.restarts},
-        boots={lane: draft.boot for lane, draft in enumerate(drafts) if draft.boot is not None},
+        lags=lags,
+        restarts=restarts,
+        boots=boots,
         scenario=scenario,
     )
 
@@ -217,6 +229,7 @@ def _lags(frame: pl.DataFrame, source: Source, moments: Sequence[int]) -> list[i
     """
     assert source.arrival is not None
     recorded = instants_of(frame[source.arrival]).to_list()
+    # A draft keeps no moments but event times, so that moving an event moves all that follows it.
     delays = _faults(frame, DELAY)
     lags: list[int | None] = []
     for arrival, at, delay in zip(recorded, moments, delays, strict=True):
@@ -253,11 +266,11 @@ def _fault_columns(events: list[Event]) -> list[pl.Series]:
         COPIES: [list(event.copies) for event in events],
         WORKER: [event.worker for event in events],
     }
-    return [
-        pl.Series(name, values, dtype=FAULTS[name])
-        for name, values in faults.items()
-        if any(values)
-    ]
+    columns = []
+    for name, values in faults.items():
+        if any(values):
+            columns.append(pl.Series(name, values, dtype=FAULTS[name]))
+    return columns
 
 
 def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFrame:

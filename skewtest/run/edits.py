@@ -143,13 +143,11 @@ def key_edits(view: FeatureView, draft: Draft, position: int) -> list[Edits]:
     """Return, for each identity of an entity column, the edits that spell it plainly."""
     mentions = _mentions_of_keys(view, draft, position)
     plain_slots = [Slot(0, number) for number in range(len(PLAIN))]
+    if all(slot in plain_slots for slot in mentions):
+        # Plain they are, but perhaps "c" and "b": the first letters are the plainest.
+        plain_slots = [Slot(0, number) for number in range(len(mentions))]
     odd = [slot for slot in mentions if slot not in plain_slots]
     free = [slot for slot in plain_slots if slot not in mentions]
-    if not odd:
-        # All are plain, but perhaps "c" and "b": the first letters are the plainest.
-        first_slots = [Slot(0, number) for number in range(len(mentions))]
-        odd = [slot for slot in mentions if slot not in first_slots]
-        free = [slot for slot in first_slots if slot not in mentions]
     proposals = []
     for slot, plain in zip(odd, free, strict=False):
         proposals.append(tuple(edit._replace(value=plain) for edit in mentions[slot]))

@@ -39,6 +39,7 @@ def space_events(view: FeatureView, draft: Draft, as_of: int, unit: int) -> Draf
     one would have to be later than declared.
     """
     count = len(draft.events)
+    # A window's edge is a place of its own: what shows there may be another bug.
     if count > MOST_SPACED or _is_edge(view, unit, count):
         return None
     events = []
@@ -64,9 +65,11 @@ def _keep_arrivals(
         return events
     arrivals = [event.at + event.delay for event in before]
     latest = 0
+    # In the order of arrival, so that each event can be put behind the one that came before it.
     for number in sorted(range(len(before)), key=lambda number: arrivals[number]):
         event = after[number]
         arrival = max(event.at, latest + unit // PARTS_OF_A_UNIT)
+        # What came too late for the last request must come too late again.
         if arrivals[number] >= as_of:
             arrival = max(arrival, as_of + HOUR_US)
         latest = max(latest, arrival)
@@ -80,14 +83,12 @@ def _move_restart(
     """Return a restart that stands among moved events where it stood."""
     if restart.at >= as_of or not after:
         return restart
-    earlier = [
-        number
-        for number, event in enumerate(before)
-        if (event.at, BETWEEN) < (restart.at, restart.rank)
-    ]
-    if not earlier:
-        return Restart(after[0].at, BEFORE, restart.crash, restart.again)
-    return Restart(after[earlier[-1]].at, AFTER, restart.crash, restart.again)
+    at, rank = after[0].at, BEFORE
+    for event, moved in zip(before, after, strict=True):
+        # Right after the last event that came before it: a plain place, and the same state.
+        if (event.at, BETWEEN) < (restart.at, restart.rank):
+            at, rank = moved.at, AFTER
+    return Restart(at, rank, restart.crash, restart.again)
 
 
 def bring_events_near(view: FeatureView, draft: Draft, as_of: int) -> list[Edits]:
@@ -95,11 +96,12 @@ def bring_events_near(view: FeatureView, draft: Draft, as_of: int) -> list[Edits
     if _is_edge(view, DAY_US, 1):
         return []
     day_before = as_of - DAY_US
-    return [
-        (Edit("event.at", row, value=day_before),)
-        for row, event in enumerate(draft.events)
-        if event.at < day_before
-    ]
+    proposals: list[Edits] = []
+    for row, event in enumerate(draft.events):
+        # Earlier ones alone: what is nearer may be there because something has to be.
+        if event.at < day_before:
+            proposals.append((Edit("event.at", row, value=day_before),))
+    return proposals
 
 
 def _is_edge(view: FeatureView, unit: int, count: int) -> bool:
