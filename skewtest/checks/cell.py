@@ -9,7 +9,7 @@ from typing import Any
 from skewtest.checks.culprits import culprits_of
 from skewtest.checks.parity import search
 from skewtest.checks.under_scenario import KeptHistories
-from skewtest.compare.encoded import ulps_between
+from skewtest.compare.floats import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import AS_OF, FeatureView

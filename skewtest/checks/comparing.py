@@ -12,8 +12,10 @@ import polars as pl
 
 from skewtest.checks.cell import versions_of
 from skewtest.checks.culprits import culprits_of
-from skewtest.compare.encoded import Difference, differences, odd_kind, ulps_between
+from skewtest.compare.encoded import Difference, find_differences
+from skewtest.compare.floats import ulps_between
 from skewtest.compare.tables import Divergence
+from skewtest.compare.tags import odd_kind
 from skewtest.declare.divergence import Kind
 from skewtest.declare.environment import Environment
 from skewtest.declare.tolerance import Tolerance
@@ -131,7 +133,7 @@ def _compared(
     one, other = answers
     if one.failure or other.failure or not (one.is_steady and other.is_steady):
         return [], answers
-    return differences(one.value, other.value, tolerance), answers
+    return find_differences(one.value, other.value, tolerance), answers
 
 
 def _answers(
@@ -192,7 +194,7 @@ def _steady(runs: list[Answer]) -> Answer:
             assert run.failure is not None
             if first.failure.signature == run.failure.signature:
                 continue
-        elif failed == (False, False) and not differences(first.value, run.value):
+        elif failed == (False, False) and not find_differences(first.value, run.value):
             continue
         return Answer(first.value, first.failure, is_steady=False, other=run)
     return first
@@ -347,7 +349,7 @@ def _two_runs(answer: Answer) -> tuple[Place, ...]:
             for one in (answer, other)
         ]
         return (Place("", "value", told[0], told[1]),)
-    found = differences(answer.value, other.value)[:PLACES]
+    found = find_differences(answer.value, other.value)[:PLACES]
     return tuple(Place(one.path, one.kind, one.left, one.right, one.ulps) for one in found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from skewtest.compare.distances import Distances, summary
+from skewtest.compare.distances import Distances, summarise
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import AS_OF
 from skewtest.deliver.operations import event_dicts
@@ -130,7 +130,7 @@ def tally_of(tally: Tally, found: Distances) -> model.Tally:
 
 def errors_of(found: Distances) -> model.Errors | None:
     """Return the distribution of errors of a feature, None where it has no numbers."""
-    told = summary(found)
+    told = summarise(found)
     if told is None:
         return None
     quantiles = {

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from skewtest.compare.encoded import ADDRESS
+from skewtest.compare.tags import ADDRESS
 from skewtest.errors import SkewtestError
 from skewtest.report import model
 from skewtest.report.words import (
