@@ -49,15 +49,15 @@ def start_from_batch_rows(
         if lane not in pack.boots:
             started.append(operations)
             continue
-        places: list[int] = []
+        numbers: list[int] = []
         # An entity that batch has no row for would start from nothing, and rightly differ.
         if seen[lane] <= batch_rows[lane].entities:
-            places = _places_since(view, operations, pack.boots[lane])
-        asked = {operations.rows[place] for place in places}
-        unasked.update(row for row in operations.rows if row >= 0 and row not in asked)
-        if places:
+            numbers = _numbers_since(view, operations, pack.boots[lane])
+        requests = {row for row in operations.rows if row >= 0}
+        unasked |= requests - {operations.rows[number] for number in numbers}
+        if numbers:
             rows = batch_rows[lane].rows
-            started.append(_boot_operations(operations, places, pack.boots[lane], rows))
+            started.append(_boot_operations(operations, numbers, pack.boots[lane], rows))
     return started, frozenset(unasked)
 
 
@@ -77,27 +77,27 @@ def _collect_batch_rows(view: FeatureView, pack: Pack, batch: Answers) -> dict[i
     return collected
 
 
-def _places_since(view: FeatureView, operations: Delivered, boot: int) -> list[int]:
+def _numbers_since(view: FeatureView, operations: Delivered, boot: int) -> list[int]:
     """Return the numbers of the operations that the batch rows of a boot do not account for."""
-    places = []
-    for place, row in enumerate(operations.rows):
-        at = operations.instants[place]
+    numbers = []
+    for number, row in enumerate(operations.rows):
+        at = operations.instants[number]
         # Batch has counted events up to its `as_of`; where that excludes them, not those at it.
         is_uncounted = row == EVENT and at == boot and view.as_of != "inclusive"
         if at > boot or is_uncounted:
-            places.append(place)
-    return places
+            numbers.append(number)
+    return numbers
 
 
 def _boot_operations(
-    operations: Delivered, places: list[int], boot: int, rows: list[dict[str, Any]]
+    operations: Delivered, numbers: list[int], boot: int, rows: list[dict[str, Any]]
 ) -> Delivered:
     """Return some of a lane's operations, behind one that hands over batch rows."""
     return Delivered(
         operations.lane,
-        [BOOTSTRAP, *(operations.rows[place] for place in places)],
-        ["", *(operations.sources[place] for place in places)],
-        [{"rows": rows}, *(operations.payloads[place] for place in places)],
-        [boot, *(operations.instants[place] for place in places)],
-        [-1, *(operations.events[place] for place in places)],
+        [BOOTSTRAP, *(operations.rows[number] for number in numbers)],
+        ["", *(operations.sources[number] for number in numbers)],
+        [{"rows": rows}, *(operations.payloads[number] for number in numbers)],
+        [boot, *(operations.instants[number] for number in numbers)],
+        [-1, *(operations.events[number] for number in numbers)],
     )

@@ -92,7 +92,7 @@ def confirm_suspects(
     side may be nondeterministic.
     """
     confirmed: dict[Group, Suspect] = {}
-    excused = _excused_together(view, suspects)
+    excused = _find_excused(view, suspects)
     shows_alone: dict[Group, bool] = dict.fromkeys(excused, True)
     judged: dict[int, tuple[Standing, Standing]] = {}
     for suspect in suspects:
@@ -101,8 +101,8 @@ def confirm_suspects(
             continue
         if id(suspect.draft) not in judged:
             judged[id(suspect.draft)] = _judge_alone(view, suspect.draft)
-        shown, standing = judged[id(suspect.draft)]
-        shows_alone[group] = shows_alone.get(group, False) or group in shown
+        raw, standing = judged[id(suspect.draft)]
+        shows_alone[group] = shows_alone.get(group, False) or group in raw
         if group in standing:
             confirmed[group] = suspect
     for suspect in suspects:
@@ -113,23 +113,23 @@ def confirm_suspects(
 
 def _judge_alone(view: FeatureView, draft: Draft) -> tuple[Standing, Standing]:
     """Return what a draft shows in a call of its own, and what of that stands."""
-    shown = find_divergences(view, [draft])
-    return shown[0], sift(view, [draft], shown)[0]
+    raw = find_divergences(view, [draft])
+    return raw[0], sift(view, [draft], raw)[0]
 
 
-def _excused_together(view: FeatureView, suspects: list[Suspect]) -> set[Group]:
+def _find_excused(view: FeatureView, suspects: list[Suspect]) -> set[Group]:
     """Return the groups all of whose suspects show, but do not stand, in one batch call of them.
 
     That spares those the calls alone, which only a divergence that stands needs.
     """
     drafts = list({id(suspect.draft): suspect.draft for suspect in suspects}.values())
-    shown = find_divergences(view, drafts)
-    standings = sift(view, drafts, shown)
-    places = {id(draft): place for place, draft in enumerate(drafts)}
+    raw = find_divergences(view, drafts)
+    standings = sift(view, drafts, raw)
+    numbers = {id(draft): number for number, draft in enumerate(drafts)}
     excused = {suspect.group for suspect in suspects}
     for suspect in suspects:
-        place = places[id(suspect.draft)]
-        if suspect.group not in shown[place] or suspect.group in standings[place]:
+        number = numbers[id(suspect.draft)]
+        if suspect.group not in raw[number] or suspect.group in standings[number]:
             excused.discard(suspect.group)
     return excused
 

@@ -211,7 +211,7 @@ def _event_table(
     columns = [source.type.series(source.time, [event.at for event in events])]
     for position, (column, kind) in enumerate(source.columns.items()):
         if column == source.arrival:
-            arrivals = [_recorded_arrival(event, position) for event in events]
+            arrivals = [_arrival_of(event, position) for event in events]
             columns.append(arrival_series(source, arrivals))
         else:
             cells = [event.values[position] for event in events]
@@ -240,7 +240,7 @@ def _lags(frame: pl.DataFrame, source: Source, moments: Sequence[int]) -> list[i
     return lags
 
 
-def _recorded_arrival(event: Event, position: int) -> int | None:
+def _arrival_of(event: Event, position: int) -> int | None:
     lag = event.values[position]
     if lag is None:
         return None

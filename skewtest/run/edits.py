@@ -48,10 +48,10 @@ class _Rows:
 
     def make(self, edit: Edit) -> None:
         """Make one edit."""
-        what, row, position, value = edit
-        match what:
+        action, row, position, value = edit
+        match action:
             case "event" | "ask" | "restart":
-                self.dropped[what].add(row)
+                self.dropped[action].add(row)
             case "event.at":
                 self.events[row] = self.events[row]._replace(at=value)
             case "event.value":
@@ -65,9 +65,9 @@ class _Rows:
                 self._change_ask(edit)
 
     def _change_ask(self, edit: Edit) -> None:
-        what, row, position, value = edit
+        action, row, position, value = edit
         ask = self.spine[row]
-        match what:
+        match action:
             case "ask.at":
                 # A lane boots from the answers to this request: both move, or it boots from none.
                 if ask.at == self.draft.boot:
@@ -166,10 +166,10 @@ def _mentions_of_keys(view: FeatureView, draft: Draft, position: int) -> dict[Sl
         columns = list(view.sources[event.source].columns)
         if name not in columns:
             continue
-        place = columns.index(name)
-        key = event.values[place]
+        event_position = columns.index(name)
+        key = event.values[event_position]
         if isinstance(key, Slot):
-            mentions.setdefault(key, []).append(Edit("event.value", row, place))
+            mentions.setdefault(key, []).append(Edit("event.value", row, event_position))
     return mentions
 
 

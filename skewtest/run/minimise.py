@@ -118,7 +118,7 @@ class Minimiser:
         base = self.draft
         size = _rank_by_size(base)
         choices = [edits for edits in proposals if edits]
-        choices = _spread(choices, max(FEWEST, EVENTS_A_ROUND // size))
+        choices = _thin_out(choices, max(FEWEST, EVENTS_A_ROUND // size))
         if not choices:
             return
         everything = apply_edits(base, join_edits(choices))
@@ -322,7 +322,7 @@ def _prefix_lengths(count: int) -> list[int]:
     return sorted(lengths - {0})
 
 
-def _spread(proposals: list[Edits], most: int) -> list[Edits]:
+def _thin_out(proposals: list[Edits], most: int) -> list[Edits]:
     """Return at most `most` proposals, evenly spread."""
     if len(proposals) <= most:
         return proposals

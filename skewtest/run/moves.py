@@ -125,9 +125,9 @@ def round_times(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
     moments = [("event.at", row, event.at) for row, event in enumerate(draft.events)]
     moments += [("ask.at", row, ask.at) for row, ask in enumerate(draft.spine)]
     proposals: list[Edits] = []
-    for what, row, at in moments:
+    for action, row, at in moments:
         distance = as_of - at
         if distance % level:
             rounded = as_of - (distance + side) // level * level
-            proposals.append((Edit(what, row, value=rounded),))
+            proposals.append((Edit(action, row, value=rounded),))
     return proposals
