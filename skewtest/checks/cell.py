@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from skewtest.checks.culprits import culprits_of
+from skewtest.checks.culprits import find_culprits
 from skewtest.checks.parity import search
 from skewtest.checks.under_scenario import KeptHistories
 from skewtest.compare.floats import ulps_between
@@ -173,7 +173,7 @@ def attribution(
             found = batch_answers(there, pack) if side == "batch" else _online(there, pack)
             return not differ(found, answers[side, target.environment.name])
 
-        culprits, tried = culprits_of(train, serve, does_as, tell, explain=True)
+        culprits, tried = find_culprits(train, serve, does_as, tell, explain=True)
     said = {key: _said(found, finding) for key, found in answers.items()}
     return Attribution(
         answers=said,
