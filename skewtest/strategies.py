@@ -38,7 +38,8 @@ from skewtest.generate.history import History
 from skewtest.generate.instants import Clock
 from skewtest.generate.keys import PLAIN
 from skewtest.generate.values import EDGE_INTS, ODD_TEXTS, grid_spacing
-from skewtest.run.draft import Ask, Draft, Event, Own, Slot, history_of_draft
+from skewtest.run.draft import Ask, Draft, Event, history_of_draft
+from skewtest.run.names import Own, Slot
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
 
 # A Friday two days before the clocks change in America: an arbitrary moment with an edge nearby.

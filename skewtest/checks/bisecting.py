@@ -20,7 +20,7 @@ from skewtest.environments.locks import Tell, quiet
 from skewtest.errors import DeclarationError, SkewtestError, listed
 from skewtest.generate.hints import hints_of
 from skewtest.generate.history import Pack
-from skewtest.run.fitted import fitted_view, training_pack
+from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.sides.answers import Answers, Failure
 
 PACKS = 4
@@ -114,10 +114,10 @@ def bisect(
     """
     releases = releases_between(base, package, first, last)
     hints = hints_of(view)
-    fitted = fitted_view(view, hints, seed)
+    fitted = fit_view(view, hints, seed)
     if isinstance(fitted, Failure):
         raise DeclarationError(f"{view!r}: its fitted= function fails; check the view first")
-    packs = [training_pack(fitted, hints, seed + number) for number in range(PACKS)]
+    packs = [draw_training_pack(fitted, hints, seed + number) for number in range(PACKS)]
     runs = Releases(fitted, base, package, packs, tell)
     for end in (releases[0], releases[-1]):
         answers = runs.answers(end)

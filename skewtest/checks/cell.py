@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from skewtest.checks.culprits import culprits_of
+from skewtest.checks.culprits import find_culprits
 from skewtest.checks.parity import search
 from skewtest.checks.under_scenario import KeptHistories
-from skewtest.compare.encoded import ulps_between
+from skewtest.compare.floats import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import AS_OF, FeatureView
@@ -180,7 +180,7 @@ def attribution(
             found = batch_answers(there, pack) if side == "batch" else _online(there, pack)
             return not differ(found, answers[side, target.environment.name])
 
-        culprits, tried = culprits_of(train, serve, does_as, tell, explain=True)
+        culprits, tried = find_culprits(train, serve, does_as, tell, explain=True)
     return Attribution(
         verdict=name_blame(version=batch or online, logic=logic),
         batch_differs=batch,

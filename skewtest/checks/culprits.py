@@ -11,15 +11,18 @@ from skewtest.environments.locks import Tell
 from skewtest.errors import SkewtestError
 
 MOST_FLIPS = 8
+"""Each flip builds an environment, which may take minutes."""
 PYTHON = "python"
 IDLE = frozenset(["pip", "setuptools", "wheel", "six", "packaging"])
 """Packages that are there for the installers' sake."""
 
+DoesAs = Callable[[BuiltEnvironment, BuiltEnvironment], bool]
 
-def culprits_of(
+
+def find_culprits(
     a: BuiltEnvironment,
     b: BuiltEnvironment,
-    does_as: Callable[[BuiltEnvironment, BuiltEnvironment], bool],
+    does_as: DoesAs,
     tell: Tell,
     *,
     explain: bool,
@@ -35,48 +38,59 @@ def culprits_of(
         tell: is told of what is built.
         explain: whether to flip; otherwise a package is named only where it alone differs.
     """
-    changed = changed_packages(a, b)
-    if len(changed) == 1:
-        return (changed[0][1],), 0
+    changes = list_changes(a, b)
+    if len(changes) == 1:
+        return (changes[0][1],), 0
     if not explain:
         return (), 0
     tried = 0
-    for name, text in changed[:MOST_FLIPS]:
-        for start, target in ((a, b), (b, a)):
-            flipped = _built(start, target, name, tell)
-            if flipped is None:
-                continue
-            tried += 1
-            if does_as(flipped, target):
-                came_along = [t for n, t in changed_packages(start, flipped) if n != name]
-                with_it = f" (with {', '.join(came_along)})" if came_along else ""
-                return (text + with_it,), tried
-            break
-        else:
+    for name, text in changes[:MOST_FLIPS]:
+        start, target = a, b
+        flipped = _flip_package(start, target, name, tell)
+        if flipped is None:
+            # A package may need others that only the second environment can have beside it.
+            start, target = b, a
+            flipped = _flip_package(start, target, name, tell)
+        if flipped is None:
             tell(f"{text} cannot be flipped alone")
+            continue
+        tried += 1
+        if does_as(flipped, target):
+            return (text + _name_companions(start, flipped, name),), tried
     return (), tried
 
 
-def changed_packages(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, str]]:
+def _name_companions(start: BuiltEnvironment, flipped: BuiltEnvironment, name: str) -> str:
+    """Return, as the end of a text, the packages that had to change along with one."""
+    companions = [text for changed, text in list_changes(start, flipped) if changed != name]
+    if not companions:
+        return ""
+    return f" (with {', '.join(companions)})"
+
+
+def list_changes(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, str]]:
     """Return name and text of what differs between two environments, what was named first."""
-    ours, theirs = a.versions, b.versions
-    named = [
-        canonicalize_name(Requirement(text).name)
-        for one in (a, b)
-        for text in one.environment.requirements
-    ]
-    differing = [
-        name for name in sorted({*ours, *theirs} - IDLE) if ours.get(name) != theirs.get(name)
-    ]
-    order: dict[str, int] = {name: place for place, name in enumerate(dict.fromkeys(named))}
-    differing.sort(key=lambda name: (order.get(name, len(order)), name == PYTHON, name))
-    return [
-        (name, f"{name} {ours.get(name, 'absent')} -> {theirs.get(name, 'absent')}")
-        for name in differing
-    ]
+    named = dict.fromkeys([*_required_packages(a), *_required_packages(b)])
+    order = {name: number for number, name in enumerate(named)}
+    names = []
+    for name in {*a.versions, *b.versions} - IDLE:
+        if a.versions.get(name) != b.versions.get(name):
+            names.append(name)
+    # What the owner has named is the likeliest; another Python takes along all the others.
+    names.sort(key=lambda name: (order.get(name, len(order)), name == PYTHON, name))
+    changes = []
+    for name in names:
+        versions = a.versions.get(name, "absent"), b.versions.get(name, "absent")
+        changes.append((name, f"{name} {versions[0]} -> {versions[1]}"))
+    return changes
 
 
-def _built(
+def _required_packages(environment: BuiltEnvironment) -> list[str]:
+    requirements = environment.environment.requirements
+    return [canonicalize_name(Requirement(text).name) for text in requirements]
+
+
+def _flip_package(
     a: BuiltEnvironment, b: BuiltEnvironment, name: str, tell: Tell
 ) -> BuiltEnvironment | None:
     """Return the first environment with one package as the second one has it, None without one.
@@ -85,18 +99,21 @@ def _built(
     cannot.
     """
     version = b.versions.get(name)
-    held = {n: v for n, v in a.packages if n not in (*IDLE, name)}
-    named = [canonicalize_name(Requirement(text).name) for text in a.environment.requirements]
-    asked: dict[str, str] = {n: held[n] for n in named if n in held} or dict(held)
+    versions = {package: n for package, n in a.packages if package not in (*IDLE, name)}
+    # What was not named was chosen by a solver, which is free to choose anew for the flipped one.
+    pinned = {
+        package: versions[package] for package in _required_packages(a) if package in versions
+    }
+    pinned = pinned or dict(versions)
     if name != PYTHON and version is not None:
-        asked[name] = version
-    label = f"{a.environment.name}.{name}.{version or 'absent'}"
+        pinned[name] = version
+    python = b.version if name == PYTHON else a.version
     try:
         environment = Environment(
-            "".join(c if c.isalnum() or c in "_." else "_" for c in label),
-            python=b.version if name == PYTHON else a.version,
-            requirements=[f"{n}=={v}" for n, v in sorted(asked.items())],
-            prefer=[f"{n}=={v}" for n, v in sorted(held.items())],
+            _make_label(f"{a.environment.name}.{name}.{version or 'absent'}"),
+            python=python,
+            requirements=_pin(pinned),
+            prefer=_pin(versions),
             path=a.environment.path,
             variables=dict(a.environment.variables),
             cpu=a.environment.cpu,
@@ -104,4 +121,16 @@ def _built(
         flipped = build_environment(environment, tell)
     except SkewtestError:
         return None
-    return flipped if flipped.versions.get(name) == version else None
+    # A solver may have found no way but another version of the package.
+    if flipped.versions.get(name) != version:
+        return None
+    return flipped
+
+
+def _make_label(text: str) -> str:
+    characters = [letter if letter.isalnum() or letter in "_." else "_" for letter in text]
+    return "".join(characters)
+
+
+def _pin(versions: dict[str, str]) -> list[str]:
+    return [f"{package}=={version}" for package, version in sorted(versions.items())]

@@ -20,7 +20,7 @@ from skewtest.results.finding import Counterexample, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.results.values import Check, CheckState, Seconds
 from skewtest.run.budget import Budget
-from skewtest.run.confirm import named
+from skewtest.run.confirm import name_feature
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Experiment, NotApplicable
@@ -220,7 +220,7 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
         found += divergences
     shown = next((d for d in found if d.group == group), Divergence(-1, group[0], "value", 0, 0))
     return Finding(
-        feature=named(view, group[0]),
+        feature=name_feature(view, group[0]),
         scenario=RELATIONS,
         kind=shown.kind,
         counterexample=Counterexample(view, history_of_draft(view, draft)),

@@ -27,10 +27,10 @@ from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome
 from skewtest.results.values import Reach
 from skewtest.run.budget import Budget
-from skewtest.run.confirm import named
+from skewtest.run.confirm import name_feature
 from skewtest.run.cost import Cost, count_rows_by_lane, seconds_spent
 from skewtest.run.experiment import answers_of_lanes
-from skewtest.run.fitted import fitted_view
+from skewtest.run.fitted import fit_view
 from skewtest.run.isolation import batch_answers, take_lanes
 from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure
@@ -266,7 +266,7 @@ def search(
             environments.
     """
     hints = hints_of(view)
-    prepared = fitted_view(view, hints, budget.seed)
+    prepared = fit_view(view, hints, budget.seed)
     if isinstance(prepared, Failure):
         return _could_not_fit(view, scenarios[0], budget, prepared)
     missing = missing_sides(prepared)
@@ -306,7 +306,7 @@ def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
     failure = Failure("batch" if side == "batch" else "online", "not_given")
     left, right = (failure, None) if side == "batch" else (None, failure)
     return Finding(
-        feature=named(view, ""),
+        feature=name_feature(view, ""),
         scenario=scenario,
         kind="error",
         counterexample=None,
@@ -320,7 +320,7 @@ def _could_not_fit(
 ) -> tuple[Outcome, ...]:
     """Return that nothing could be fitted, told once: no scenario can be run then."""
     finding = Finding(
-        feature=named(view, ""),
+        feature=name_feature(view, ""),
         scenario=scenario,
         kind=failure.kind,
         counterexample=None,

@@ -32,7 +32,7 @@ from skewtest.results.values import Parting, Seconds, SideName, Versions
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
 from skewtest.run.experiment import Asked, Experiment
-from skewtest.run.fitted import fitted_view, training_pack
+from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.run.isolation import batch_answers
 from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
@@ -67,10 +67,10 @@ def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = qui
     """
     began = time.perf_counter()
     hints = hints_of(view)
-    fitted = fitted_view(view, hints, seed)
+    fitted = fit_view(view, hints, seed)
     if isinstance(fitted, Failure):
         return _outcome(view, Spread((), {}, ()), seed, 0, began)
-    packs = [training_pack(fitted, hints, seed + number) for number in range(PACKS)]
+    packs = [draw_training_pack(fitted, hints, seed + number) for number in range(PACKS)]
     environments, failed = _built(fitted, cells, tell)
     partings = []
     examples: dict[tuple[str, str], Counterexample] = {}

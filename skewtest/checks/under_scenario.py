@@ -18,10 +18,10 @@ from skewtest.results.values import Reach, Rejected, Seconds, SideName, mutation
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import (
     Suspect,
-    confirmed,
+    confirm_suspects,
     finding_of,
     findings_of,
-    named,
+    name_feature,
     suspects_of,
 )
 from skewtest.run.draft import draft_of
@@ -150,7 +150,7 @@ class ScenarioRun:
     def is_known(self, group: Group) -> bool:
         """Return whether a divergence is one that its owner knows of."""
         feature, kind, _ = group
-        return any(known.covers(named(self.view, feature), kind) for known in self.known)
+        return any(known.covers(name_feature(self.view, feature), kind) for known in self.known)
 
     def replay(self, kept: KeptHistories) -> None:
         """Run the kept counterexamples of the scenario; those that still diverge are findings."""
@@ -205,7 +205,7 @@ class ScenarioRun:
         """Keep what stands; return whether all that was found is trust in the order of delivery."""
         suspects = suspects_of(self.view, pack, trial, first, SUSPECTS)
         fresh = [suspect for suspect in suspects if self._is_wanted(suspect)]
-        standing, dropped = confirmed(self.view, pack, trial, fresh)
+        standing, dropped = confirm_suspects(self.view, pack, trial, fresh)
         self.unconfirmed += dropped
         trusts_order = bool(dropped) and any(s.draft.lag is not None for s in fresh)
         self.trusting += trusts_order

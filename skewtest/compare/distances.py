@@ -15,7 +15,7 @@ QUANTILES = (0.5, 0.9, 0.99, 1.0)
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def _none() -> FloatArray:
+def _make_empty() -> FloatArray:
     return np.empty(0, dtype=np.float64)
 
 
@@ -31,8 +31,8 @@ class Distances:
     """
 
     equal: int = 0
-    left: FloatArray = field(default_factory=_none)
-    right: FloatArray = field(default_factory=_none)
+    left: FloatArray = field(default_factory=_make_empty)
+    right: FloatArray = field(default_factory=_make_empty)
     agreed: tuple[float, ...] = ()
 
     def __add__(self, other: "Distances") -> "Distances":
@@ -73,20 +73,21 @@ class Summary:
     points: tuple[tuple[float, float], ...]
 
 
-def distances(left: Column, right: Column) -> Distances:
+def measure_distances(left: Column, right: Column) -> Distances:
     """Return how far apart two columns are, where both hold finite numbers.
 
     Numbers that differ by less than a float64 can tell (big ints, decimals) are one float apart.
     """
     are_finite = np.isfinite(left.numbers) & np.isfinite(right.numbers)
-    places = np.flatnonzero(left.are_numbers & right.are_numbers & are_finite)
-    pairs = left.numbers[places], right.numbers[places]
+    rows = np.flatnonzero(left.are_numbers & right.are_numbers & are_finite)
+    pairs = left.numbers[rows], right.numbers[rows]
     if left.objects is not None or right.objects is not None:
         pairs = _with_objects(left, right, pairs)
+    # Equal pairs are most, and their errors are all zero: a count of them is enough.
     differ = pairs[0] != pairs[1]
     agreed = tuple(pairs[0][~differ][:POINTS].tolist())
-    count = len(differ) - int(np.count_nonzero(differ))
-    return Distances(count, pairs[0][differ], pairs[1][differ], agreed)
+    equal = len(differ) - int(np.count_nonzero(differ))
+    return Distances(equal, pairs[0][differ], pairs[1][differ], agreed)
 
 
 def _with_objects(
@@ -94,45 +95,48 @@ def _with_objects(
 ) -> tuple[FloatArray, FloatArray]:
     """Return pairs with those that hold a number too large or too exact for the arrays."""
     are_objects = (left.states == OBJECT) | (right.states == OBJECT)
-    further = []
+    rounded = []
     for row in np.flatnonzero(are_objects).tolist():
-        one, other = left[row], right[row]
-        if is_countable(one) and is_countable(other):
-            further.append(_floats(one, other))
-    if not further:
+        values = left[row], right[row]
+        if is_countable(values[0]) and is_countable(values[1]):
+            rounded.append(_round_to_floats(*values))
+    if not rounded:
         return pairs
-    table = np.array(further, dtype=np.float64)
+    table = np.array(rounded, dtype=np.float64)
+    # A Decimal may be beyond the floats: it has no distance that a float could tell.
     table = table[np.isfinite(table).all(axis=1)]
     return np.concatenate([pairs[0], table[:, 0]]), np.concatenate([pairs[1], table[:, 1]])
 
 
-def summary(found: Distances) -> Summary | None:
+def summarise(distances: Distances) -> Summary | None:
     """Return the distribution of errors, None where no pair was compared."""
-    if not found.compared:
+    if not distances.compared:
         return None
-    left, right = found.left, found.right
+    left, right, equal = distances.left, distances.right, distances.equal
     with np.errstate(over="ignore"):
         gap = np.minimum(np.abs(left - right), LARGEST)
     # Ratios of numbers that were brought near 1 by a power of two neither overflow nor vanish.
     scale = np.ldexp(1.0, -np.frexp(np.maximum(np.abs(left), np.abs(right)))[1].clip(-1000, 1000))
     near = left * scale, right * scale
-    apart, sizes = np.abs(near[0] - near[1]), (np.abs(near[0]), np.abs(near[1]))
+    near_gap, sizes = np.abs(near[0] - near[1]), (np.abs(near[0]), np.abs(near[1]))
     steps = _ulps(left, right)
     return Summary(
-        abs=_quantiles(gap, found.equal),
-        rel=_quantiles(apart / np.maximum(*sizes), found.equal),
-        ulps=_quantiles(steps, found.equal),
-        smape=float((2 * apart / np.add(*sizes)).sum() / found.compared),
-        histogram=_histogram(steps, found.equal),
-        points=_points(found),
+        abs=_quantiles(gap, equal),
+        rel=_quantiles(near_gap / np.maximum(*sizes), equal),
+        ulps=_quantiles(steps, equal),
+        smape=float((2 * near_gap / np.add(*sizes)).sum() / distances.compared),
+        histogram=_histogram(steps, equal),
+        points=_points(distances),
     )
 
 
-def _floats(left: Any, right: Any) -> tuple[float, float]:
-    one, other = float(left), float(right)
-    if one == other and left != right:
-        other = math.nextafter(other, math.inf if right > left else -math.inf)
-    return one, other
+def _round_to_floats(left: Any, right: Any) -> tuple[float, float]:
+    """Return two numbers as floats, which differ wherever the numbers do."""
+    left_float, right_float = float(left), float(right)
+    if left_float == right_float and left != right:
+        direction = math.inf if right > left else -math.inf
+        right_float = math.nextafter(right_float, direction)
+    return left_float, right_float
 
 
 def _ulps(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -144,16 +148,24 @@ def _ulps(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _ordinals(values: FloatArray) -> npt.NDArray[np.int64]:
-    bits = values.view(np.int64)
-    return np.where(bits >= 0, bits, np.int64(-(2**63)) - bits)
+    # As in `skewtest.compare.floats`: the patterns of negative numbers grow away from zero.
+    patterns = values.view(np.int64)
+    return np.where(patterns >= 0, patterns, np.int64(-(2**63)) - patterns)
 
 
 def _quantiles(errors: FloatArray, zeros: int) -> tuple[float, ...]:
     """Return quantiles of errors and so many zeros."""
-    ordered = np.sort(errors)
-    total = len(ordered) + zeros
-    places = [int(np.ceil(share * total)) - 1 - zeros for share in QUANTILES]
-    return tuple(float(ordered[place]) if place >= 0 else 0.0 for place in places)
+    ascending = np.sort(errors)
+    total = len(ascending) + zeros
+    quantiles = []
+    for share in QUANTILES:
+        # The zeros stand before all errors, and need not be there to be counted.
+        index = int(np.ceil(share * total)) - 1 - zeros
+        if index < 0:
+            quantiles.append(0.0)
+        else:
+            quantiles.append(float(ascending[index]))
+    return tuple(quantiles)
 
 
 def _histogram(steps: FloatArray, zeros: int) -> tuple[int, ...]:
@@ -165,9 +177,10 @@ def _histogram(steps: FloatArray, zeros: int) -> tuple[int, ...]:
     return tuple(counts.tolist())
 
 
-def _points(found: Distances) -> tuple[tuple[float, float], ...]:
+def _points(distances: Distances) -> tuple[tuple[float, float], ...]:
     """Return pairs to draw: some that differ, evenly taken, and some that do not."""
-    most = min(POINTS, len(found.left))
-    places = np.linspace(0, max(0, len(found.left) - 1), most).round().astype(int)
-    differ = zip(found.left[places].tolist(), found.right[places].tolist(), strict=True)
-    return (*differ, *((value, value) for value in found.agreed))
+    count = len(distances.left)
+    rows = np.linspace(0, max(0, count - 1), min(POINTS, count)).round().astype(int)
+    left, right = distances.left[rows].tolist(), distances.right[rows].tolist()
+    equal = distances.agreed
+    return (*zip(left, right, strict=True), *zip(equal, equal, strict=True))

@@ -4,22 +4,29 @@ Values are compared bit by bit: the same code on the same rows has no rounding t
 count as well. A Python number is the same as numpy's of its usual width.
 """
 
-import math
-import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from skewtest.compare.floats import ulps_between
+from skewtest.compare.tags import (
+    CONTAINERS,
+    NOTHINGS,
+    identify,
+    items_of,
+    split_type,
+    tag_of,
+    to_readable,
+    unwidth,
+)
 from skewtest.compare.values import difference
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Tolerance
-from skewtest.worker.libraries import TAG
 
-USUAL = {"float": "float64", "int": "int64", "bool": "bool", "str": "str"}
-NOTHINGS = ("NoneType", "NaN", "NAType", "NaTType")
-ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 MOST = 1_000
+"""More differences say no more, and a table of millions of cells may differ in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Difference:
     ulps: int | None = None
 
 
-def differences(left: Any, right: Any, tolerance: Tolerance | None = None) -> list[Difference]:
+def find_differences(left: Any, right: Any, tolerance: Tolerance | None = None) -> list[Difference]:
     """Return where two encoded results differ, at most a thousand places.
 
     Args:
@@ -49,247 +56,169 @@ def differences(left: Any, right: Any, tolerance: Tolerance | None = None) -> li
         right: the same.
         tolerance: for floats; None: bit by bit.
     """
-    found = []
-    for one in _walk(left, right, "", tolerance):
-        found.append(one)
-        if len(found) >= MOST:
-            break
-    return found
+    return list(islice(_compare(left, right, "", tolerance), MOST))
 
 
-def _walk(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    tags = _tag(left), _tag(right)
-    if all(tag in CONTAINERS for tag in tags):
-        if _shape(tags[0]) != _shape(tags[1]):
-            yield Difference(path, "value", shown(left), shown(right))
-        else:
-            if tags[0] != tags[1]:
-                yield Difference(path, "dtype", tags[0], tags[1])
-            yield from CONTAINERS[tags[0]](left, right, path, tolerance)
-    elif any(tag in CONTAINERS for tag in tags):
-        yield Difference(path, "value", shown(left), shown(right))
+def _compare(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
+    """Yield the differences of two values of any kind; `path` is where they are."""
+    tags = tag_of(left), tag_of(right)
+    are_containers = tags[0] in CONTAINERS, tags[1] in CONTAINERS
+    if not any(are_containers):
+        yield from _compare_leaves(left, right, path, tolerance)
+    elif not all(are_containers) or _shape(tags[0]) != _shape(tags[1]):
+        yield _of_values(path, left, right)
     else:
-        yield from _leaf(left, right, path, tolerance)
+        if tags[0] != tags[1]:
+            yield Difference(path, "dtype", tags[0], tags[1])
+        yield from _COMPARERS[tags[0]](left, right, path, tolerance)
 
 
-def _leaf(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    (kind, one), (other_kind, other) = _typed(left), _typed(right)
-    if kind in NOTHINGS or other_kind in NOTHINGS:
-        if kind != other_kind:
-            yield Difference(path, "null", shown(left), shown(right))
-        return
-    if isinstance(one, float) and isinstance(other, float):
-        if _bits(one) != _bits(other) and not _within(one, other, tolerance):
-            ulps = ulps_between(one, other, single=kind == other_kind == "float32")
-            yield Difference(path, "value", shown(left), shown(right), ulps)
-            return
-    elif one != other:
-        yield Difference(path, "value", shown(left), shown(right))
-        return
-    if kind != other_kind:
-        yield Difference(path, "dtype", kind, other_kind)
+def _shape(tag: str) -> str:
+    # A list and a tuple hold the same in the same order: they differ in type alone.
+    return "list" if tag == "tuple" else tag
 
 
-def _within(one: float, other: float, tolerance: Tolerance | None) -> bool:
-    return tolerance is not None and difference(one, other, tolerance, frozenset()) is None
+def _of_values(path: str, left: Any, right: Any) -> Difference:
+    return Difference(path, "value", to_readable(left), to_readable(right))
 
 
-def _typed(value: Any) -> tuple[str, Any]:
-    """Return the type's name and the value of what is no container."""
-    if value is None:
-        return "NoneType", None
-    if isinstance(value, bool | int | float | str):
-        if isinstance(value, float) and math.isnan(value):
-            return "NaN", None
-        return USUAL[type(value).__name__], value
-    tag = value[TAG]
-    if tag == "scalar":
-        kind, inner = _typed(value["v"])
-        if kind in NOTHINGS:
-            return kind, None
-        dtype = value["dtype"]
-        dtype = "str" if dtype.startswith(("<U", ">U")) else dtype
-        return (f"{dtype}, {value['zone']}" if value.get("zone") else dtype), inner
-    if tag in ("text", "odd"):
-        kind = value["kind"]
-        if kind in NOTHINGS:
-            return kind, None
-        # A library renames its own classes: what counts is what they say.
-        return ("text", ADDRESS.sub("0x", value["v"])) if tag == "text" else (kind, "")
-    if tag == "datetime":
-        return f"datetime, {value['zone']}", value["v"]
-    return tag, value["v"]
-
-
-def _bits(value: float) -> bytes:
-    return struct.pack("<d", value)
-
-
-def ulps_between(one: float, other: float, *, single: bool = False) -> int | None:
-    """Return how many floats lie between two, in steps; None if one is not finite."""
-    if not (math.isfinite(one) and math.isfinite(other)):
-        return None
-    code, size = ("<f", "<i") if single else ("<d", "<q")
-
-    def place(value: float) -> int:
-        (bits,) = struct.unpack(size, struct.pack(code, value))
-        lowest = -(1 << (31 if single else 63))
-        return int(bits if bits >= 0 else lowest - bits)
-
-    return abs(place(one) - place(other))
-
-
-def _sequence(
+def _compare_leaves(
     left: Any, right: Any, path: str, tolerance: Tolerance | None
 ) -> Iterator[Difference]:
-    ours, theirs = _items(left), _items(right)
-    if len(ours) != len(theirs):
-        told = f"{len(ours)} items: {shown(left)}", f"{len(theirs)} items: {shown(right)}"
-        yield Difference(path, "value", *told)
+    (left_kind, left_value), (right_kind, right_value) = split_type(left), split_type(right)
+    if left_kind in NOTHINGS or right_kind in NOTHINGS:
+        if left_kind != right_kind:
+            yield Difference(path, "null", to_readable(left), to_readable(right))
+    elif isinstance(left_value, float) and isinstance(right_value, float):
+        if not _are_same_floats(left_value, right_value, tolerance):
+            is_single = left_kind == right_kind == "float32"
+            ulps = ulps_between(left_value, right_value, single=is_single)
+            yield Difference(path, "value", to_readable(left), to_readable(right), ulps)
+        elif left_kind != right_kind:
+            yield Difference(path, "dtype", left_kind, right_kind)
+    elif left_value != right_value:
+        yield _of_values(path, left, right)
+    elif left_kind != right_kind:
+        yield Difference(path, "dtype", left_kind, right_kind)
+
+
+def _are_same_floats(left: float, right: float, tolerance: Tolerance | None) -> bool:
+    # As bits: 0.0 equals -0.0, and yet divides into another infinity.
+    if struct.pack("<d", left) == struct.pack("<d", right):
+        return True
+    return tolerance is not None and difference(left, right, tolerance, frozenset()) is None
+
+
+def _compare_sequences(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    left_items, right_items = items_of(left), items_of(right)
+    if len(left_items) != len(right_items):
+        left_text = f"{len(left_items)} items: {to_readable(left)}"
+        right_text = f"{len(right_items)} items: {to_readable(right)}"
+        yield Difference(path, "value", left_text, right_text)
         return
-    for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-        yield from _walk(one, other, f"{path}[{number}]", tolerance)
+    for number, pair in enumerate(zip(left_items, right_items, strict=True)):
+        yield from _compare(*pair, f"{path}[{number}]", tolerance)
 
 
-def _mapping(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    ours, theirs = ({_identity(k): (k, v) for k, v in one["v"]} for one in (left, right))
-    for key, (name, value) in ours.items():
-        place = f"{path}[{shown(name)!r}]"
-        if key in theirs:
-            yield from _walk(value, theirs[key][1], place, tolerance)
+def _compare_mappings(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    left_items = {identify(key): (key, value) for key, value in left["v"]}
+    right_items = {identify(key): (key, value) for key, value in right["v"]}
+    for identity, (key, value) in left_items.items():
+        inner_path = f"{path}[{to_readable(key)!r}]"
+        if identity in right_items:
+            yield from _compare(value, right_items[identity][1], inner_path, tolerance)
         else:
-            yield Difference(place, "value", shown(value), "no such key")
-    for key, (name, value) in theirs.items():
-        if key not in ours:
-            yield Difference(f"{path}[{shown(name)!r}]", "value", "no such key", shown(value))
+            yield Difference(inner_path, "value", to_readable(value), "no such key")
+    for identity, (key, value) in right_items.items():
+        if identity not in left_items:
+            inner_path = f"{path}[{to_readable(key)!r}]"
+            yield Difference(inner_path, "value", "no such key", to_readable(value))
 
 
-def _frame(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    names = [[shown(name) for name in one["columns"]] for one in (left, right)]
-    if names[0] != names[1]:
-        yield Difference(f"{path}.columns", "value", names[0], names[1])
+def _compare_frames(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    left_names = [to_readable(name) for name in left["columns"]]
+    right_names = [to_readable(name) for name in right["columns"]]
+    # Columns under other names, or in another order, have no counterpart to be compared with.
+    if left_names != right_names:
+        yield Difference(f"{path}.columns", "value", left_names, right_names)
         return
-    yield from _indices(left, right, path, tolerance)
-    dtypes = zip(left["dtypes"], right["dtypes"], strict=True)
-    columns = zip(names[0], dtypes, left["v"], right["v"], strict=True)
-    for name, (one, other), ours, theirs in columns:
-        place = f"{path}[{name!r}]"
-        yield from _column(ours, theirs, place, (one, other), tolerance)
+    yield from _compare_own_indices(left, right, path, tolerance)
+    for number, name in enumerate(left_names):
+        dtypes = left["dtypes"][number], right["dtypes"][number]
+        cells = left["v"][number], right["v"][number]
+        yield from _compare_columns(*cells, f"{path}[{name!r}]", dtypes, tolerance)
 
 
-def _series(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
+def _compare_series(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
     if left.get("name") != right.get("name"):
-        told = shown(left.get("name")), shown(right.get("name"))
-        yield Difference(f"{path}.name", "value", *told)
-    yield from _indices(left, right, path, tolerance)
-    yield from _column(left["v"], right["v"], path, (left["dtype"], right["dtype"]), tolerance)
+        yield _of_values(f"{path}.name", left.get("name"), right.get("name"))
+    yield from _compare_own_indices(left, right, path, tolerance)
+    dtypes = left["dtype"], right["dtype"]
+    yield from _compare_columns(left["v"], right["v"], path, dtypes, tolerance)
 
 
-def _array(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
+def _compare_arrays(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
     if left["shape"] != right["shape"]:
-        told = f"shape {left['shape']}", f"shape {right['shape']}"
-        yield Difference(path, "value", *told)
+        texts = f"shape {left['shape']}", f"shape {right['shape']}"
+        yield Difference(path, "value", *texts)
         return
-    dtypes = [_array_type(one["dtype"]) for one in (left, right)]
-    yield from _column(left["v"], right["v"], path, (dtypes[0], dtypes[1]), tolerance)
+    dtypes = unwidth(left["dtype"]), unwidth(right["dtype"])
+    yield from _compare_columns(left["v"], right["v"], path, dtypes, tolerance)
 
 
-def _array_type(dtype: str) -> str:
-    """Return a dtype; the width of texts follows from the longest one and is none of its own."""
-    return "str" if dtype.startswith(("<U", ">U")) else dtype
-
-
-def _index(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
-    if left["names"] != right["names"]:
-        told = shown(left["names"]), shown(right["names"])
-        yield Difference(f"{path}.names", "value", *told)
-    types = ", ".join(left["dtypes"]), ", ".join(right["dtypes"])
-    yield from _column(left["v"], right["v"], path, types, tolerance)
-
-
-def _indices(left: Any, right: Any, path: str, tolerance: Tolerance | None) -> Iterator[Difference]:
+def _compare_own_indices(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    """Yield how the indices of two frames or series differ; polars has none."""
     if "index" in left and "index" in right:
-        yield from _index(left["index"], right["index"], f"{path}.index", tolerance)
+        yield from _compare_indices(left["index"], right["index"], f"{path}.index", tolerance)
 
 
-def _column(
+def _compare_indices(
+    left: Any, right: Any, path: str, tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    if left["names"] != right["names"]:
+        yield _of_values(f"{path}.names", left["names"], right["names"])
+    dtypes = ", ".join(left["dtypes"]), ", ".join(right["dtypes"])
+    yield from _compare_columns(left["v"], right["v"], path, dtypes, tolerance)
+
+
+def _compare_columns(
     left: Any, right: Any, path: str, dtypes: tuple[str, str], tolerance: Tolerance | None
 ) -> Iterator[Difference]:
     """Yield what differs in a column: values first; of its types alone where no value does."""
-    for one in _sequence(left, right, path, tolerance):
+    for cell_difference in _compare_sequences(left, right, path, tolerance):
         # In a column of another type every cell has another type: the column says it once.
-        if one.kind != "dtype" or dtypes[0] == dtypes[1]:
-            yield one
+        if cell_difference.kind != "dtype" or dtypes[0] == dtypes[1]:
+            yield cell_difference
     if dtypes[0] != dtypes[1]:
         yield Difference(path, "dtype", *dtypes)
 
 
-def _set(left: Any, right: Any, path: str, _tolerance: Tolerance | None) -> Iterator[Difference]:
-    if {_identity(one) for one in left["v"]} != {_identity(one) for one in right["v"]}:
-        yield Difference(path, "value", shown(left), shown(right))
+def _compare_sets(
+    left: Any, right: Any, path: str, _tolerance: Tolerance | None
+) -> Iterator[Difference]:
+    if set(map(identify, left["v"])) != set(map(identify, right["v"])):
+        yield _of_values(path, left, right)
 
 
-def _identity(key: Any) -> str:
-    """Return what makes a key or a member the same one: its value and type."""
-    return repr(key) if _tag(key) in CONTAINERS else repr(_typed(key))
-
-
-CONTAINERS = {
-    "list": _sequence,
-    "tuple": _sequence,
-    "set": _set,
-    "dict": _mapping,
-    "frame": _frame,
-    "series": _series,
-    "array": _array,
-    "index": _index,
+_COMPARERS: dict[str, Callable[[Any, Any, str, Tolerance | None], Iterator[Difference]]] = {
+    "list": _compare_sequences,
+    "tuple": _compare_sequences,
+    "set": _compare_sets,
+    "dict": _compare_mappings,
+    "frame": _compare_frames,
+    "series": _compare_series,
+    "array": _compare_arrays,
+    "index": _compare_indices,
 }
-
-
-def odd_kind(value: Any, tags: Sequence[str] = ("odd",)) -> str | None:
-    """Return the kind of a value of some tags in a result, None if there is none.
-
-    By default that is an object that cannot be compared.
-    """
-    if isinstance(value, list):
-        return next((kind for inner in value if (kind := odd_kind(inner, tags))), None)
-    if not isinstance(value, Mapping):
-        return None
-    if value.get(TAG) in tags:
-        return str(value.get("kind") or value[TAG])
-    return next((kind for inner in value.values() if (kind := odd_kind(inner, tags))), None)
-
-
-def _tag(value: Any) -> str:
-    if isinstance(value, list):
-        return "list"
-    return str(value[TAG]) if isinstance(value, Mapping) else ""
-
-
-def _shape(tag: str) -> str:
-    return "list" if tag == "tuple" else tag
-
-
-def _items(value: Any) -> list[Any]:
-    items: list[Any] = value if isinstance(value, list) else value["v"]
-    return items
-
-
-def shown(value: Any) -> Any:
-    """Return an encoded value as people read it: plain where it is plain, else as text."""
-    tag = _tag(value)
-    if not tag:
-        return value
-    if tag in ("list", "tuple", "set"):
-        return [shown(inner) for inner in _items(value)]
-    if tag == "dict":
-        return {str(shown(key)): shown(inner) for key, inner in value["v"]}
-    if tag == "frame":
-        return dict(
-            zip(map(str, map(shown, value["columns"])), map(shown, value["v"]), strict=True)
-        )
-    if tag == "odd":
-        return f"<{value['kind']}>"
-    if tag == "text":
-        return ADDRESS.sub("0x", value["v"])
-    return shown(value["v"])

@@ -16,10 +16,14 @@ from skewtest.declare.tolerance import Close
 from skewtest.declare.view import FeatureView
 
 PLAIN = 1e-6
+"""More than this of the larger value and of the largest input is a difference, not rounding."""
 UNSTABLE = 1e-4
+"""What loses more than this of its own value has cancelled nearly all of it."""
 SLACK = 64
+"""The bound is for one pass over the inputs; a feature may take several, and sums of sums."""
 EPS = 2.0**-52
 GRID_BITS = 40
+"""Of the 53 bits of a float: the other 13 are for the sums of thousands of inputs."""
 
 
 def is_plain(view: FeatureView, divergence: Divergence, largest: float) -> bool:
@@ -43,6 +47,7 @@ def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:
     if not (math.isfinite(left) and math.isfinite(right)):
         return True
     gap = abs(left - right)
+    # An empty history still has a result, and constants that round.
     loss = SLACK * max(inputs, 1) * EPS * largest
     if gap > UNSTABLE * max(abs(left), abs(right)):
         return bool(gap > loss)
@@ -51,8 +56,11 @@ def exceeds_bound(divergence: Divergence, inputs: int, largest: float) -> bool:
 
 def largest_of(values: Iterable[object]) -> float:
     """Return the largest finite magnitude among floats, 0.0 if there is none."""
-    floats = (abs(v) for v in values if isinstance(v, float) and math.isfinite(v))
-    return max(floats, default=0.0)
+    largest = 0.0
+    for value in values:
+        if isinstance(value, float) and math.isfinite(value):
+            largest = max(largest, abs(value))
+    return largest
 
 
 def grid_of(largest: float) -> float:
@@ -64,15 +72,17 @@ def grid_of(largest: float) -> float:
 
 def on_grid(value: float, spacing: float) -> float:
     """Return a float as the nearest multiple of a spacing."""
-    return round(value / spacing) * spacing if math.isfinite(value) else value
+    if not math.isfinite(value):
+        return value
+    return round(value / spacing) * spacing
 
 
 def _is_judged(view: FeatureView, divergence: Divergence) -> bool:
+    """Return whether the rule is for a divergence: the default tolerance, and a float in it."""
     tolerance = view.features.get(divergence.feature)
-    return (
-        isinstance(tolerance, Close)
-        and not tolerance.explicit
-        and isinstance(divergence.left, float | int)
-        and isinstance(divergence.right, float | int)
-        and not (isinstance(divergence.left, int) and isinstance(divergence.right, int))
-    )
+    if not isinstance(tolerance, Close) or tolerance.explicit:
+        return False
+    ends = divergence.left, divergence.right
+    are_numbers = all(isinstance(end, float | int) for end in ends)
+    # Ints do not round: two of them that differ are wrong.
+    return are_numbers and any(isinstance(end, float) for end in ends)

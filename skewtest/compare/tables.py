@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from skewtest.compare.distances import Distances, distances
+from skewtest.compare.distances import Distances, measure_distances
 from skewtest.compare.values import ToleranceError, difference, is_simple, nothing_of
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance
@@ -96,6 +96,7 @@ def compare(view: FeatureView, left: Answers, right: Answers) -> Comparison:
     """Compare what two sides answered; rows that a side skipped are left out."""
     skipped = left.skipped | right.skipped
     divergences = _failures(left, right, skipped)
+    # A row that failed, or that a side has not, is told once and not again for each feature.
     judged = np.ones(_count_rows(left), dtype=np.bool_)
     _leave_out(judged, skipped)
     _leave_out(judged, (divergence.row for divergence in divergences))
@@ -104,14 +105,14 @@ def compare(view: FeatureView, left: Answers, right: Answers) -> Comparison:
         _leave_out(judged, (divergence.row for divergence in missing))
         divergences += missing
     tallies: dict[str, Tally] = {}
-    apart: dict[str, Distances] = {}
+    distances: dict[str, Distances] = {}
     for name, tolerance in view.features.items():
         columns = left.values[name], right.values[name]
         differing, tallies[name] = _compare_feature(name, *columns, tolerance, view.equal, judged)
         divergences += differing
-        apart[name] = distances(*columns)
+        distances[name] = measure_distances(*columns)
     divergences += [Divergence(-1, "", "extra row", extra, None) for extra in left.extra]
-    return Comparison(divergences, tallies, apart)
+    return Comparison(divergences, tallies, distances)
 
 
 def _count_rows(answers: Answers) -> int:
@@ -155,19 +156,21 @@ def _compare_cell(
     except ToleranceError as error:
         failure = Failure("batch", "tolerance", {"feature": name, "family": str(error)})
         return Divergence(row, name, "error", failure, right), Tally(mismatch=1)
-    no_left, no_right = nothing_of(left) is not None, nothing_of(right) is not None
+    has_left, has_right = nothing_of(left) is None, nothing_of(right) is None
     if kind is None:
-        return None, Tally(both_null=1) if no_left and no_right else Tally(match=1)
+        # Two nothings agree, but show nothing: a feature that has no more than these is untested.
+        return None, Tally(match=1) if has_left or has_right else Tally(both_null=1)
     divergence = Divergence(row, name, kind, left, right)
-    if no_left == no_right:
+    if has_left == has_right:
         return divergence, Tally(mismatch=1)
-    return divergence, Tally(right_only=1) if no_left else Tally(left_only=1)
+    return divergence, Tally(left_only=1) if has_left else Tally(right_only=1)
 
 
 def _are_same(left: Column, right: Column, tolerance: Tolerance) -> Mask:
     """Return where two columns agree at first sight: what is left open needs a closer look."""
     same_state = left.states == right.states
     nothings = same_state & (left.states >= NULL)
+    # A vector's cells are lists, or odd ones that its tolerance has an error for.
     if not isinstance(tolerance, Close | Exact):
         objects: Mask = nothings | _are_same_objects(left, right, tolerance)
         return objects
@@ -185,6 +188,7 @@ def _are_same(left: Column, right: Column, tolerance: Tolerance) -> Mask:
 def _are_close(left: Column, right: Column, tolerance: Close) -> Mask:
     """Return where two floats are within a tolerance, by the formula of `Close`."""
     are_floats = (left.states == FLOAT) & (right.states == FLOAT)
+    # A tolerance in time is none for numbers: the closer look raises that.
     if not isinstance(tolerance.abs, int | float):
         return np.zeros(len(left), dtype=np.bool_)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -201,9 +205,10 @@ def _are_same_objects(left: Column, right: Column, tolerance: Tolerance) -> Mask
     if left.objects is None or right.objects is None:
         return same
     for row in np.flatnonzero((left.states == OBJECT) & (right.states == OBJECT)).tolist():
-        one, other = left.objects[row], right.objects[row]
-        is_alike = type(one) is type(other) and is_simple(type(one), tolerance)
-        same[row] = is_alike and one == other
+        left_value, right_value = left.objects[row], right.objects[row]
+        kind = type(left_value)
+        if kind is type(right_value) and is_simple(kind, tolerance):
+            same[row] = left_value == right_value
     return same
 
 
@@ -211,13 +216,14 @@ def _missing_rows(
     view: FeatureView, left: Answers, right: Answers, judged: Mask
 ) -> list[Divergence]:
     """Return one divergence for each row that one side has and the other has not."""
+    # A row is there or not, whatever the feature: any of them tells.
     first = next(iter(view.features))
     columns = left.values[first], right.values[first]
     lacks_left, lacks_right = (column.states == MISSING_STATE for column in columns)
-    return [
-        Divergence(row, "", "missing row", columns[0][row], columns[1][row])
-        for row in np.flatnonzero((lacks_left != lacks_right) & judged).tolist()
-    ]
+    divergences = []
+    for row in np.flatnonzero((lacks_left != lacks_right) & judged).tolist():
+        divergences.append(Divergence(row, "", "missing row", columns[0][row], columns[1][row]))
+    return divergences
 
 
 def _failures(left: Answers, right: Answers, skipped: frozenset[int]) -> list[Divergence]:
@@ -227,7 +233,7 @@ def _failures(left: Answers, right: Answers, skipped: frozenset[int]) -> list[Di
         if row in skipped:
             continue
         ends = left.failures.get(row), right.failures.get(row)
-        is_timeout = any(failure is not None and failure.code == "timeout" for failure in ends)
-        kind: Kind = "timeout" if is_timeout else "error"
+        codes = {failure.code for failure in ends if failure is not None}
+        kind: Kind = "timeout" if "timeout" in codes else "error"
         divergences.append(Divergence(row, "", kind, *ends))
     return divergences

@@ -2,15 +2,13 @@
 
 import contextlib
 import math
-import struct
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
+from skewtest.compare.floats import cosine_distance, ulps_between
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
@@ -29,7 +27,9 @@ def nothing_of(value: object) -> str | None:
         return "missing"
     if value is NULL_OR_NAN:
         return "null or nan"
-    return "nan" if isinstance(value, float) and value != value else None
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return None
 
 
 def difference(
@@ -49,16 +49,17 @@ def difference(
     Raises:
         ToleranceError: the tolerance does not suit the values.
     """
+    # Nearly all values are equal and simple: these two lines are what a comparison costs.
     if left is right:
         return None
     if type(left) is type(right) and left == right and is_simple(type(left), tolerance):
         return None
     no_left, no_right = nothing_of(left), nothing_of(right)
     if no_left is not None or no_right is not None:
-        return _nothings(no_left, no_right, equal)
+        return _difference_of_nothings(no_left, no_right, equal)
     if isinstance(tolerance, Vector):
-        return _vectors(left, right, tolerance)
-    return _present(left, right, tolerance, equal)
+        return _difference_of_vectors(left, right, tolerance)
+    return _difference_of_values(left, right, tolerance, equal)
 
 
 def is_simple(kind: type, tolerance: Tolerance) -> bool:
@@ -68,46 +69,48 @@ def is_simple(kind: type, tolerance: Tolerance) -> bool:
     return isinstance(tolerance, Close) and kind in (int, float, bool)
 
 
-def _nothings(left: str | None, right: str | None, equal: frozenset[str]) -> Kind | None:
-    if left == right:
+def _difference_of_nothings(
+    left: str | None, right: str | None, equal: frozenset[str]
+) -> Kind | None:
+    """Return how two answers differ of which at least one is nothing; None stands for a value."""
+    if left == right or (left in equal and right in equal):
         return None
-    if "null or nan" in (left, right) and {left, right} & {"null", "nan"}:
-        return None
-    if left in equal and right in equal:
-        return None
-    if "null or nan" in (left, right) and {left, right} - {"null or nan"} <= equal & {"missing"}:
+    if "null or nan" in (left, right) and _may_be_same_nothing({left, right}, equal):
         return None
     return "missing row" if "missing" in (left, right) else "null"
 
 
-def _present(
+def _may_be_same_nothing(pair: set[str | None], equal: frozenset[str]) -> bool:
+    """Return whether a pair is alike of which one end is null or NaN, and nobody knows which."""
+    if pair & {"null", "nan"}:
+        return True
+    # Beside a missing row it is the same only where missing counts as one of the two.
+    return pair - {"null or nan"} <= equal & {"missing"}
+
+
+def _difference_of_values(
     left: Any,
     right: Any,
     tolerance: Tolerance,
     equal: frozenset[str],
 ) -> Kind | None:
     families = family(left), family(right)
-    if families[0] != families[1]:
-        both_numbers = set(families) <= {"int", "float", "decimal"}
-        strict = isinstance(tolerance, Exact) and tolerance.dtype
-        if not both_numbers or strict:
+    if set(families) <= NUMBERS:
+        is_typed = isinstance(tolerance, Exact) and tolerance.dtype
+        if is_typed and families[0] != families[1]:
             return "dtype"
-        families = ("float", "float")
+        return _difference_of_numbers(left, right, tolerance)
+    if families[0] != families[1]:
+        return "dtype"
     match families[0]:
-        case "int" | "float" | "decimal":
-            return _numbers(left, right, tolerance)
-        case "datetime":
-            if (left.tzinfo is None) != (right.tzinfo is None):
-                return "dtype"
-            return _times(left, right, tolerance)
-        case "date" | "duration":
-            return _times(left, right, tolerance)
+        case "datetime" | "date" | "duration":
+            return _difference_of_times(left, right, tolerance)
         case "list":
-            return _lists(left, right, tolerance, equal)
+            return _difference_of_lists(left, right, tolerance, equal)
         case "struct":
-            return _structs(left, right, tolerance, equal)
-    if isinstance(tolerance, Close) and families[0] in ("string", "bytes"):
-        raise ToleranceError(families[0])
+            return _difference_of_structs(left, right, tolerance, equal)
+        case "string" | "bytes" if isinstance(tolerance, Close):
+            raise ToleranceError(families[0])
     return None if left == right else "value"
 
 
@@ -119,6 +122,7 @@ def family(value: object) -> str:
     return type(value).__name__
 
 
+# In this order: a bool is an int to Python, and a datetime a date.
 _FAMILIES: tuple[tuple[Any, str], ...] = (
     (bool, "bool"),
     (int, "int"),
@@ -133,9 +137,11 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
     (list, "list"),
     (Mapping, "struct"),
 )
+NUMBERS = frozenset(["int", "float", "decimal"])
+"""Families that compare with each other."""
 
 
-def _numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
+def _difference_of_numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
     # Python compares int with float exactly, also beyond 2**53.
     if left == right:
         return None
@@ -143,65 +149,83 @@ def _numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
         return "value"
     if isinstance(tolerance.abs, timedelta):
         raise ToleranceError("number with a timedelta")
-    if all(type(value) is float for value in (left, right)):
-        gap, larger = abs(left - right), max(abs(left), abs(right))
-        agree = gap <= tolerance.abs + tolerance.rel * larger
-    else:
-        # Decimals and big ints are compared exactly: float() would round them, or overflow.
-        exact = Fraction(left), Fraction(right)
-        larger = max(abs(exact[0]), abs(exact[1]))
-        allowed = Fraction(tolerance.abs) + Fraction(tolerance.rel) * larger
-        agree = abs(exact[0] - exact[1]) <= allowed
-    if agree or (tolerance.ulps is not None and _within_ulps(left, right, tolerance.ulps)):
+    are_close = _are_floats_close if type(left) is type(right) is float else _are_numbers_close
+    if are_close(left, right, tolerance.abs, tolerance.rel):
+        return None
+    if tolerance.ulps is not None and _is_within_ulps(left, right, tolerance.ulps):
         return None
     return "value"
+
+
+def _are_floats_close(left: float, right: float, absolute: float, relative: float) -> bool:
+    gap, larger = abs(left - right), max(abs(left), abs(right))
+    return gap <= absolute + relative * larger
+
+
+def _are_numbers_close(left: Any, right: Any, absolute: float, relative: float) -> bool:
+    # Decimals and big ints are compared exactly: float() would round them, or overflow.
+    exact_left, exact_right = Fraction(left), Fraction(right)
+    larger = max(abs(exact_left), abs(exact_right))
+    allowed = Fraction(absolute) + Fraction(relative) * larger
+    return abs(exact_left - exact_right) <= allowed
 
 
 def _is_finite(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return value.is_finite() if isinstance(value, Decimal) else True
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return True
 
 
-def _within_ulps(left: Any, right: Any, ulps: int) -> bool:
+def _is_within_ulps(left: Any, right: Any, most: int) -> bool:
     try:
-        return ulps_between(float(left), float(right)) <= ulps
+        ulps = ulps_between(float(left), float(right))
     except OverflowError:
         return False
+    # None: a Decimal that no float can hold is no float away from another one.
+    return ulps is not None and ulps <= most
 
 
-def _times(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
-    left, right = _in_utc(left), _in_utc(right)
+def _difference_of_times(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
+    if _is_aware(left) != _is_aware(right):
+        return "dtype"
+    left, right = _to_utc(left), _to_utc(right)
     if left == right:
         return None
-    if isinstance(tolerance, Close):
-        if not isinstance(tolerance.abs, timedelta):
-            if tolerance.explicit:
-                raise ToleranceError(family(left))
-            return "value"
-        if abs(left - right) <= tolerance.abs:
-            return None
+    if not isinstance(tolerance, Close):
+        return "value"
+    if isinstance(tolerance.abs, timedelta):
+        return None if abs(left - right) <= tolerance.abs else "value"
+    # The default is for numbers, and times under it are simply exact; who gives a number means one.
+    if tolerance.explicit:
+        raise ToleranceError(family(left))
     return "value"
 
 
-def _in_utc(value: Any) -> Any:
+def _is_aware(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
+
+
+def _to_utc(value: Any) -> Any:
     """Return an aware datetime in UTC: two of one zone would be compared by their wall clocks."""
-    aware = isinstance(value, datetime) and value.tzinfo is not None
-    return value.astimezone(UTC) if aware else value
+    if _is_aware(value):
+        return value.astimezone(UTC)
+    return value
 
 
-def _lists(
+def _difference_of_lists(
     left: list[Any], right: list[Any], tolerance: Tolerance, equal: frozenset[str]
 ) -> Kind | None:
     if len(left) != len(right):
         return "value"
-    for one, other in zip(left, right, strict=True):
-        if kind := difference(one, other, tolerance, equal):
+    for pair in zip(left, right, strict=True):
+        if kind := difference(*pair, tolerance, equal):
             return kind
     return None
 
 
-def _structs(
+def _difference_of_structs(
     left: Mapping[str, Any], right: Mapping[str, Any], tolerance: Tolerance, equal: frozenset[str]
 ) -> Kind | None:
     if set(left) != set(right):
@@ -212,68 +236,48 @@ def _structs(
     return None
 
 
-def _vectors(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
-    assert isinstance(tolerance, Vector)
-    if not isinstance(left, list) or not isinstance(right, list):
-        raise ToleranceError(family(left if not isinstance(left, list) else right))
+def _difference_of_vectors(left: Any, right: Any, tolerance: Vector) -> Kind | None:
+    for vector in (left, right):
+        if not isinstance(vector, list):
+            raise ToleranceError(family(vector))
     if len(left) != len(right):
         return "value"
     if left == right:
         return None
-    for value in (*left, *right):
-        if nothing_of(value) is None and family(value) not in ("int", "float", "decimal"):
-            raise ToleranceError(family(value))
-    if any(nothing_of(x) for x in (*left, *right)):
-        return _lists(left, right, Exact(), frozenset())
-    if not all(_is_finite(x) for x in (*left, *right)):
+    elements = [*left, *right]
+    if not _are_all_numbers(elements):
+        # Null has no direction: such vectors agree only where they are the same.
+        return _difference_of_lists(left, right, Exact(), frozenset())
+    if not all(_is_finite(element) for element in elements):
         return "value"
     try:
-        return None if cosine_distance(left, right) <= tolerance.cosine else "value"
+        distance = cosine_distance(left, right)
     except OverflowError:
         raise ToleranceError("int beyond float64") from None
+    return None if distance <= tolerance.cosine else "value"
 
 
-def cosine_distance(left: list[float], right: list[float]) -> float:
-    """Return 1 - cos of the angle, in 0..2; 0 for two zero vectors, 1 if only one is zero.
+def _are_all_numbers(elements: list[Any]) -> bool:
+    """Return whether none is null or NaN.
 
-    Computed as half the squared distance of the unit vectors, which keeps small angles exact:
-    1 - cos(a) = |u - v|**2 / 2.
+    Raises:
+        ToleranceError: one is neither a number nor nothing.
     """
-    a, b = _scaled(left), _scaled(right)
-    sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    if 0.0 in sizes:
-        return 0.0 if sizes[0] == sizes[1] else 1.0
-    gap = a / sizes[0] - b / sizes[1]
-    return float(gap @ gap) / 2
+    has_nothing = False
+    for element in elements:
+        if nothing_of(element) is not None:
+            has_nothing = True
+        elif family(element) not in NUMBERS:
+            raise ToleranceError(family(element))
+    return not has_nothing
 
 
-def _scaled(vector: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a vector with its largest element at 1: squares neither overflow nor vanish."""
-    values = np.asarray(vector, dtype=np.float64)
-    largest = float(np.max(np.abs(values), initial=0.0))
-    return values / largest if largest else values
-
-
-def ulps_between(left: float, right: float) -> int:
-    """Return how many float64 numbers lie between two finite ones; 0 if they are the same.
-
-    Floats of one sign are ordered as their bit patterns are (IEEE 754), so the distance is the
-    difference of the patterns, mirrored for negative numbers.
-    """
-    return abs(_ordinal(left) - _ordinal(right))
-
-
-def _ordinal(value: float) -> int:
-    bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
-    return bits if bits >= 0 else -(2**63) - bits
-
-
-def _gap(left: Any, right: Any) -> Any:
+def _gap(left: Any, right: Any) -> float | int | None:
     """Return how far two numbers are apart: as a float if it fits, else as an int."""
     if not isinstance(left, Decimal) and not isinstance(right, Decimal):
         with contextlib.suppress(OverflowError):  # an int beyond the floats
             gap = abs(left - right)
-            return None if gap != gap else gap
+            return None if math.isnan(gap) else gap
     try:
         exact = abs(Fraction(left) - Fraction(right))
     except (OverflowError, ValueError):
@@ -287,7 +291,7 @@ def _gap(left: Any, right: Any) -> Any:
 def magnitude(left: Any, right: Any) -> Any:
     """Return `|left - right|`: a number, a timedelta, or None where there is none."""
     families = {family(left), family(right)}
-    if families <= {"int", "float", "decimal"}:
+    if families <= NUMBERS:
         return _gap(left, right)
     if families in ({"datetime"}, {"date"}, {"duration"}):
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from skewtest.compare.distances import Distances, summary
+from skewtest.compare.distances import Distances, summarise
 from skewtest.compare.tables import Tally
 from skewtest.deliver.operations import event_dicts
 from skewtest.deliver.steps import steps_of
@@ -119,7 +119,7 @@ def tally_of(tally: Tally, distances: Distances) -> model.Tally:
 
 def errors_of(distances: Distances) -> model.Errors | None:
     """Return the distribution of errors of a feature, None where it has no numbers."""
-    errors = summary(distances)
+    errors = summarise(distances)
     if errors is None:
         return None
     return model.Errors(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from skewtest.compare.encoded import ADDRESS
+from skewtest.compare.tags import ADDRESS
 from skewtest.errors import SkewtestError
 from skewtest.report import model
 from skewtest.report.claims import culprits_text

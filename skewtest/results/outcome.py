@@ -124,7 +124,10 @@ class Outcome:
             return not self.spread.partings
         news = any(finding.is_news for finding in self.findings)
         gaps = any(check.is_gap for check in self.checks)
-        return not news and not self.untested and not self.stale and not gaps and not self.skipped
+        # Two sides of a feature that never has a value show nothing. A plain function may return
+        # nothing for a living: under both versions it does the same, which is what was asked.
+        is_untested = bool(self.untested) and not isinstance(self.subject, PlainFunction)
+        return not news and not is_untested and not self.stale and not gaps and not self.skipped
 
     @property
     def inconclusive(self) -> bool:

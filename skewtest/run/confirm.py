@@ -13,20 +13,26 @@ from skewtest.results.pair import PARITY, TWO_RUNS
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import NONE, Allowance, Effort
 from skewtest.run.experiment import Trial, run_trial
-from skewtest.run.judge import Group, Standing, judge, raw, sift
+from skewtest.run.judge import Group, Standing, find_divergences, judge, sift
 from skewtest.run.minimise import minimise
-from skewtest.sides.answers import Answers, Extra, Failure
+from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
+from skewtest.sides.answers import Extra
 
 MINIMISED = 8
-"""So many suspects are minimised for as long as it takes; any further one for a part of that."""
+"""After this many suspects, each further one is minimised with a small share of the effort: where a
+view is wrong all over, the first few findings say why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """A divergence seen in a pack: its group, its history, and where it was seen.
 
-    `alone` is False where it shows only in company; then `draft` holds the whole company.
-    `restless` is set where it does not show again: what one side answered in two runs.
+    Attributes:
+        group: feature, kind and failure of the divergence.
+        draft: its history.
+        found_at: the number of its history in the run, from 1.
+        alone: False where it shows only in company; then `draft` holds the whole company.
+        restless: set where it does not show again: a side, and what it answered in two runs.
     """
 
     group: Group
@@ -39,25 +45,45 @@ class Suspect:
 def suspects_of(
     view: FeatureView, pack: Pack, trial: Trial, offset: int, most: int
 ) -> list[Suspect]:
-    """Return up to `most` suspects for each group of divergences, smallest histories first."""
-    lanes: dict[Group, list[int]] = {}
+    """Return up to `most` suspects for each group of divergences, smallest histories first.
+
+    Args:
+        view: the view.
+        pack: the histories.
+        trial: what they showed.
+        offset: how many histories the run had tried before.
+        most: how many suspects a group may have.
+    """
+    lanes_of_group: dict[Group, list[int]] = {}
     for lane, divergences in trial.divergences.items():
         for divergence in divergences:
-            known = lanes.setdefault(divergence.group, [])
-            if lane not in known:
-                known.append(lane)
-    if not lanes:
-        return []
-    chosen = {group: _smallest(pack, found, most) for group, found in lanes.items()}
-    drafts = {lane: draft_of(view, pack.history(lane)) for lane in set().union(*chosen.values())}
-    return [
-        Suspect(group, drafts[lane], offset + lane + 1)
-        for group, found in chosen.items()
-        for lane in found
-    ]
+            lanes = lanes_of_group.setdefault(divergence.group, [])
+            if lane not in lanes:
+                lanes.append(lane)
+    drafts: dict[int, Draft] = {}
+    suspects = []
+    for group, lanes in lanes_of_group.items():
+        for lane in _take_smallest(pack, lanes, most):
+            # Groups of one history share its draft, so that it is judged once for all of them.
+            if lane not in drafts:
+                drafts[lane] = draft_of(view, pack.history(lane))
+            suspects.append(Suspect(group, drafts[lane], offset + lane + 1))
+    return suspects
 
 
-def confirmed(
+def _take_smallest(pack: Pack, lanes: list[int], most: int) -> list[int]:
+    """Return the lanes with the fewest events; those whose requests trail an event come last."""
+    if len(lanes) <= most:
+        return lanes
+    counts = dict.fromkeys(lanes, 0)
+    for frame in pack.events.values():
+        for lane, size in frame[LANE].value_counts().iter_rows():
+            if lane in counts:
+                counts[lane] += size
+    return sorted(lanes, key=lambda lane: (lane in pack.lags, counts[lane], lane))[:most]
+
+
+def confirm_suspects(
     view: FeatureView, pack: Pack, trial: Trial, suspects: list[Suspect]
 ) -> tuple[list[Suspect], int]:
     """Return one confirmed suspect for each group that stands, and how many groups do not.
@@ -65,53 +91,59 @@ def confirmed(
     A suspect that differs in its pack but not alone is tried in company: entities may mix, or a
     side may be nondeterministic.
     """
-    tried: dict[int, tuple[Standing, Standing]] = {}
-    kept: dict[Group, Suspect] = {}
-    excused = _excused_together(view, suspects)
-    shown: dict[Group, bool] = dict.fromkeys(excused, True)
+    confirmed: dict[Group, Suspect] = {}
+    excused = _find_excused(view, suspects)
+    shows_alone: dict[Group, bool] = dict.fromkeys(excused, True)
+    judged: dict[int, tuple[Standing, Standing]] = {}
     for suspect in suspects:
-        if suspect.group in kept or suspect.group in excused:
+        group = suspect.group
+        if group in confirmed or group in excused:
             continue
-        if id(suspect.draft) not in tried:
-            shows = raw(view, [suspect.draft])
-            tried[id(suspect.draft)] = shows[0], sift(view, [suspect.draft], shows)[0]
-        shows_alone, stands = tried[id(suspect.draft)]
-        shown[suspect.group] = shown.get(suspect.group, False) or suspect.group in shows_alone
-        if suspect.group in stands:
-            kept[suspect.group] = suspect
+        if id(suspect.draft) not in judged:
+            judged[id(suspect.draft)] = _judge_alone(view, suspect.draft)
+        raw, standing = judged[id(suspect.draft)]
+        shows_alone[group] = shows_alone.get(group, False) or group in raw
+        if group in standing:
+            confirmed[group] = suspect
     for suspect in suspects:
-        if not shown[suspect.group] and suspect.group not in kept:
-            kept[suspect.group] = _in_company(view, pack, trial, suspect)
-    return list(kept.values()), len(shown) - len(kept)
+        if not shows_alone[suspect.group] and suspect.group not in confirmed:
+            confirmed[suspect.group] = _explain_in_company(view, pack, trial, suspect)
+    return list(confirmed.values()), len(shows_alone) - len(confirmed)
 
 
-def _excused_together(view: FeatureView, suspects: list[Suspect]) -> set[Group]:
+def _judge_alone(view: FeatureView, draft: Draft) -> tuple[Standing, Standing]:
+    """Return what a draft shows in a call of its own, and what of that stands."""
+    raw = find_divergences(view, [draft])
+    return raw[0], sift(view, [draft], raw)[0]
+
+
+def _find_excused(view: FeatureView, suspects: list[Suspect]) -> set[Group]:
     """Return the groups all of whose suspects show, but do not stand, in one batch call of them.
 
     That spares those the calls alone, which only a divergence that stands needs.
     """
     drafts = list({id(suspect.draft): suspect.draft for suspect in suspects}.values())
-    shows = raw(view, drafts)
-    stands = sift(view, drafts, shows)
-    places = {id(draft): place for place, draft in enumerate(drafts)}
+    raw = find_divergences(view, drafts)
+    standings = sift(view, drafts, raw)
+    numbers = {id(draft): number for number, draft in enumerate(drafts)}
     excused = {suspect.group for suspect in suspects}
     for suspect in suspects:
-        place = places[id(suspect.draft)]
-        if suspect.group not in shows[place] or suspect.group in stands[place]:
+        number = numbers[id(suspect.draft)]
+        if suspect.group not in raw[number] or suspect.group in standings[number]:
             excused.discard(suspect.group)
     return excused
 
 
-def _in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -> Suspect:
+def _explain_in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -> Suspect:
     """Return a suspect that does not show alone, with what explains it."""
     company = draft_of(view, pack.together())
     if suspect.group in judge(view, [company])[0]:
         return replace(suspect, draft=company, alone=False)
-    again = run_trial(view, pack)
-    side = _nondeterministic(trial, again)
+    second = run_trial(view, pack)
+    side = nondeterministic_side(trial, second)
     if side is None:
         return replace(suspect, alone=False)
-    return replace(suspect, restless=(side, _restless(trial, again, side)))
+    return replace(suspect, restless=(side, divergence_between_runs(trial, second, side)))
 
 
 def findings_of(
@@ -127,51 +159,89 @@ def findings_of(
         suspects: of one scenario, confirmed; those that matter most first.
         allowance: how much effort each may be minimised with.
     """
-    found = [finding_of(view, suspect, allowance.effort()) for suspect in suspects[:MINIMISED]]
-    others = suspects[MINIMISED:]
-    small = [draft_of(view, f.counterexample.history) for f in found if f.counterexample and others]
-    shown = judge(view, small) if small else []
-    for suspect in others:
-        drafts = (d for d, stands in zip(small, shown, strict=True) if suspect.group in stands)
-        draft = next(drafts, None) if suspect.alone and suspect.restless is None else None
+    findings = []
+    for suspect in suspects[:MINIMISED]:
+        findings.append(finding_of(view, suspect, allowance.effort()))
+    further = suspects[MINIMISED:]
+    small_drafts = []
+    if further:
+        small_drafts = _drafts_of_findings(view, findings)
+    standings = judge(view, small_drafts) if small_drafts else []
+    for suspect in further:
+        draft = None
+        if suspect.alone and suspect.restless is None:
+            draft = _first_that_shows(suspect.group, small_drafts, standings)
         if draft is None:
-            found.append(finding_of(view, suspect, allowance.effort(MINIMISED)))
+            findings.append(finding_of(view, suspect, allowance.effort(MINIMISED)))
         else:
-            found.append(finding_of(view, replace(suspect, draft=draft), NONE.effort()))
-    return found
+            findings.append(finding_of(view, replace(suspect, draft=draft), NONE.effort()))
+    return findings
+
+
+def _drafts_of_findings(view: FeatureView, findings: Sequence[Finding]) -> list[Draft]:
+    drafts = []
+    for finding in findings:
+        if finding.counterexample:
+            drafts.append(draft_of(view, finding.counterexample.history))
+    return drafts
+
+
+def _first_that_shows(
+    group: Group, drafts: Sequence[Draft], standings: Sequence[Standing]
+) -> Draft | None:
+    for draft, standing in zip(drafts, standings, strict=True):
+        if group in standing:
+            return draft
+    return None
 
 
 def finding_of(view: FeatureView, suspect: Suspect, effort: Effort) -> Finding:
-    """Return a suspect as a finding: minimised, and run once more for what both sides answer."""
-    draft, group = suspect.draft, suspect.group
+    """Return a suspect as a finding: minimised, and run once more for what both sides answer.
+
+    Args:
+        view: the view.
+        suspect: what was confirmed.
+        effort: how much it may be minimised with.
+    """
     if suspect.restless is not None:
-        blamed, divergence = suspect.restless
-        return _finding(view, suspect, divergence, side=blamed)
-    holds = suspect.alone or group in judge(view, [draft])[0]
-    if holds and group[1] != "timeout":
-        draft = _minimised(view, suspect, effort)
-    trial = run_trial(view, pack_drafts(view, [draft]))
-    again = run_trial(view, pack_drafts(view, [draft])) if group[1] != "timeout" else trial
-    shown = _of_group(trial, group) or _of_group(again, group)
-    side = _nondeterministic(trial, again)
-    if side is not None:
-        divergence = _restless(trial, again, side)
+        side, divergence = suspect.restless
+        return _make_finding(view, suspect, divergence, side=side)
+    draft, group = suspect.draft, suspect.group
+    is_hang = group[1] == "timeout"
+    # A hang costs its whole time limit at every try: it is not minimised, nor run a second time.
+    if not is_hang and (suspect.alone or group in judge(view, [draft])[0]):
+        draft = _minimise_suspect(view, suspect, effort)
+    first = run_trial(view, pack_drafts(view, [draft]))
+    second = first
+    if not is_hang:
+        second = run_trial(view, pack_drafts(view, [draft]))
+    blamed = nondeterministic_side(first, second)
+    if blamed is not None:
+        divergence = divergence_between_runs(first, second, blamed)
     else:
-        divergence = shown or Divergence(-1, group[0], "nondeterministic", None, None)
-        side = _blamed(divergence)
-    values = answers_at(trial, divergence.row)
-    return _finding(view, replace(suspect, draft=draft), divergence, side=side, values=values)
+        divergence = (
+            _first_of_group(first, group)
+            or _first_of_group(second, group)
+            or Divergence(-1, group[0], "nondeterministic", None, None)
+        )
+        blamed = _side_surely_wrong(divergence)
+    values = answers_at(first, divergence.row)
+    return _make_finding(
+        view, replace(suspect, draft=draft), divergence, side=blamed, values=values
+    )
 
 
-def _blamed(divergence: Divergence) -> str | None:
+def _side_surely_wrong(divergence: Divergence) -> str | None:
     """Return the side that is wrong for certain: it alone failed, or returned too many rows."""
     if isinstance(divergence.left, Extra):
         return "batch"
-    failures = [v for v in (divergence.left, divergence.right) if isinstance(v, Failure)]
-    return failures[0].side if len(failures) == 1 else None
+    failures = divergence.failures
+    if len(failures) != 1:
+        return None
+    return failures[0].side
 
 
-def _minimised(view: FeatureView, suspect: Suspect, effort: Effort) -> Draft:
+def _minimise_suspect(view: FeatureView, suspect: Suspect, effort: Effort) -> Draft:
     """Return the smallest draft of a suspect that still differs when it is run alone.
 
     Where candidates that share a batch call have disturbed each other, each gets its own.
@@ -184,7 +254,7 @@ def _minimised(view: FeatureView, suspect: Suspect, effort: Effort) -> Draft:
     return minimise(view, suspect.draft, suspect.group, effort, alone=True)
 
 
-def _finding(
+def _make_finding(
     view: FeatureView,
     suspect: Suspect,
     divergence: Divergence,
@@ -198,10 +268,10 @@ def _finding(
         # Both ends are of one side: answers of the other would stand under a wrong name.
         values = {divergence.feature: (divergence.left, divergence.right)}
     return Finding(
-        feature=named(view, suspect.group[0]),
+        feature=name_feature(view, suspect.group[0]),
         scenario=suspect.draft.scenario.name,
         kind=divergence.kind,
-        cause=_cause(view, suspect, divergence),
+        cause=_cause_of(view, suspect, divergence),
         counterexample=Counterexample(view, history),
         divergence=divergence,
         pair=TWO_RUNS if is_restless else PARITY,
@@ -212,29 +282,33 @@ def _finding(
     )
 
 
-def _cause(view: FeatureView, suspect: Suspect, divergence: Divergence) -> str:
+def _cause_of(view: FeatureView, suspect: Suspect, divergence: Divergence) -> str:
     """Return the cause, where one change of the delivery brings parity back."""
-    scenario = suspect.draft.scenario
     if not suspect.alone:
         return UNKNOWN
+    scenario = suspect.draft.scenario
+    # A side that reads the clock may be nondeterministic for that very reason: asked first.
     if scenario.delivery.clock == "real":
         frozen = replace(suspect.draft, scenario=scenario.with_frozen_clock())
-        if all(feature != suspect.group[0] for feature, *_ in judge(view, [frozen])[0]):
+        standing = judge(view, [frozen])[0]
+        if all(feature != suspect.group[0] for feature, *_ in standing):
             return "time.clock"
     if divergence.kind == "nondeterministic":
         return UNKNOWN
     return CAUSES.get(scenario.name, UNKNOWN)
 
 
-def named(view: FeatureView, feature: str) -> str:
+def name_feature(view: FeatureView, feature: str) -> str:
     """Return a feature's name; for whole rows the only feature's, or "*"."""
     if feature:
         return feature
-    return next(iter(view.features)) if len(view.features) == 1 else ALL_FEATURES
+    if len(view.features) == 1:
+        return next(iter(view.features))
+    return ALL_FEATURES
 
 
 def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
-    """Return what batch and online answered on a spine row, by feature."""
+    """Return what left and right answered on a spine row, by feature; nothing below row 0."""
     if row < 0:
         return {}
     return {
@@ -243,50 +317,9 @@ def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _smallest(pack: Pack, lanes: list[int], most: int) -> list[int]:
-    if len(lanes) <= most:
-        return lanes
-    counts = dict.fromkeys(lanes, 0)
-    for frame in pack.events.values():
-        for lane, size in frame[LANE].value_counts().iter_rows():
-            if lane in counts:
-                counts[lane] += size
-    return sorted(lanes, key=lambda lane: (lane in pack.lags, counts[lane], lane))[:most]
-
-
-def _of_group(trial: Trial, group: Group) -> Divergence | None:
-    divergences = (d for found in trial.divergences.values() for d in found)
-    return next((d for d in divergences if d.group == group), None)
-
-
-def _nondeterministic(first: Trial, second: Trial) -> str | None:
-    """Return the side whose own answers differ between two runs on one history.
-
-    A run that met its time limit says nothing: the machine may have been busy.
-    """
-    for answers in (first.left, first.right, second.left, second.right):
-        if any(failure.code == "timeout" for failure in answers.failures.values()):
-            return None
-    for side, one, other in (
-        ("batch", first.left, second.left),
-        ("online", first.right, second.right),
-    ):
-        if _said(one) != _said(other):
-            return side
+def _first_of_group(trial: Trial, group: Group) -> Divergence | None:
+    for divergences in trial.divergences.values():
+        for divergence in divergences:
+            if divergence.group == group:
+                return divergence
     return None
-
-
-def _said(answers: Answers) -> str:
-    cells = {name: column.to_list() for name, column in answers.values.items()}
-    return repr((sorted(cells.items()), sorted(answers.failures)))
-
-
-def _restless(first: Trial, second: Trial, side: str) -> Divergence:
-    """Return the divergence between two runs of one side, in place of one between the sides."""
-    one, other = (first.left, second.left) if side == "batch" else (first.right, second.right)
-    for name, values in one.values.items():
-        for row, (left, right) in enumerate(zip(values, other.values[name], strict=True)):
-            if repr(left) != repr(right):
-                return Divergence(row, name, "nondeterministic", left, right)
-    row = next(iter({*one.failures, *other.failures}), -1)
-    return Divergence(row, "", "nondeterministic", one.failures.get(row), other.failures.get(row))

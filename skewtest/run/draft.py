@@ -1,20 +1,18 @@
 """Drafts: histories as plain rows, which can be cut, changed and put side by side cheaply.
 
-A key is kept as a slot of an identity, not as a string, so that copies of a draft can live in
-other lanes. A key that generation did not make stays as it is and ties its draft to one lane.
+Keys and ids are numbers (`skewtest.run.names`), so that copies of a draft can live in other lanes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER, Scenario
-from skewtest.declare.kinds import Column, Ids, Key
+from skewtest.declare.kinds import Ids, Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.deliver.operations import python_values
 from skewtest.generate.history import (
     COPIES,
     DELAY,
@@ -28,30 +26,9 @@ from skewtest.generate.history import (
     Restart,
     ordered,
 )
-from skewtest.generate.keys import parse, parse_id, render, render_id
 from skewtest.generate.values import arrival_series
+from skewtest.run.names import Names, Own, Slot, number_cells, render_cells
 from skewtest.times import instants_of
-
-
-class Slot(NamedTuple):
-    """A generated key: identity `group` of its lane, in one of its spellings."""
-
-    group: int
-    slot: int
-
-
-class Own(NamedTuple):
-    """A generated id of an event: numbers tell the events of a draft apart."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What the identities and ids of a history are called in its draft: numbers from 0."""
-
-    groups: dict[int, int] = field(default_factory=dict)
-    ids: dict[int, int] = field(default_factory=dict)
 
 
 class Event(NamedTuple):
@@ -106,30 +83,13 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     """Return a history as a draft; identities are numbered from 0 in order of appearance."""
     names = Names()
     rows: list[tuple[int, Event]] = []
-    for name, source in view.sources.items():
-        frame = history.events[name]
-        times = instants_of(frame[source.time]).to_list()
-        columns = [
-            _lags(frame, source, times) if c == source.arrival else _drafted(kind, frame[c], names)
-            for c, kind in source.columns.items()
-        ]
-        values = zip(*columns, strict=True)
-        faults = zip(*(_faults(frame, column) for column in FAULTS), strict=True)
-        events = (
-            Event(name, at, row, *fault)
-            for at, row, fault in zip(times, values, faults, strict=True)
-        )
-        rows.extend(zip(frame[SEQUENCE].to_list(), events, strict=True))
-    rows.sort(key=lambda pair: (pair[1].at, pair[0]))
-    spine = history.spine
-    entity = [_drafted(kind, spine[c], names) for c, kind in view.entity_columns.items()]
-    request = [_drafted(kind, spine[c], names) for c, kind in view.request.items()]
-    asked = instants_of(spine[AS_OF]).to_list()
-    keys = list(zip(*entity, strict=True))
-    extras = list(zip(*request, strict=True)) if request else [()] * len(asked)
+    for name in view.sources:
+        rows += _number_events(view, name, history.events[name], names)
+    # The sequence orders what happened at the same time, across sources.
+    rows.sort(key=lambda row: (row[1].at, row[0]))
     return Draft(
         events=tuple(event for _, event in rows),
-        spine=tuple(Ask(*row) for row in zip(asked, keys, extras, strict=True)),
+        spine=_asks_of(view, history.spine, names),
         lag=history.lag,
         restarts=history.restarts,
         boot=history.boot,
@@ -137,39 +97,73 @@ def draft_of(view: FeatureView, history: History) -> Draft:
     )
 
 
+def _number_events(
+    view: FeatureView, name: str, frame: pl.DataFrame, names: Names
+) -> list[tuple[int, Event]]:
+    """Return the events of one source, each with its number in the sequence."""
+    source = view.sources[name]
+    moments = instants_of(frame[source.time]).to_list()
+    columns: list[Sequence[Any]] = []
+    for column, kind in source.columns.items():
+        if column == source.arrival:
+            columns.append(_lags(frame, source, moments))
+        else:
+            columns.append(number_cells(kind, frame[column], names))
+    values = zip(*columns, strict=True)
+    faults = zip(*(_faults(frame, column) for column in FAULTS), strict=True)
+    rows = []
+    sequence = frame[SEQUENCE].to_list()
+    for number, at, cells, fault in zip(sequence, moments, values, faults, strict=True):
+        rows.append((number, Event(name, at, cells, *fault)))
+    return rows
+
+
+def _asks_of(view: FeatureView, spine: pl.DataFrame, names: Names) -> tuple[Ask, ...]:
+    entity = [number_cells(kind, spine[name], names) for name, kind in view.entity_columns.items()]
+    request = [number_cells(kind, spine[name], names) for name, kind in view.request.items()]
+    moments = instants_of(spine[AS_OF]).to_list()
+    keys = zip(*entity, strict=True)
+    # zip() of no columns has no rows, and a view without request columns has requests all the same.
+    values = list(zip(*request, strict=True)) if request else [()] * len(moments)
+    return tuple(Ask(*row) for row in zip(moments, keys, values, strict=True))
+
+
 def history_of_draft(view: FeatureView, draft: Draft) -> History:
     """Return a draft as a history, with the plainest keys and ids."""
-    return pack_drafts(view, [_renumbered(draft)]).history(0)
+    return pack_drafts(view, [_renumber_ids(draft)]).history(0)
 
 
-def _renumbered(draft: Draft) -> Draft:
+def _renumber_ids(draft: Draft) -> Draft:
     """Return a draft whose events' own ids count from the first."""
     numbers: dict[Any, Own] = {}
     for event in draft.events:
         for value in event.values:
             if isinstance(value, Own):
                 numbers.setdefault(value, Own(len(numbers)))
-    events = (
-        event._replace(
-            values=tuple(numbers.get(v, v) if isinstance(v, Own) else v for v in event.values)
-        )
-        for event in draft.events
-    )
-    return replace(draft, events=tuple(events)) if numbers else draft
+    if not numbers:
+        return draft
+    events = []
+    for event in draft.events:
+        values = [numbers[cell] if isinstance(cell, Own) else cell for cell in event.values]
+        events.append(event._replace(values=tuple(values)))
+    return replace(draft, events=tuple(events))
 
 
 def can_share(view: FeatureView, draft: Draft) -> bool:
-    """Return whether copies of a draft can stand side by side in one batch call."""
+    """Return whether copies of a draft can stand side by side in one batch call.
+
+    They cannot where a key or an id is not a generated one: it would be the same in all lanes.
+    """
     if not view.laned:
         return False
-    return all(
-        isinstance(value, Slot | Own) or value is None
-        for event in draft.events
-        for value, kind in zip(
-            event.values, view.sources[event.source].columns.values(), strict=True
-        )
-        if isinstance(kind, Key | Ids)
-    ) and all(isinstance(value, Slot) for ask in draft.spine for value in ask.entity)
+    for event in draft.events:
+        kinds = view.sources[event.source].columns.values()
+        for value, kind in zip(event.values, kinds, strict=True):
+            # Null is the same in all lanes too, but it names nobody.
+            is_name = isinstance(kind, Key | Ids) and value is not None
+            if is_name and not isinstance(value, Slot | Own):
+                return False
+    return all(isinstance(value, Slot) for ask in draft.spine for value in ask.entity)
 
 
 def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
@@ -178,141 +172,137 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
     They are all of one scenario.
     """
     stride = _stride(drafts)
-    tables = {}
-    for name, source in view.sources.items():
-        rows = [
-            (lane, number, event)
-            for lane, draft in enumerate(drafts)
-            for number, event in enumerate(draft.events)
-            if event.source == name
-        ]
-        lanes = [lane for lane, _, _ in rows]
-        columns = [source.type.series(source.time, [event.at for _, _, event in rows])]
-        for position, (column, kind) in enumerate(source.columns.items()):
-            if column == source.arrival:
-                arrived = [_recorded(event, position) for _, _, event in rows]
-                columns.append(arrival_series(source, arrived))
-                continue
-            cells = [event.values[position] for _, _, event in rows]
-            columns.append(_series(column, kind, cells, lanes, stride))
-        columns.append(pl.Series(LANE, lanes, dtype=pl.Int32))
-        columns.append(pl.Series(SEQUENCE, [number for _, number, _ in rows], dtype=pl.Int64))
-        columns += _fault_columns([event for _, _, event in rows])
-        tables[name] = ordered(view, name, pl.DataFrame(columns))
+    scenario = drafts[0].scenario if drafts else view.delivery.under(IN_ORDER)
+    lags: dict[int, int] = {}
+    restarts: dict[int, tuple[Restart, ...]] = {}
+    boots: dict[int, int] = {}
+    for lane, draft in enumerate(drafts):
+        if draft.lag is not None:
+            lags[lane] = draft.lag
+        if draft.restarts:
+            restarts[lane] = draft.restarts
+        if draft.boot is not None:
+            boots[lane] = draft.boot
     return Pack(
-        events=tables,
+        events={name: _event_table(view, name, drafts, stride) for name in view.sources},
         spine=_spine(view, drafts, stride),
         lanes=len(drafts),
-        lags={lane: draft.lag for lane, draft in enumerate(drafts) if draft.lag is not None},
-        restarts={lane: draft.restarts for lane, draft in enumerate(drafts) if draft.restarts},
-        boots={lane: draft.boot for lane, draft in enumerate(drafts) if draft.boot is not None},
-        scenario=drafts[0].scenario if drafts else view.delivery.under(IN_ORDER),
+        lags=lags,
+        restarts=restarts,
+        boots=boots,
+        scenario=scenario,
     )
 
 
-def _lags(frame: pl.DataFrame, source: Source, times: Sequence[int]) -> list[int | None]:
+def _event_table(
+    view: FeatureView, name: str, drafts: Sequence[Draft], stride: int
+) -> pl.DataFrame:
+    """Return the events of one source, of all lanes."""
+    source = view.sources[name]
+    lanes: list[int] = []
+    numbers: list[int] = []
+    events: list[Event] = []
+    for lane, draft in enumerate(drafts):
+        for number, event in enumerate(draft.events):
+            if event.source == name:
+                lanes.append(lane)
+                numbers.append(number)
+                events.append(event)
+    columns = [source.type.series(source.time, [event.at for event in events])]
+    for position, (column, kind) in enumerate(source.columns.items()):
+        if column == source.arrival:
+            arrivals = [_arrival_of(event, position) for event in events]
+            columns.append(arrival_series(source, arrivals))
+        else:
+            cells = [event.values[position] for event in events]
+            columns.append(render_cells(column, kind, cells, lanes, stride))
+    columns.append(pl.Series(LANE, lanes, dtype=pl.Int32))
+    columns.append(pl.Series(SEQUENCE, numbers, dtype=pl.Int64))
+    columns += _fault_columns(events)
+    return ordered(view, name, pl.DataFrame(columns))
+
+
+def _lags(frame: pl.DataFrame, source: Source, moments: Sequence[int]) -> list[int | None]:
     """Return how long after their delivery events are recorded as arrived: 0 for generated ones.
 
     A real log may hold anything there, and times that move take it along.
     """
     assert source.arrival is not None
     recorded = instants_of(frame[source.arrival]).to_list()
+    # A draft keeps no moments but event times, so that moving an event moves all that follows it.
     delays = _faults(frame, DELAY)
-    return [
-        None if arrived is None else arrived - at - delay
-        for arrived, at, delay in zip(recorded, times, delays, strict=True)
-    ]
+    lags: list[int | None] = []
+    for arrival, at, delay in zip(recorded, moments, delays, strict=True):
+        if arrival is None:
+            lags.append(None)
+        else:
+            lags.append(arrival - at - delay)
+    return lags
 
 
-def _recorded(event: Event, position: int) -> int | None:
+def _arrival_of(event: Event, position: int) -> int | None:
     lag = event.values[position]
-    return None if lag is None else event.at + event.delay + int(lag)
+    if lag is None:
+        return None
+    return event.at + event.delay + int(lag)
 
 
 def _faults(frame: pl.DataFrame, column: str) -> list[Any]:
     """Return a column of faults; none where the frame has it not."""
     if column not in frame.columns:
-        return [() if column == COPIES else 0] * frame.height
+        nothing: object = () if column == COPIES else 0
+        return [nothing] * frame.height
     values = frame[column].to_list()
-    return [tuple(delays or ()) for delays in values] if column == COPIES else values
+    if column == COPIES:
+        return [tuple(delays or ()) for delays in values]
+    return values
 
 
 def _fault_columns(events: list[Event]) -> list[pl.Series]:
-    """Return the columns of faults that some event has."""
+    """Return the columns of faults that some event has: others would slow every delivery."""
     faults: dict[str, list[Any]] = {
         DELAY: [event.delay for event in events],
         TURN: [event.turn for event in events],
         COPIES: [list(event.copies) for event in events],
         WORKER: [event.worker for event in events],
     }
-    return [
-        pl.Series(name, values, dtype=FAULTS[name])
-        for name, values in faults.items()
-        if any(values)
-    ]
+    columns = []
+    for name, values in faults.items():
+        if any(values):
+            columns.append(pl.Series(name, values, dtype=FAULTS[name]))
+    return columns
 
 
 def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFrame:
-    rows = [(lane, ask) for lane, draft in enumerate(drafts) for ask in draft.spine]
-    lanes = [lane for lane, _ in rows]
+    lanes: list[int] = []
+    asks: list[Ask] = []
+    for lane, draft in enumerate(drafts):
+        lanes += [lane] * len(draft.spine)
+        asks += draft.spine
     columns = []
     for position, (column, kind) in enumerate(view.entity_columns.items()):
-        cells = [ask.entity[position] for _, ask in rows]
-        columns.append(_series(column, kind, cells, lanes, stride))
-    columns.append(view.time.series(AS_OF, [ask.at for _, ask in rows]))
+        cells = [ask.entity[position] for ask in asks]
+        columns.append(render_cells(column, kind, cells, lanes, stride))
+    columns.append(view.time.series(AS_OF, [ask.at for ask in asks]))
     for position, (column, kind) in enumerate(view.request.items()):
-        cells = [ask.values[position] for _, ask in rows]
-        columns.append(_series(column, kind, cells, lanes, stride))
+        cells = [ask.values[position] for ask in asks]
+        columns.append(render_cells(column, kind, cells, lanes, stride))
     return pl.DataFrame(columns).with_columns(pl.Series(LANE, lanes, dtype=pl.Int32))
 
 
-def _drafted(kind: Column, column: pl.Series, names: Names) -> list[Any]:
-    values = python_values(column)
-    if isinstance(kind, Ids):
-        return [_own(value, names) for value in values]
-    if not isinstance(kind, Key):
-        return values
-    known: dict[Any, Any] = {None: None}
-    for value in dict.fromkeys(values):
-        if value is not None:
-            known[value] = _slot(kind, value, names)
-    return [known[value] for value in values]
-
-
-def _slot(kind: Key, value: Any, names: Names) -> Any:
-    parsed = parse(kind, value)
-    if parsed is None:
-        return value
-    base, slot = parsed
-    return Slot(names.groups.setdefault(base, len(names.groups)), slot)
-
-
-def _own(value: Any, names: Names) -> Any:
-    number = parse_id(value)
-    return value if number is None else Own(names.ids.setdefault(number, len(names.ids)))
-
-
-def _series(name: str, kind: Column, cells: list[Any], lanes: list[int], stride: int) -> pl.Series:
-    if isinstance(kind, Key):
-        cells = [
-            render(kind, lane * stride + cell.group, cell.slot) if isinstance(cell, Slot) else cell
-            for cell, lane in zip(cells, lanes, strict=True)
-        ]
-    elif isinstance(kind, Ids):
-        step = 1 + max((cell.number for cell in cells if isinstance(cell, Own)), default=0)
-        cells = [
-            render_id(lane * step + cell.number) if isinstance(cell, Own) else cell
-            for cell, lane in zip(cells, lanes, strict=True)
-        ]
-    return pl.Series(name, cells, dtype=kind.dtype)
-
-
 def _stride(drafts: Sequence[Draft]) -> int:
-    """Return how many identities each lane has."""
-    return 1 + max((slot.group for draft in drafts for slot in _slots(draft)), default=0)
+    """Return how many identities each lane has: as many as the draft that has most of them."""
+    largest = 0
+    for draft in drafts:
+        for cell in _cells(draft):
+            if isinstance(cell, Slot):
+                largest = max(largest, cell.group)
+    return 1 + largest
 
 
-def _slots(draft: Draft) -> list[Slot]:
-    cells = [value for event in draft.events for value in event.values]
-    cells += [value for ask in draft.spine for value in (*ask.entity, *ask.values)]
-    return [cell for cell in cells if isinstance(cell, Slot)]
+def _cells(draft: Draft) -> Iterator[Any]:
+    for event in draft.events:
+        yield from event.values
+    for ask in draft.spine:
+        yield from ask.entity
+        yield from ask.values

@@ -19,7 +19,7 @@ from skewtest.deliver.operations import deliver
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import PARITY, Pair
 from skewtest.results.values import SideName
-from skewtest.run.bootstrap import bootstrapped
+from skewtest.run.bootstrap import start_from_batch_rows
 from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online
@@ -187,7 +187,7 @@ def ask_online(view: FeatureView, pack: Pack, batch: Answers | None = None) -> A
     delivered = deliver(view, pack)
     if not pack.boots or batch is None:
         return Asked(answer_online(view, pack, delivered))
-    booted, unasked = bootstrapped(view, pack, batch, delivered)
+    booted, unasked = start_from_batch_rows(view, pack, batch, delivered)
     online = answer_online(view, pack, booted)
     return Asked(replace(online, skipped=online.skipped | unasked))
 

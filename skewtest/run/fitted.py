@@ -15,7 +15,7 @@ TRAINING_FIRST = 2**40
 """The number of the first: no run gets there, so nothing is tried on what it was fitted to."""
 
 
-def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Failure:
+def fit_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Failure:
     """Return a view whose sides have what was fitted, or how fitting failed.
 
     Args:
@@ -25,7 +25,7 @@ def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Fai
     """
     if view.fitted is None:
         return view
-    pack = training_pack(view, hints, seed)
+    pack = draw_training_pack(view, hints, seed)
     try:
         with time_limit(view.timeout):
             artefact = call_by_name(view.fitted, named_frames(pack))
@@ -38,7 +38,7 @@ def fitted_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Fai
     return view.with_fitted(artefact)
 
 
-def training_pack(view: FeatureView, hints: Hints, seed: int) -> Pack:
+def draw_training_pack(view: FeatureView, hints: Hints, seed: int) -> Pack:
     """Return the histories that artefacts are fitted to."""
     pools = draw_pools(view, seed, TRAINING_FIRST)
     # Mostly plain values: what is fitted to range ends and nulls tells little.

@@ -123,11 +123,11 @@ def batch_answers(view: FeatureView, pack: Pack) -> Answers:
     parts = []
     for at in sorted(set(moments.to_list())):
         rows = np.flatnonzero((moments == at).to_numpy())
-        parts.append((rows, _answer_in_one_call(view, _arrived_by(view, pack, at))))
+        parts.append((rows, _answer_in_one_call(view, _take_arrived(view, pack, at))))
     return join_answers(parts, view.features, pack.spine.height)
 
 
-def _arrived_by(view: FeatureView, pack: Pack, at: int) -> Pack:
+def _take_arrived(view: FeatureView, pack: Pack, at: int) -> Pack:
     """Return the requests of one `as_of`, with the events that had arrived by then."""
     is_asked = (instants_of(pack.spine[AS_OF]) == at).to_numpy()
     events = {}
@@ -167,7 +167,9 @@ def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
 
 def answer_lanes(view: FeatureView, pack: Pack, lanes: int) -> Answers | Failure:
     """Call batch on so many lanes; a time limit of the view is one for a single history."""
-    return answer_batch(view, pack, PATIENCE if lanes > 1 else None)
+    if lanes > 1:
+        return answer_batch(view, pack, PATIENCE)
+    return answer_batch(view, pack)
 
 
 def _by_size(pack: Pack) -> list[int]:
@@ -175,5 +177,5 @@ def _by_size(pack: Pack) -> list[int]:
     counts = np.zeros(pack.lanes, dtype=np.int64)
     for frame in pack.events.values():
         counts += np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
-    asked = set(pack.spine[LANE].to_list())
-    return [int(lane) for lane in np.argsort(counts, kind="stable") if int(lane) in asked]
+    lanes_asked = set(pack.spine[LANE].to_list())
+    return [int(lane) for lane in np.argsort(counts, kind="stable") if int(lane) in lanes_asked]

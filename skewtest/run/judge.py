@@ -5,20 +5,24 @@ that simply counts what it has seen is not wrong: it would count an event one ti
 And a difference that is rounding is none (`skewtest.compare.rounding`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from skewtest.compare.rounding import exceeds_bound, grid_of, is_plain, largest_of, on_grid
 from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.divergence import Kind
 from skewtest.declare.view import FeatureView
-from skewtest.run.draft import Draft, can_share, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, can_share, pack_drafts
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
 
 Group = tuple[str, Kind, object]
 Standing = dict[Group, Divergence]
-EVENTS_A_CALL = 30_000
+Row = TypeVar("Row", Event, Ask)
+ROWS_A_CALL = 30_000
+"""A batch call gets up to so many events and requests: it costs little per row by then, and more
+of them would only take memory."""
 MOST_SINGLE = 40
 """Histories of up to so many events are tried event by event."""
 
@@ -40,177 +44,224 @@ def judge(
     """
     if alone:
         return [judge(view, [draft], experiment=experiment)[0] for draft in drafts]
-    return sift(view, drafts, raw(view, drafts, experiment), experiment)
+    return sift(view, drafts, find_divergences(view, drafts, experiment), experiment)
 
 
 def sift(
     view: FeatureView,
     drafts: Sequence[Draft],
-    found: list[Standing],
+    shown: Sequence[Standing],
     experiment: Experiment = BATCH_AGAINST_ONLINE,
 ) -> list[Standing]:
-    """Return what stands of the divergences that drafts show."""
-    found = _without_late_requests(view, drafts, found)
-    found = _without_those_in_order(view, drafts, found)
-    return _without_rounding(view, drafts, found, experiment)
+    """Return what stands of the divergences that drafts show, as `find_divergences` has them."""
+    standings = _without_late_requests(view, drafts, shown)
+    standings = _without_those_in_order(view, drafts, standings)
+    return _without_rounding(view, drafts, standings, experiment)
 
 
-def raw(
+def find_divergences(
     view: FeatureView,
     drafts: Sequence[Draft],
     experiment: Experiment = BATCH_AGAINST_ONLINE,
 ) -> list[Standing]:
-    """Return, for each draft, the first divergence of each group, unfiltered."""
-    shared = [index for index, draft in enumerate(drafts) if can_share(view, draft)]
-    alone = sorted(set(range(len(drafts))) - set(shared))
-    results: list[Standing] = [{} for _ in drafts]
-    for chunk in (*_chunks(drafts, shared), *([index] for index in alone)):
-        found = experiment.diverge(view, pack_drafts(view, [drafts[index] for index in chunk]))
-        for lane, divergences in found.items():
+    """Return, for each draft, the first divergence of each group, whether it stands or not."""
+    # A key that was not generated is the same in every lane: its history gets its own call.
+    shared: list[int] = []
+    alone: list[list[int]] = []
+    for index, draft in enumerate(drafts):
+        if can_share(view, draft):
+            shared.append(index)
+        else:
+            alone.append([index])
+    standings: list[Standing] = [{} for _ in drafts]
+    for chunk in (*_chunks(drafts, shared), *alone):
+        pack = pack_drafts(view, [drafts[index] for index in chunk])
+        for lane, divergences in experiment.diverge(view, pack).items():
+            standing = standings[chunk[lane]]
             for divergence in divergences:
-                results[chunk[lane]].setdefault(divergence.group, divergence)
-    return results
+                standing.setdefault(divergence.group, divergence)
+    return standings
 
 
 def _chunks(drafts: Sequence[Draft], indices: Sequence[int]) -> list[list[int]]:
-    """Return indices in portions of a bounded number of events."""
+    """Return indices in portions of a bounded number of events and requests."""
     chunks: list[list[int]] = []
-    weight = EVENTS_A_CALL
+    rows = ROWS_A_CALL
     for index in indices:
         size = len(drafts[index].events) + len(drafts[index].spine) + 1
-        if weight + size > EVENTS_A_CALL:
+        if rows + size > ROWS_A_CALL:
             chunks.append([])
-            weight = 0
+            rows = 0
         chunks[-1].append(index)
-        weight += size
+        rows += size
     return chunks
 
 
 def _without_late_requests(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
+    view: FeatureView, drafts: Sequence[Draft], standings: Sequence[Standing]
 ) -> list[Standing]:
-    """Drop what differs only because a request came after an event of its own instant."""
-    late = [i for i, draft in enumerate(drafts) if draft.lag is not None and found[i]]
-    if not late:
-        return found
-    prompt = raw(view, [replace(drafts[i], lag=None) for i in late])
-    blind = raw(view, [_one_tick_later(view, drafts[i]) for i in late])
-    kept = list(found)
-    for position, index in enumerate(late):
-        kept[index] = {
-            group: divergence
-            for group, divergence in found[index].items()
-            if group in prompt[position] or group not in blind[position]
-        }
-    return kept
+    """Drop what differs only because a request came after an event of its own instant.
+
+    It stands where prompt requests show it too, and where it is gone once those events lie one
+    tick later: then the side looks at their times, and not only at what came first.
+    """
+    sifted = list(standings)
+    trailing = []
+    for index, draft in enumerate(drafts):
+        if draft.lag is not None and standings[index]:
+            trailing.append(index)
+    if not trailing:
+        return sifted
+    prompt = find_divergences(view, [replace(drafts[i], lag=None) for i in trailing])
+    later = find_divergences(view, [_one_tick_later(view, drafts[i]) for i in trailing])
+    for index, when_prompt, when_later in zip(trailing, prompt, later, strict=True):
+        trust = [group for group in when_later if group not in when_prompt]
+        sifted[index] = _drop_groups(standings[index], trust)
+    return sifted
 
 
 def _one_tick_later(view: FeatureView, draft: Draft) -> Draft:
     """Return the draft with events at an `as_of` moved past it, still before the late request."""
     tick = view.time.tick
     moments = {ask.at for ask in draft.spine}
-    events = tuple(e._replace(at=e.at + tick) if e.at in moments else e for e in draft.events)
-    return replace(draft, events=events, lag=tick).ordered()
+    events = []
+    for event in draft.events:
+        if event.at in moments:
+            event = event._replace(at=event.at + tick)  # noqa: PLW2901
+        events.append(event)
+    return replace(draft, events=tuple(events), lag=tick).ordered()
 
 
 def _without_those_in_order(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing]
+    view: FeatureView, drafts: Sequence[Draft], standings: Sequence[Standing]
 ) -> list[Standing]:
     """Drop what differs in order too: no fault of the delivery is needed for it."""
-    faulty = [i for i, d in enumerate(drafts) if found[i] and d.scenario.name in CAUSES]
+    sifted = list(standings)
+    faulty = []
+    for index, draft in enumerate(drafts):
+        # A scenario without a cause is no fault: there is nothing to take away from it.
+        if standings[index] and draft.scenario.name in CAUSES:
+            faulty.append(index)
     if not faulty:
-        return found
-    plain = raw(view, [drafts[i].in_order() for i in faulty])
-    kept = list(found)
-    for position, index in enumerate(faulty):
-        kept[index] = {g: d for g, d in found[index].items() if g not in plain[position]}
-    return kept
+        return sifted
+    in_order = find_divergences(view, [drafts[index].in_order() for index in faulty])
+    for index, without_faults in zip(faulty, in_order, strict=True):
+        sifted[index] = _drop_groups(standings[index], without_faults)
+    return sifted
+
+
+def _drop_groups(standing: Standing, groups: Collection[Group]) -> Standing:
+    return {group: divergence for group, divergence in standing.items() if group not in groups}
 
 
 def _without_rounding(
-    view: FeatureView, drafts: Sequence[Draft], found: list[Standing], experiment: Experiment
+    view: FeatureView,
+    drafts: Sequence[Draft],
+    standings: Sequence[Standing],
+    experiment: Experiment,
 ) -> list[Standing]:
     """Drop what is rounding: see `skewtest.compare.rounding`."""
-    kept = list(found)
+    sifted = list(standings)
     doubtful: dict[int, list[Group]] = {}
-    for index, standing in enumerate(found):
-        if not standing:
-            continue
-        largest = _largest(drafts[index])
-        groups = [g for g, d in standing.items() if not is_plain(view, d, largest)]
-        inputs = len(drafts[index].events)
-        excess = [g for g in groups if exceeds_bound(standing[g], inputs, largest)]
-        kept[index] = {g: d for g, d in standing.items() if g not in groups or g in excess}
-        if excess:
-            doubtful[index] = excess
+    for index, standing in enumerate(standings):
+        if standing:
+            excused, doubtful_groups = _split_by_rounding(view, drafts[index], standing)
+            sifted[index] = _drop_groups(standing, excused)
+            if doubtful_groups:
+                doubtful[index] = doubtful_groups
     if not doubtful:
-        return kept
-    exact = raw(view, [_on_grid(drafts[index]) for index in doubtful], experiment)
-    for (index, groups), regridded in zip(doubtful.items(), exact, strict=True):
-        rounding = {
-            group
-            for group in groups
-            if group not in regridded
-            and not _shows_on_one_event(view, drafts[index], group, experiment)
-        }
-        kept[index] = {g: d for g, d in kept[index].items() if g not in rounding}
-    return kept
+        return sifted
+    # What cancels by rounding alone vanishes where every sum of the inputs is exact.
+    exact_drafts = [_on_grid(drafts[index]) for index in doubtful]
+    exact = find_divergences(view, exact_drafts, experiment)
+    for (index, groups), when_exact in zip(doubtful.items(), exact, strict=True):
+        rounding = []
+        for group in groups:
+            if group in when_exact:
+                continue
+            if not _shows_on_one_event(view, drafts[index], group, experiment):
+                rounding.append(group)
+        sifted[index] = _drop_groups(sifted[index], rounding)
+    return sifted
+
+
+def _split_by_rounding(
+    view: FeatureView, draft: Draft, standing: Standing
+) -> tuple[list[Group], list[Group]]:
+    """Return the groups that rounding explains, and those that it may explain or not."""
+    largest = _largest_float(draft)
+    excused: list[Group] = []
+    doubtful: list[Group] = []
+    for group, divergence in standing.items():
+        if is_plain(view, divergence, largest):
+            continue
+        if exceeds_bound(divergence, len(draft.events), largest):
+            doubtful.append(group)
+        else:
+            excused.append(group)
+    return excused, doubtful
 
 
 def _shows_on_one_event(
     view: FeatureView, draft: Draft, group: Group, experiment: Experiment
 ) -> bool:
     """Return whether a divergence is there, and more than rounding, on some event alone."""
+    # One call for each event would be too dear, and so many events are seldom one event's bug.
     if len(draft.events) > MOST_SINGLE:
         return False
-    single = [replace(draft, events=(event,)) for event in draft.events]
-    return any(
-        group in standing and exceeds_bound(standing[group], 1, _largest(alone))
-        for alone, standing in zip(single, raw(view, single, experiment), strict=True)
-    )
+    single_drafts = [replace(draft, events=(event,)) for event in draft.events]
+    standings = find_divergences(view, single_drafts, experiment)
+    for single, standing in zip(single_drafts, standings, strict=True):
+        if group in standing and exceeds_bound(standing[group], 1, _largest_float(single)):
+            return True
+    return False
 
 
-def _largest(draft: Draft) -> float:
-    cells = [v for event in draft.events for v in event.values]
-    cells += [v for ask in draft.spine for v in ask.values]
-    return largest_of(_flat(cells))
+def _largest_float(draft: Draft) -> float:
+    return largest_of(_flatten(_cells_of(draft)))
+
+
+def _cells_of(draft: Draft) -> Iterator[object]:
+    for event in draft.events:
+        yield from event.values
+    for ask in draft.spine:
+        yield from ask.values
+
+
+def _flatten(cells: Iterable[object]) -> Iterator[object]:
+    """Yield the scalars of cells, those inside vectors and structs too."""
+    for cell in cells:
+        if isinstance(cell, list):
+            yield from _flatten(cell)
+        elif isinstance(cell, Mapping):
+            yield from _flatten(cell.values())
+        else:
+            yield cell
 
 
 def _on_grid(draft: Draft) -> Draft:
-    spacing = grid_of(_largest(draft))
-    return _mapped(draft, lambda value: on_grid(value, spacing))
+    """Return the draft with every float on a grid on which sums of thousands of them are exact."""
+    spacing = grid_of(_largest_float(draft))
 
+    def to_grid(value: float) -> float:
+        return on_grid(value, spacing)
 
-def _mapped(draft: Draft, change: Callable[[float], float]) -> Draft:
-    """Return the draft with every float changed."""
     return replace(
         draft,
-        events=tuple(
-            e._replace(values=tuple(_changed(v, change) for v in e.values)) for e in draft.events
-        ),
-        spine=tuple(
-            a._replace(values=tuple(_changed(v, change) for v in a.values)) for a in draft.spine
-        ),
+        events=tuple(_change_values(event, to_grid) for event in draft.events),
+        spine=tuple(_change_values(ask, to_grid) for ask in draft.spine),
     )
 
 
-def _changed(value: object, change: Callable[[float], float]) -> object:
+def _change_values(row: Row, change: Callable[[float], float]) -> Row:
+    return row._replace(values=tuple(_change_floats(cell, change) for cell in row.values))
+
+
+def _change_floats(value: object, change: Callable[[float], float]) -> object:
     if isinstance(value, float):
         return change(value)
     if isinstance(value, list):
-        return [_changed(inner, change) for inner in value]
+        return [_change_floats(inner, change) for inner in value]
     if isinstance(value, Mapping):
-        return {name: _changed(inner, change) for name, inner in value.items()}
+        return {name: _change_floats(inner, change) for name, inner in value.items()}
     return value
-
-
-def _flat(cells: Sequence[object]) -> list[object]:
-    flat: list[object] = []
-    for cell in cells:
-        if isinstance(cell, list):
-            flat.extend(_flat(cell))
-        elif isinstance(cell, Mapping):
-            flat.extend(_flat(list(cell.values())))
-        else:
-            flat.append(cell)
-    return flat

@@ -23,7 +23,7 @@ from skewtest.declare.kinds import (
     Vectors,
 )
 from skewtest.generate.keys import PLAIN
-from skewtest.run.draft import Slot
+from skewtest.run.names import Slot
 from skewtest.times import instant
 
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))

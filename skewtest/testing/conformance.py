@@ -16,7 +16,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.deliver.scenarios import spread
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, WORKER, Pack
-from skewtest.run.fitted import training_pack
+from skewtest.run.fitted import draw_training_pack
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.binding import Role, bind
 from skewtest.sides.foreign import ForeignSide
@@ -44,7 +44,7 @@ def check_side(
     """
     _claims_what_is_known(implementation)
     side = bind(implementation, role)
-    pack = training_pack(view, Hints(), SEED)
+    pack = draw_training_pack(view, Hints(), SEED)
     conditions = Conditions.of(view, pack.scenario)
     whole = _answers_every_row(side, pack, conditions)
     _has_parts(side)

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
 import skewtest as sk
+from skewtest.compare.floats import ulps_between
 from skewtest.compare.tables import Divergence, compare
-from skewtest.compare.values import ToleranceError, difference, ulps_between
+from skewtest.compare.values import ToleranceError, difference
 from skewtest.generate.history import SEQUENCE
 from skewtest.results.corpus import load, save
 from skewtest.results.finding import Counterexample, Finding

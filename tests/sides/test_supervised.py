@@ -5,7 +5,8 @@ import ctypes
 import pytest
 
 import skewtest as sk
-from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.sides import Conditions, bind
 from skewtest.sides.supervised import answer_supervised
 from skewtest.times import DAY_US

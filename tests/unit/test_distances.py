@@ -7,18 +7,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skewtest.compare.distances import POINTS, Distances, summary
-from skewtest.compare.distances import distances as distances_of_columns
-from skewtest.compare.values import ulps_between
+from skewtest.compare.distances import POINTS, Distances, measure_distances, summarise
+from skewtest.compare.floats import ulps_between
 from skewtest.sides.columns import Column
 
 
 def distances(left, right):
-    return distances_of_columns(Column.of(left), Column.of(right))
+    return measure_distances(Column.of(left), Column.of(right))
 
 
 def told(batch, online):
-    found = summary(distances(batch, online))
+    found = summarise(distances(batch, online))
     assert found is not None
     return found
 
@@ -114,15 +113,15 @@ def test_the_histogram_has_a_bucket_for_each_power_of_two_of_ulps():
 
 
 def test_columns_without_numbers_have_no_errors():
-    assert summary(distances(["a", None], ["b", None])) is None
-    assert summary(distances([], [])) is None
+    assert summarise(distances(["a", None], ["b", None])) is None
+    assert summarise(distances([], [])) is None
 
 
 def test_parts_add_up_to_the_whole():
     batch, online = [1.0, 2.0, 3.0, 4.0], [1.0, 2.5, 3.0, 4.5]
     whole = told(batch, online)
     halves = distances(batch[:2], online[:2]) + distances(batch[2:], online[2:])
-    assert summary(Distances() + halves) == whole
+    assert summarise(Distances() + halves) == whole
 
 
 def test_few_of_many_pairs_are_kept_as_points_those_that_differ_first():

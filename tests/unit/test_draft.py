@@ -14,16 +14,8 @@ from skewtest.generate.history import SEQUENCE, history_of
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
-from skewtest.run.draft import (
-    Ask,
-    Draft,
-    Event,
-    Slot,
-    can_share,
-    draft_of,
-    history_of_draft,
-    pack_drafts,
-)
+from skewtest.run.draft import Ask, Draft, Event, can_share, draft_of, history_of_draft, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.times import instant
 
 AT = instant(datetime(2024, 3, 8, tzinfo=UTC))

@@ -6,7 +6,8 @@ import skewtest as sk
 from skewtest.generate.history import BETWEEN, Restart
 from skewtest.report.timeline import drawing_of, timeline_of
 from skewtest.results.finding import Counterexample
-from skewtest.run.draft import Ask, Draft, Event, Slot, history_of_draft
+from skewtest.run.draft import Ask, Draft, Event, history_of_draft
+from skewtest.run.names import Slot
 from skewtest.times import DAY_US, HOUR_US, instant
 
 AT = instant(datetime(2024, 3, 8, tzinfo=UTC))

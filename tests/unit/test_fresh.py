@@ -10,7 +10,8 @@ import sys
 import pytest
 
 import skewtest as sk
-from skewtest.run.draft import Ask, Draft, Slot, pack_drafts
+from skewtest.run.draft import Ask, Draft, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
 from skewtest.sides.fresh import answered_afresh
 from skewtest.times import DAY_US

@@ -16,7 +16,8 @@ from skewtest.generate.instants import Clock
 from skewtest.generate.lanes import COUNTS
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan, find_strategies
-from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.times import instant, instants_of
 
 DAY = timedelta(days=1)

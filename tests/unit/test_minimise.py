@@ -7,11 +7,12 @@ import pytest
 
 import skewtest as sk
 from skewtest.run import minimise as module
-from skewtest.run.draft import Ask, Draft, Event, Slot
-from skewtest.run.edits import Edit, applied
+from skewtest.run.draft import Ask, Draft, Event
+from skewtest.run.edits import Edit, apply_edits
 from skewtest.run.effort import NONE, Effort
 from skewtest.run.judge import judge
 from skewtest.run.minimise import Minimiser, minimise
+from skewtest.run.names import Slot
 from skewtest.times import DAY_US, HOUR_US, instant
 
 AT = instant(datetime(2023, 11, 17, 13, 21, 9, 345_678, tzinfo=UTC))
@@ -348,7 +349,7 @@ def test_edits_drop_move_and_set_by_the_numbers_of_the_draft():
         (event(3), event(2), event(1)),
         (Ask(AT, (Slot(0, 0),), ()), Ask(AT + 5, (Slot(0, 1),), ())),
     )
-    edited = applied(
+    edited = apply_edits(
         draft,
         (
             Edit("event", 0),
@@ -368,7 +369,7 @@ def test_edits_drop_move_and_set_by_the_numbers_of_the_draft():
 
 def test_two_requests_that_become_one_are_one():
     draft = Draft((), (Ask(AT, (Slot(0, 0),), ()), Ask(AT + 5, (Slot(0, 0),), ())))
-    assert len(applied(draft, (Edit("ask.at", 1, value=AT),)).spine) == 1
+    assert len(apply_edits(draft, (Edit("ask.at", 1, value=AT),)).spine) == 1
 
 
 # -- planted minimisers ---------------------------------------------------------------------------
@@ -392,14 +393,14 @@ class DropsOneTooMany(Minimiser):
 class TakesAnyFailure(Minimiser):
     __slots__ = ()
 
-    def _holding(self, drafts):
+    def _try_drafts(self, drafts):
         return [bool(found) for found in judge(self.view, drafts)]
 
 
 class TakesEverything(Minimiser):
     __slots__ = ()
 
-    def _holding(self, drafts):
+    def _try_drafts(self, drafts):
         return [True] * len(drafts)
 
 
@@ -409,30 +410,30 @@ class OnlyHalves(Minimiser):
     def _drop(self):
         events = self.draft.events
         halves = events[: len(events) // 2], events[len(events) // 2 :]
-        self._first(*(Draft(half, self.draft.spine, self.draft.lag) for half in halves))
+        self._take_first(*(Draft(half, self.draft.spine, self.draft.lag) for half in halves))
 
 
 class KeepsTimes(Minimiser):
     __slots__ = ()
 
-    def _plain_times(self):
+    def _make_times_plain(self):
         pass
 
 
 class KeepsValues(Minimiser):
     __slots__ = ()
 
-    def _plain_values(self):
+    def _make_values_plain(self):
         pass
 
 
 class KeepsKeys(Minimiser):
     __slots__ = ()
 
-    def _plain_keys(self):
+    def _make_keys_plain(self):
         pass
 
-    def _plain_values(self):
+    def _make_values_plain(self):
         pass
 
 

@@ -13,7 +13,8 @@ from skewtest.deliver.operations import deliver, event_dicts, python_values
 from skewtest.deliver.reception import receive_cells
 from skewtest.deliver.wire import wire_reader
 from skewtest.generate.history import Pack
-from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.times import instant
 
 NOON = datetime(2024, 3, 8, 12, tzinfo=UTC)

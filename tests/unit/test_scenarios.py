@@ -19,7 +19,8 @@ from skewtest.generate.history import AFTER, BEFORE, BETWEEN, LANE, Restart
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
 from skewtest.generate.plan import Plan
-from skewtest.run.draft import Ask, Draft, Event, Slot, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, pack_drafts
+from skewtest.run.names import Slot
 from skewtest.times import DAY_US, HOUR_US, instant
 
 AT = instant(datetime(2024, 3, 8, 12, tzinfo=UTC))

@@ -11,14 +11,8 @@ import numpy as np
 import pytest
 
 import skewtest as sk
-from skewtest.compare.values import (
-    ToleranceError,
-    cosine_distance,
-    difference,
-    magnitude,
-    nothing_of,
-    ulps_between,
-)
+from skewtest.compare.floats import cosine_distance, ulps_between
+from skewtest.compare.values import ToleranceError, difference, magnitude, nothing_of
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
 
 NAN = math.nan
@@ -70,6 +64,7 @@ CASES = [
     Case("4 ulps tell 5 steps", 1.0, 1.0 + 5 * 2.0**-52, sk.close(ulps=4), "value"),
     Case("ulps count across zero", 5e-324, -5e-324, sk.close(ulps=2), SAME),
     Case("ulps tell the other side of zero", 5e-324, -5e-324, sk.close(ulps=1), "value"),
+    Case("ulps are of floats", Decimal("1e400"), Decimal("1e500"), sk.close(ulps=4), "value"),
     Case("zero is zero of either sign", 0.0, -0.0, EXACT, SAME),
     Case("infinity is itself", INF, float("inf"), CLOSE, SAME),
     Case("infinities of two signs differ", INF, -INF, CLOSE, "value"),

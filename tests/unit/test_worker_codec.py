@@ -13,7 +13,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from skewtest.compare.encoded import differences, odd_kind, ulps_between
+from skewtest.compare.encoded import find_differences
+from skewtest.compare.floats import ulps_between
+from skewtest.compare.tags import odd_kind
 from skewtest.worker.codec import decode, decode_column, encode, encode_column
 from skewtest.worker.frames import kind_of, row_columns, rows_as
 
@@ -85,7 +87,7 @@ SAME = [
 
 @pytest.mark.parametrize(("left", "right"), SAME, ids=lambda value: repr(value)[:20])
 def test_these_are_the_same(left, right):
-    assert differences(encode(left), encode(right)) == []
+    assert find_differences(encode(left), encode(right)) == []
 
 
 DIFFERENT = [
@@ -126,7 +128,7 @@ DIFFERENT = [
 @pytest.mark.parametrize(("left", "right", "kind", "path"), DIFFERENT, ids=lambda v: repr(v)[:20])
 def test_these_differ_in_their_kind_and_place(left, right, kind, path):
     for one, other in ((left, right), (right, left)):
-        found = differences(encode(one), encode(other))
+        found = find_differences(encode(one), encode(other))
         assert found[0].kind == kind
         assert path in [place.path for place in found]
 
