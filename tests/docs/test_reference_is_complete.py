@@ -55,8 +55,9 @@ def test_every_scenario_is_explained_in_their_order():
 
 def test_every_option_and_ini_key_is_on_its_page():
     page = (DOCS / "reference" / "pytest-options.md").read_text(encoding="utf-8")
-    plugin = Path(skewtest.__file__).with_name("plugin.py").read_text(encoding="utf-8")
-    options = re.findall(r'"(--skew-[\w-]+)"', plugin) + re.findall(r'addini\(\s*"(\w+)"', plugin)
+    home = Path(skewtest.__file__).with_name("harness") / "options.py"
+    code = home.read_text(encoding="utf-8")
+    options = re.findall(r'"(--skew-[\w-]+)"', code) + re.findall(r'addini\(\s*"(\w+)"', code)
 
     assert options
     assert [option for option in options if f"`{option}" not in page] == []
