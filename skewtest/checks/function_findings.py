@@ -157,7 +157,7 @@ def _find_differing(
     exact = None
     if reference is not None:
         exact = codec.encode(reference([dict(row) for row in fewest]))
-    places: dict[Kind, list[Place]] = {}
+    places: dict[Kind, list[Place[Any]]] = {}
     for difference in differences:
         places.setdefault(difference.kind, []).append(_locate(difference, exact))
     given = GivenRows(tuple(fewest), len(rows))
