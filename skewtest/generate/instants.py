@@ -75,8 +75,10 @@ class Clock:
         """Return the clock of a view."""
         starts, ends, gaps, ties = [], [], set(), []
         for source in view.sources.values():
-            starts += [instant(source.start)] if source.start else []
-            ends += [instant(source.end)] if source.end else []
+            if source.start is not None:
+                starts.append(instant(source.start))
+            if source.end is not None:
+                ends.append(instant(source.end))
             gaps |= set(map(micros, source.rhythm.gaps))
             ties.append(source.rhythm.ties)
         first, last = max(starts, default=None), min(ends, default=None)

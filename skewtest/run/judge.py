@@ -121,12 +121,15 @@ def _without_late_requests(
 
 
 def _one_tick_later(view: FeatureView, draft: Draft) -> Draft:
-    """Return the draft with events at an `as_of` moved past it, still before the late request."""
+    """Return the draft with events at an `as_of` moved past it, still before the late request.
+
+    Those that were a tick past it make room: they come after the request, as they did.
+    """
     tick = view.time.tick
     moments = {ask.at for ask in draft.spine}
     events = []
     for event in draft.events:
-        if event.at in moments:
+        if {event.at, event.at - tick} & moments:
             event = event._replace(at=event.at + tick)  # noqa: PLW2901
         events.append(event)
     return replace(draft, events=tuple(events), lag=tick).ordered()

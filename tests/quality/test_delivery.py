@@ -47,13 +47,13 @@ def assert_found_under_its_scenario_alone(faulty: Faulty, histories: int, seed: 
 
 @pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.view.name)
 def test_a_fault_is_found_under_its_scenario_alone(faulty: Faulty) -> None:
-    assert_found_under_its_scenario_alone(faulty, HISTORIES, seed=1)
+    assert_found_under_its_scenario_alone(faulty, HISTORIES, seed=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.view.name)
 def test_a_fault_is_found_among_more_histories(faulty: Faulty) -> None:
-    assert_found_under_its_scenario_alone(faulty, MANY, seed=1)
+    assert_found_under_its_scenario_alone(faulty, MANY, seed=2)
 
 
 @pytest.mark.parametrize("right", FAULTLESS, ids=lambda right: right.view.name)

@@ -132,7 +132,8 @@ def test_joined_keys_of_two_lanes_never_meet():
 
 def test_colliding_strings_are_confused_by_casing_trimming_and_casting():
     pairs = [tuple(render(STRING, 7, s) for s in pair) for pair in collisions(STRING)]
-    assert pairs == [("a7", "A7"), ("a7", "a7 "), ("a7", " a7"), ("8", "08"), ("8", "8.0")]
+    assert pairs[:2] == [("a7", "A7")] * 2  # case is folded most, and comes twice as often
+    assert pairs[2:] == [("a7", "a7 "), ("a7", " a7"), ("8", "08"), ("8", "8.0")]
 
 
 def test_colliding_ints_are_confused_by_32_bits_and_by_floats():
