@@ -10,7 +10,7 @@ from skewtest.generate.hints import hints_of
 from skewtest.generate.history import Pack
 from skewtest.generate.instants import Clock
 from skewtest.run.budget import Budget
-from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Trial
+from skewtest.run.experiment import run_trial
 from skewtest.sides.process import end_workers
 
 __all__ = ["Cell", "Placed", "build_environment", "end_workers", "prepared"]
@@ -32,8 +32,7 @@ def generate_pack(view: FeatureView, seed: int, lanes: int = LANES) -> Pack:
 
 def try_pack(view: FeatureView, pack: Pack) -> None:
     """Deliver a pack, drive both sides through it, and compare them; raise if they differ."""
-    trial = BATCH_AGAINST_ONLINE.run(view, pack)
-    assert isinstance(trial, Trial)
+    trial = run_trial(view, pack)
     assert not trial.divergences, f"{view.name}: the sides differ"
 
 

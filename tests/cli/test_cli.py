@@ -145,7 +145,9 @@ def test_the_reproduce_line_reproduces(repo):
 
 
 def test_the_reproduce_line_names_a_profile_that_is_not_the_usual_one(repo, monkeypatch):
-    monkeypatch.setattr("skewtest.api.HISTORIES_AN_EXAMPLE", 2)  # a number would be named instead
+    monkeypatch.setattr(
+        "skewtest.run.budget.HISTORIES_AN_EXAMPLE", 2
+    )  # a number would be named instead
 
     def again(*options):
         done = skew("check", "my_repo.views:skewed", "--seed=1", "--corpus=none", *options)
