@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from skewtest.worker.lanes import OURS
+from skewtest.worker.feeder import OURS
 from skewtest.worker.limits import TimeLimit, TimeLimitExceeded, is_in_collection
 
 __all__ = [
