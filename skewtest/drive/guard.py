@@ -38,6 +38,7 @@ def remembered_interrupt() -> Iterator[Callable[[], None]]:
     User code may swallow it, and what is raised in a callback of the garbage collector is printed
     and lost, so that there the usual handler does not run.
     """
+    # Signals come to the main thread alone, and only there may handlers be set.
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
@@ -69,6 +70,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, TypeError, AttributeError, SyntaxError):
+        # Annotations may name what is imported for type checkers alone: then they stay texts.
         signature = inspect.signature(function)
     return dict(signature.parameters)
 

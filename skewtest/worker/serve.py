@@ -80,7 +80,7 @@ class Worker:
         """Call a batch function with frames by name; return its columns."""
         arguments = {}
         for name, packed in message["frames"].items():
-            # An argument that is no frame is one of the owner's own settings.
+            # What is no frame is a value, such as `as_of`.
             is_frame = isinstance(packed, dict) and "form" in packed
             arguments[name] = frame_of(packed, buffers) if is_frame else decode(packed)
         with clock_of(message), TimeLimit(message["seconds"]):
