@@ -83,7 +83,7 @@ def columns_of(
     """
     if isinstance(result, Columns):
         return result
-    if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
+    if made.are_rows(result):
         return made.row_columns(result)
     result = _relation(result)
     native = result.collect() if isinstance(result, pl.LazyFrame) else result

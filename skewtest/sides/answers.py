@@ -112,13 +112,11 @@ class Answers:
     ) -> "Answers":
         """Make answers of lists of plain values; rows that failed are FAILED in every column."""
         failures = failures or {}
-        columns = {name: Column.of(cells) for name, cells in values.items()}
         failed = list(failures)
-        return cls(
-            {name: column.with_failed(failed) for name, column in columns.items()},
-            failures,
-            **more,
-        )
+        columns = {}
+        for name, cells in values.items():
+            columns[name] = Column.of(cells).with_failed(failed)
+        return cls(columns, failures, **more)
 
     def take(self, rows: RowArray) -> "Answers":
         """Return the answers to some spine rows, in the order of `rows`."""

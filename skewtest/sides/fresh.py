@@ -52,6 +52,7 @@ def fresh_runtime(home: Address | None = None) -> Runtime:
     return Runtime(
         "fresh",
         sys.executable,
+        # As it is now: what a test has put on the path is to be found there too.
         path=tuple(str(Path(entry or ".").absolute()) for entry in sys.path),
         hash_seed=HASH_SEEDS[1],
         is_ours=True,

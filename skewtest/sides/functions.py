@@ -139,6 +139,7 @@ class LocalCaller:
 
     def query(self, text: str, frames: Frames) -> Any:
         """See Caller."""
+        # By way of Arrow, as in a worker: a query has the same types at every place.
         tables = {name: as_kind(frame, "pyarrow") for name, frame in frames.items()}
         return Query(text)(**tables)
 

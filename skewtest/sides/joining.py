@@ -14,6 +14,7 @@ from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 from skewtest.times import instant, instants_of
 
 RowKey = tuple[Any, ...]
+# Entity values, then `as_of`: the order of `Extra.key` as well.
 
 
 def join_rows(
@@ -104,7 +105,10 @@ def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
     parts = []
     for column in entity:
         # Most keys are plain already, and to look at their types is quicker than to convert them.
-        parts.append(column if all_plain(column) else list(map(_key_part, column)))
+        if all_plain(column):
+            parts.append(column)
+        else:
+            parts.append(list(map(_key_part, column)))
     instants = as_of
     if not set(map(type, as_of)) <= {int}:
         instants = list(map(_instant_or_none, as_of))

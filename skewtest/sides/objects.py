@@ -230,11 +230,11 @@ class ObjectSide:
             if store is not None:
                 cells = self._store(store, name, cells, outcome)
             columns[name] = scatter([(rows, Column.of(cells))], height)
+        # Last, since any column may add to the failures, and a row that failed has no answer.
         failed = list(outcome.failures)
-        return Answers(
-            {name: column.with_failed(failed) for name, column in columns.items()},
-            outcome.failures,
-        )
+        for name, column in columns.items():
+            columns[name] = column.with_failed(failed)
+        return Answers(columns, outcome.failures)
 
     def _make_plain(self, name: str, values: list[Any], outcome: "Outcome") -> list[Any]:
         """Return a column as plain values; rows whose value cannot be one fail."""

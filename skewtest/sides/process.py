@@ -64,10 +64,11 @@ INSIDE = "SKEWTEST_INSIDE"
 
 def variables_of(runtime: Runtime) -> dict[str, str]:
     """Return the environment variables of a runtime's processes."""
-    if runtime.is_ours:
-        variables = dict(os.environ)
-    else:
-        variables = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    variables = dict(os.environ)
+    if not runtime.is_ours:
+        # They are of this interpreter, and would lead another one astray.
+        for name in LEFT_OUT:
+            variables.pop(name, None)
         variables |= FIXED
     variables[INSIDE] = "1"
     variables["PYTHONHASHSEED"] = runtime.hash_seed
@@ -83,9 +84,11 @@ def cpu_seconds_of(pid: int) -> float:
     There what uses the CPU is judged by the clock, as what waits is.
     """
     try:
+        # After the name of the program, which may hold spaces and brackets itself.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, IndexError):
         return 0.0
+    # utime and stime: fields 14 and 15 of proc(5), of which the split begins with the third.
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 

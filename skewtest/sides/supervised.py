@@ -103,6 +103,7 @@ class _Child:
         """Fork a child that sends what a side answers."""
         progress = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         tell = Progress(progress.fileno()).tell
+        # Before the fork: a child that dies at once has had no lane.
         tell(-1)
         incoming, outgoing = os.pipe()
         with warnings.catch_warnings():
@@ -140,6 +141,7 @@ class _Child:
             os.close(self.incoming)
             self.last_lane = int(os.pread(self.progress.fileno(), WORD, 0))
             _, status = os.waitpid(self.pid, 0)
+        # Negative for a signal, as in subprocess.
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -57,6 +57,11 @@ def _pandas_values(column: Any) -> list[Any]:
     return values
 
 
+def are_rows(result: Any) -> bool:
+    """Return whether a result is rows that are dicts; none at all are rows too."""
+    return isinstance(result, list) and all(isinstance(row, Mapping) for row in result)
+
+
 def row_columns(rows: list[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Return the columns of rows that are dicts."""
     names: dict[str, None] = {}
@@ -147,7 +152,7 @@ def _pandas_series(pd: Any, column: dict[str, Any], buffers: list[bytes]) -> Any
 
 def columns_of(result: Any) -> dict[str, list[Any]] | None:
     """Return the columns of a frame of any library, None if it is no frame."""
-    if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
+    if are_rows(result):
         return row_columns(result)
     if type(result).__name__ == "DuckDBPyRelation":
         # It is a query that has not run yet.
