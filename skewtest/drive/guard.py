@@ -16,7 +16,7 @@ __all__ = [
     "TimeLimitExceeded",
     "WrongParametersError",
     "parameters_of",
-    "remembered_interrupt",
+    "remember_interrupt",
     "time_limit",
 ]
 
@@ -32,7 +32,7 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def remembered_interrupt() -> Iterator[Callable[[], None]]:
+def remember_interrupt() -> Iterator[Callable[[], None]]:
     """Yield a function that raises KeyboardInterrupt if Ctrl-C came and was swallowed.
 
     User code may swallow it, and what is raised in a callback of the garbage collector is printed
