@@ -18,7 +18,7 @@ from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import IN_ORDER, RELATIONS
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.scenarios import spread
-from skewtest.drive.guard import remembered_interrupt
+from skewtest.drive.guard import remember_interrupt
 from skewtest.generate.blocks import Blocks
 from skewtest.generate.hints import Hints, hints_of
 from skewtest.generate.history import Pack
@@ -95,7 +95,7 @@ class Search:
 
     def run(self) -> None:
         """Try packs until the budget is spent or enough is found."""
-        with remembered_interrupt() as self.check_interrupt:
+        with remember_interrupt() as self.check_interrupt:
             while self.histories < self._stops_at() and not self._is_spent():
                 self.try_next()
         for run in self.runs:

@@ -62,10 +62,12 @@ def fingerprint(frame: Any, kind: Kind) -> Any:
     return None
 
 
-def changed(frame: Any, before: Any, kind: Kind) -> bool:
+def has_changed(frame: Any, before: Any, kind: Kind) -> bool:
     """Return whether a frame is no longer what `fingerprint` saw."""
     if before is None:
+        # Lazy frames and tables of Arrow cannot be changed in place.
         return False
+    # Names first: `equals` of a frame whose columns were renamed may not see it.
     if kind == "pandas":
         return not (list(frame.columns) == list(before.columns) and frame.equals(before))
     return not (frame.columns == before.columns and frame.equals(before))
@@ -81,20 +83,27 @@ def columns_of(
     """
     if isinstance(result, Columns):
         return result
-    if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
+    if made.are_rows(result):
         return made.row_columns(result)
     result = _relation(result)
     native = result.collect() if isinstance(result, pl.LazyFrame) else result
     if isinstance(native, pl.DataFrame):
-        return {
-            name: instants_of(native[name]).to_list()
-            if name in instants and isinstance(native[name].dtype, pl.Datetime)
-            else python_values(native[name])
-            for name in native.columns
-        }
+        return _polars_columns(native, instants)
+    # Not imported for it: whoever returns a frame of pandas has it loaded already.
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
         return made.pandas_columns(native)
     return drive.foreign.columns_of_foreign(native)
+
+
+def _polars_columns(frame: pl.DataFrame, instants: Sequence[str]) -> dict[str, list[Any]]:
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if name in instants and isinstance(column.dtype, pl.Datetime):
+            columns[name] = instants_of(column).to_list()
+        else:
+            columns[name] = python_values(column)
+    return columns
 
 
 def _relation(result: Any) -> Any:
@@ -126,6 +135,7 @@ def pandas_array(column: pl.Series) -> tuple[npt.NDArray[Any] | None, str | None
     dtype = column.dtype
     if isinstance(dtype, pl.Datetime):
         zone = dtype.time_zone
+        # numpy has no zones; pandas is told of it beside.
         utc = column if zone is None else column.dt.convert_time_zone("UTC")
         return utc.dt.replace_time_zone(None).to_numpy(), zone
     is_number = dtype.is_numeric() and not dtype.is_decimal()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from skewtest.worker.lanes import OURS
+from skewtest.worker.feeder import OURS
 from skewtest.worker.limits import TimeLimit, TimeLimitExceeded, is_in_collection
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "TimeLimitExceeded",
     "WrongParametersError",
     "parameters_of",
-    "remembered_interrupt",
+    "remember_interrupt",
     "time_limit",
 ]
 
@@ -32,12 +32,13 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def remembered_interrupt() -> Iterator[Callable[[], None]]:
+def remember_interrupt() -> Iterator[Callable[[], None]]:
     """Yield a function that raises KeyboardInterrupt if Ctrl-C came and was swallowed.
 
     User code may swallow it, and what is raised in a callback of the garbage collector is printed
     and lost, so that there the usual handler does not run.
     """
+    # Signals come to the main thread alone, and only there may handlers be set.
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
@@ -69,6 +70,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, TypeError, AttributeError, SyntaxError):
+        # Annotations may name what is imported for type checkers alone: then they stay texts.
         signature = inspect.signature(function)
     return dict(signature.parameters)
 

@@ -34,6 +34,7 @@ def store_of(scenario: Scenario) -> Callable[[Any], Any] | None:
 
 
 def _receive(codec: Callable[[Payload], Any], lane: Delivered) -> Delivered:
+    # Another list: the lane itself may be delivered again, to the other side.
     payloads = list(lane.payloads)
     for position, row in enumerate(lane.rows):
         if row <= SNAPSHOT:
@@ -52,4 +53,5 @@ def _through(codec: Callable[[Payload], Any], payload: Payload) -> Payload:
         raise CodecError(f"it raised {type(error).__name__}") from error
     if not isinstance(received, Mapping):
         raise CodecError(f"it returned {type(received).__name__}; expected a dict")
+    # A dict whatever mapping it is, since the online side is promised one.
     return dict(received)

@@ -3,7 +3,7 @@
 from skewtest.declare.delivery import Scenario
 from skewtest.worker.state import StateError, has_method
 
-__all__ = ["StateError", "lacking", "needed_methods"]
+__all__ = ["StateError", "lacking", "methods_for"]
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "restarted": ("snapshot", "restore"),
@@ -12,15 +12,18 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 
-def needed_methods(scenario: Scenario) -> tuple[str, ...]:
+def methods_for(scenario: Scenario) -> tuple[str, ...]:
     """Return the methods beside `update` and `query` that a scenario calls."""
-    wanted = NEEDED.get(scenario.name, ())
-    return (*wanted, "merge") if scenario.delivery.split == "merged" else wanted
+    verbs = NEEDED.get(scenario.name, ())
+    # Two workers that hand over do with snapshots; to answer for both takes a merge as well.
+    if scenario.delivery.split == "merged":
+        return (*verbs, "merge")
+    return verbs
 
 
 def lacking(target: object, scenario: Scenario) -> str | None:
     """Return the method that a scenario needs and an online object has not, or None."""
-    for verb in needed_methods(scenario):
+    for verb in methods_for(scenario):
         if not has_method(target, verb):
             return verb
     return None

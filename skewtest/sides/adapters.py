@@ -1,6 +1,6 @@
 """Adapters: implementations of another shape, made to look like a batch or an online side."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -13,9 +13,8 @@ from skewtest.drive.frames import columns_of, type_name
 from skewtest.errors import DeclarationError
 from skewtest.sides.addresses import Address, Code, code_of, roots_of
 from skewtest.sides.functions import Caller, Frames
-from skewtest.sides.joining import row_keys
+from skewtest.sides.joining import row_keys, spine_keys
 from skewtest.sides.parts import parts_of
-from skewtest.times import instants_of
 from skewtest.worker.loading import Folded
 
 
@@ -43,11 +42,7 @@ class PerAsOf:
 
     def batch(self, view: FeatureView, frames: Frames, caller: Caller) -> list[dict[str, Any]]:
         """Return one row for each spine row whose entity the function answered."""
-        asked = row_keys(
-            [frames["spine"][name].to_list() for name in view.entity],
-            instants_of(frames["spine"][AS_OF]).to_list(),
-        )
-        wanted = set(asked)
+        requests = set(spine_keys(view, frames["spine"]))
         rows = []
         for as_of in python_values(frames["spine"][AS_OF].unique().sort()):
             columns = _columns(self.function, caller.call(self.function, {**frames, AS_OF: as_of}))
@@ -55,7 +50,8 @@ class PerAsOf:
             size = len(columns[view.entity[0]])
             keys = row_keys([columns[name] for name in view.entity], [as_of] * size)
             for position, key in enumerate(keys):
-                if key in wanted:
+                # Rows of entities that nobody asked for are usual: all events were given.
+                if key in requests:
                     row = {name: values[position] for name, values in columns.items()}
                     rows.append({**row, AS_OF: as_of})
         return rows or _no_rows(view)
@@ -85,27 +81,40 @@ class PerEvent:
         columns = _columns(self.function, caller.call(self.function, frames))
         _check_columns(self.function, columns, (*view.entity, source.time))
         keys = row_keys([columns[name] for name in view.entity], columns[source.time])
-        by_entity: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
-        for position, (*entity, at) in enumerate(keys):
-            if at is not None:
-                by_entity.setdefault(tuple(entity), []).append((at, position))
-        asked = row_keys(
-            [frames["spine"][name].to_list() for name in view.entity],
-            instants_of(frames["spine"][AS_OF]).to_list(),
-        )
+        by_entity = _index_by_entity(keys)
+        requests = spine_keys(view, frames["spine"])
         moments = python_values(frames["spine"][AS_OF])
         rows = []
-        for (*entity, as_of), moment in zip(asked, moments, strict=True):
+        for (*entity, as_of), moment in zip(requests, moments, strict=True):
+            # Instants are whole: one more includes those at `as_of` itself.
             limit = as_of if view.as_of == "exclusive" else as_of + 1
-            seen = [found for found in by_entity.get(tuple(entity), ()) if found[0] < limit]
-            if seen:
-                # max() takes the first of equals: position breaks ties of time, the last one wins.
-                position = max(seen)[1]
-                values = {name: columns[name][position] for name in columns}
-                rows.append(
-                    {**values, **dict(zip(view.entity, entity, strict=True)), AS_OF: moment}
-                )
+            position = _last_before(limit, by_entity.get(tuple(entity), ()))
+            if position is not None:
+                row = {name: values[position] for name, values in columns.items()}
+                row.update(zip(view.entity, entity, strict=True))
+                rows.append({**row, AS_OF: moment})
         return rows or _no_rows(view)
+
+
+def _index_by_entity(
+    keys: Sequence[tuple[Any, ...]],
+) -> dict[tuple[Any, ...], list[tuple[int, int]]]:
+    """Return by entity the instants of its rows, with their positions."""
+    by_entity: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for position, (*entity, instant) in enumerate(keys):
+        if instant is not None:
+            by_entity.setdefault(tuple(entity), []).append((instant, position))
+    return by_entity
+
+
+def _last_before(limit: int, rows: Sequence[tuple[int, int]]) -> int | None:
+    """Return the position of an entity's last row before an instant, None if there is none."""
+    earlier = [row for row in rows if row[0] < limit]
+    if not earlier:
+        return None
+    # max() takes the first of equals: position breaks ties of time, the last one wins.
+    _, position = max(earlier)
+    return position
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +162,8 @@ class Fold:
         """Return how another interpreter makes fresh states of it."""
         codes = []
         for name in ("init", "update", "value"):
-            own_home = None if home is None else home.part(name)
-            codes.append(code_of(getattr(self, name), home=own_home))
+            part_home = None if home is None else home.part(name)
+            codes.append(code_of(getattr(self, name), home=part_home))
         addresses = tuple(code.addresses[0] for code in codes)
         return Code(addresses, roots_of(addresses), shape="fold")
 
@@ -209,13 +218,16 @@ class Pipeline:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        # With the declared types: a frame of one event may be all null, and tells none.
         frame = pl.DataFrame(self._waiting, schema=self.source.schema, orient="row")
         clock = max(event[self.source.time] for event in self._waiting)
         self._waiting = []
-        known = {"events": frame, self.source.name: frame, AS_OF: clock}
-        columns = _columns(self.function, self.caller.call(self.function, known))
+        # Under both names: a function may call its events by their source.
+        arguments = {"events": frame, self.source.name: frame, AS_OF: clock}
+        columns = _columns(self.function, self.caller.call(self.function, arguments))
         _check_columns(self.function, columns, self.view.entity)
         keys = zip(*(columns[name] for name in self.view.entity), strict=True)
+        # A later row of the same entity replaces an earlier one, as in a store.
         for position, key in enumerate(keys):
             self._store[key] = {name: values[position] for name, values in columns.items()}
 
@@ -280,6 +292,7 @@ def micro_batch(function: Callable[..., Any], *, size: int = 1) -> MicroBatch:
     Raises:
         DeclarationError: `size` is not an int above 0.
     """
+    # True is an int of Python's, and no size.
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise DeclarationError(f"micro_batch(size=...) must be an int above 0; got {size!r}")
     return MicroBatch(_function("micro_batch", function), size)

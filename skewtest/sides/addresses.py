@@ -8,7 +8,7 @@ import sysconfig
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -53,14 +53,22 @@ class Address:
         """Return the address of an attribute."""
         return replace(self, name=f"{self.name}.{name}")
 
-    def sent(self) -> dict[str, Any]:
+    def to_message(self) -> dict[str, Any]:
         """Return it as JSON."""
         if self.source:
-            held = {"source": self.source, "name": self.name, "file": self.file}
-            return {**held, "uses": dict(self.uses)}
-        held = {"module": self.module, "name": self.name, "file": self.file}
-        spare = None if self.spare is None else self.spare.sent()
-        return {**held, "by_name": self.by_name, "spare": spare}
+            return {
+                "source": self.source,
+                "name": self.name,
+                "file": self.file,
+                "uses": dict(self.uses),
+            }
+        return {
+            "module": self.module,
+            "name": self.name,
+            "file": self.file,
+            "by_name": self.by_name,
+            "spare": None if self.spare is None else self.spare.to_message(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +94,11 @@ class Code:
         """Return a function that is not imported here, by the names of its module and its own."""
         return cls((Address(module, name, ""),), roots_of(()))
 
-    def sent(self) -> dict[str, Any]:
+    def to_message(self) -> dict[str, Any]:
         """Return the message that loads it."""
         return {
             "do": "load",
-            "addresses": [address.sent() for address in self.addresses],
+            "addresses": [address.to_message() for address in self.addresses],
             "roots": list(self.roots),
             "kwargs": codec.encode(dict(self.kwargs)),
             "shape": self.shape,
@@ -121,6 +129,7 @@ def code_of(function: Any, *, spare: bool = False, home: Address | None = None) 
 def _own_code(function: Any, *, spare: bool) -> Code:
     kwargs: dict[str, Any] = {}
     bare = function
+    # What is given last wins: the outermost partial is the last.
     while isinstance(bare, partial):
         if bare.args:
             raise NoAddressError(f"{bare!r} holds positional arguments; give them by name")
@@ -129,10 +138,9 @@ def _own_code(function: Any, *, spare: bool) -> Code:
     address = address_of(bare)
     if spare and not address.source:
         address = replace(address, spare=_spare(bare))
-    held = tuple(kwargs.items())
     if _holds_oddity(codec.encode(kwargs)):
         raise NoAddressError(f"{bare!r} is given what cannot be sent: {sorted(kwargs)}")
-    return Code((address,), roots_of((address,)), held)
+    return Code((address,), roots_of((address,)), tuple(kwargs.items()))
 
 
 def address_of(function: Any) -> Address:
@@ -145,6 +153,7 @@ def address_of(function: Any) -> Address:
     name = _name_in(module, function)
     if module is None or name is None:
         return _by_source(function)
+    # Those are in the interpreter itself, and have no file.
     if module.__name__ in sys.builtin_module_names:
         return Address(module.__name__, name, "")
     file = str(Path(getattr(module, "__file__", None) or "").absolute())
@@ -173,24 +182,39 @@ def roots_of(addresses: Sequence[Address]) -> tuple[str, ...]:
 
     What is installed for this interpreter is not among them: it would hide the versions there.
     """
-    ours = [Path(p).resolve() for p in {sysconfig.get_path(n) for n in INSTALLED}]
-    held = [str(Path(entry or ".").absolute()) for entry in sys.path]
-    own = [address.root for address in addresses if address.root]
-    return tuple(
-        entry
-        for entry in dict.fromkeys([*own, *held])
-        if Path(entry).is_dir()
-        and not any(Path(entry).resolve().is_relative_to(place) for place in ours)
-        and not (Path(entry) / "skewtest" / "worker" / "__main__.py").exists()
-    )
+    roots: dict[str, None] = {}
+    for address in addresses:
+        if address.root:
+            roots[address.root] = None
+    for entry in sys.path:
+        # The empty entry is the folder that this process runs in; a worker runs in another.
+        roots[str(Path(entry or ".").absolute())] = None
+    return tuple(filter(_is_of_project, roots))
 
 
 INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
 
 
+@cache
+def _installed_folders() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)).resolve() for name in INSTALLED)
+
+
+def _is_of_project(entry: str) -> bool:
+    """Return whether a folder of the path holds the project's own modules."""
+    folder = Path(entry)
+    if not folder.is_dir() or any(map(folder.resolve().is_relative_to, _installed_folders())):
+        return False
+    # A checkout of skewtest would bring it along, where it is to be inert.
+    return not (folder / "skewtest" / "worker" / "__main__.py").exists()
+
+
 def _root_of(name: str, file: Path) -> str:
     """Return the folder that a module of a dotted name and a file is imported from."""
-    depth = name.count(".") + (1 if file.name == "__init__.py" else 0)
+    depth = name.count(".")
+    if file.name == "__init__.py":
+        # A package's file is one folder deeper than a module's of the same name.
+        depth += 1
     root = file.parent
     for _ in range(depth):
         root = root.parent
@@ -202,48 +226,65 @@ def _name_in(module: ModuleType | None, function: Any) -> str | None:
     if module is None:
         return None
     dotted = getattr(function, "__qualname__", "")
-    found: Any = module
+    target: Any = module
     for part in dotted.split("."):
-        found = getattr(found, part, None)
-    if found is function or getattr(found, "function", None) is function:
+        target = getattr(target, part, None)
+    # A decorated function may have become an adapter, which holds it.
+    if target is function or getattr(target, "function", None) is function:
         return str(dotted)
-    return next((name for name, held in vars(module).items() if held is function), None)
+    # `clean = partial(...)` or `clean = make()` is held by a name that is not its own.
+    return next((name for name, value in vars(module).items() if value is function), None)
 
 
 def _by_source(function: Any) -> Address:
     """Return a function by its own text, with the modules that it refers to."""
-    told = f"{getattr(function, '__qualname__', None) or repr(function)} cannot be run elsewhere"
-    move = "Move it to the top level of a module."
+    subject = f"{getattr(function, '__qualname__', None) or repr(function)} cannot be run elsewhere"
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
-        raise NoAddressError(f"{told}: no module holds it by name. {move}")
+        raise NoAddressError(f"{subject}: no module holds it by name. {MOVE}")
     if function.__closure__:
-        held = ", ".join(function.__code__.co_freevars)
-        raise NoAddressError(f"{told}: it is made inside a function, whose {held} it uses. {move}")
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(source)
-    except (OSError, TypeError, SyntaxError) as error:
-        raise NoAddressError(f"{told}: its source cannot be read. {move}") from error
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            statement.decorator_list = []
-    uses = {}
-    for name in _globals_in(function.__code__):
-        value = function.__globals__.get(name)
-        if isinstance(value, ModuleType):
-            uses[name] = value.__name__
-        elif name in function.__globals__ and not hasattr(builtins, name):
-            raise NoAddressError(f"{told}: it uses {name}, which is defined beside it. {move}")
+        names = ", ".join(function.__code__.co_freevars)
+        raise NoAddressError(
+            f"{subject}: it is made inside a function, whose {names} it uses. {MOVE}"
+        )
     return Address(
         module="",
         name=function.__name__,
         file=function.__code__.co_filename,
-        source="from __future__ import annotations\n" + ast.unparse(tree),
-        uses=tuple(sorted(uses.items())),
+        source=_source_of(function, subject),
+        uses=tuple(sorted(_modules_used(function, subject).items())),
     )
 
 
+MOVE = "Move it to the top level of a module."
+
+
+def _source_of(function: FunctionType, subject: str) -> str:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError) as error:
+        raise NoAddressError(f"{subject}: its source cannot be read. {MOVE}") from error
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            # What decorates it, such as a mark of a test, need not be there elsewhere.
+            statement.decorator_list = []
+    # Annotations are texts then: what they name need not be there either.
+    return "from __future__ import annotations\n" + ast.unparse(tree)
+
+
+def _modules_used(function: FunctionType, subject: str) -> dict[str, str]:
+    """Return the modules that a function refers to, by the name that it has for them."""
+    modules = {}
+    for name in _globals_in(function.__code__):
+        value = function.__globals__.get(name)
+        if isinstance(value, ModuleType):
+            modules[name] = value.__name__
+        elif name in function.__globals__ and not hasattr(builtins, name):
+            raise NoAddressError(f"{subject}: it uses {name}, which is defined beside it. {MOVE}")
+    return modules
+
+
 def _globals_in(code: Any) -> set[str]:
+    # Lambdas and comprehensions inside it are code of their own.
     inner = (const for const in code.co_consts if hasattr(const, "co_names"))
     return set(code.co_names).union(*map(_globals_in, inner))
 

@@ -44,14 +44,14 @@ class Failure:
     @property
     def signature(self) -> tuple[str, str, str]:
         """What makes two failures the same one: side, code and what was raised."""
-        facts = {
-            name: self.facts[name] for name in ("feature", "type", "lacking") if name in self.facts
-        }
-        return (
-            self.side,
-            self.code,
-            type(self.exception).__name__ if self.exception else repr(facts),
-        )
+        if self.exception:
+            # Not its message, which may hold a value of the history.
+            return self.side, self.code, type(self.exception).__name__
+        facts = {}
+        for name in ("feature", "type", "lacking"):
+            if name in self.facts:
+                facts[name] = self.facts[name]
+        return self.side, self.code, repr(facts)
 
 
 class ProcessDiedError(Exception):
@@ -112,21 +112,21 @@ class Answers:
     ) -> "Answers":
         """Make answers of lists of plain values; rows that failed are FAILED in every column."""
         failures = failures or {}
-        columns = {name: Column.of(cells) for name, cells in values.items()}
         failed = list(failures)
-        return cls(
-            {name: column.with_failed(failed) for name, column in columns.items()},
-            failures,
-            **more,
-        )
+        columns = {}
+        for name, cells in values.items():
+            columns[name] = Column.of(cells).with_failed(failed)
+        return cls(columns, failures, **more)
 
     def take(self, rows: RowArray) -> "Answers":
         """Return the answers to some spine rows, in the order of `rows`."""
-        places = {row: place for place, row in enumerate(rows.tolist())}
+        positions = {row: position for position, row in enumerate(rows.tolist())}
+        failed = [row for row in self.failures if row in positions]
+        skipped = [row for row in self.skipped if row in positions]
         return Answers(
             {name: column.take(rows) for name, column in self.values.items()},
-            {places[row]: why for row, why in self.failures.items() if row in places},
-            skipped=frozenset(places[row] for row in self.skipped if row in places),
+            {positions[row]: self.failures[row] for row in failed},
+            skipped=frozenset(map(positions.__getitem__, skipped)),
         )
 
     def row(self, row: int) -> dict[str, Any]:
@@ -148,15 +148,18 @@ def join_answers(
     extra: list[Extra] = []
     skipped: set[int] = set()
     mutated: dict[str, None] = {}
-    for places, answers in parts:
-        failures |= {int(places[row]): why for row, why in answers.failures.items()}
-        skipped |= {int(places[row]) for row in answers.skipped}
+    for part_rows, answers in parts:
+        # Plain ints: numpy's are equal to them, and no keys of JSON.
+        for row, failure in answers.failures.items():
+            failures[int(part_rows[row])] = failure
+        skipped |= {int(part_rows[row]) for row in answers.skipped}
         extra += answers.extra
         mutated |= dict.fromkeys(answers.mutated)
-    columns = {
-        name: scatter([(places, answers.values[name]) for places, answers in parts], rows)
-        for name in features
-    }
+    columns = {}
+    for name in features:
+        columns[name] = scatter(
+            [(part_rows, answers.values[name]) for part_rows, answers in parts], rows
+        )
     return Answers(
         columns,
         failures,

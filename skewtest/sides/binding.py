@@ -8,7 +8,8 @@ from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import Delivered
 from skewtest.generate.history import Pack
-from skewtest.sides.answers import Answers, Failure, join_answers
+from skewtest.sides.answers import Answers, Failure
+from skewtest.sides.columns import Column
 from skewtest.sides.foreign import ForeignSide
 from skewtest.sides.functions import FunctionSide
 from skewtest.sides.objects import ObjectSide
@@ -30,6 +31,7 @@ def bind(implementation: Any, role: Role) -> Side:
     """
     if isinstance(implementation, OUR_SIDES):
         return implementation
+    # A class with such a method is a factory of online objects that happen to have it.
     has_answer = callable(getattr(implementation, "answer", None))
     if has_answer and not inspect.isclass(implementation):
         return ForeignSide(implementation, role)
@@ -94,9 +96,6 @@ def answer_online(
     answers = side_of(view, "online").answer(pack, conditions)
     if isinstance(answers, Answers):
         return answers
-    nothing = join_answers([], view.features, pack.spine.height)
     rows = range(pack.spine.height)
-    return Answers(
-        {name: column.with_failed(list(rows)) for name, column in nothing.values.items()},
-        dict.fromkeys(rows, answers),
-    )
+    nothing = Column.of_nothing(len(rows)).with_failed(rows)
+    return Answers(dict.fromkeys(view.features, nothing), dict.fromkeys(rows, answers))

@@ -80,7 +80,9 @@ class Column:
             _tell_nothings_apart(values, states)
         numbers = _numbers_of(values, states)
         states[np.isnan(numbers)] = NAN
-        return cls(numbers, states, values if bool((states == OBJECT).any()) else None)
+        # Most columns are numbers, and keep no Python objects alive.
+        objects = values if bool((states == OBJECT).any()) else None
+        return cls(numbers, states, objects)
 
     @classmethod
     def of_floats(cls, numbers: FloatArray) -> "Column":
@@ -136,6 +138,7 @@ class Column:
         """Return the column with some rows FAILED."""
         if not rows:
             return self
+        # Copies: a column is frozen, and others may hold it.
         numbers, states = self.numbers.copy(), self.states.copy()
         numbers[list(rows)] = 0.0
         states[list(rows)] = FAILED_STATE
@@ -159,17 +162,19 @@ def scatter(columns: Sequence[tuple[RowArray, Column]], rows: int) -> Column:
     numbers = np.zeros(rows)
     states = np.full(rows, MISSING_STATE, dtype=np.uint8)
     objects: list[Any] | None = None
-    for places, column in columns:
-        numbers[places] = column.numbers
-        states[places] = column.states
+    for part_rows, column in columns:
+        numbers[part_rows] = column.numbers
+        states[part_rows] = column.states
         if column.objects is not None:
-            objects = objects if objects is not None else [None] * rows
-            for place, cell in zip(places.tolist(), column.objects, strict=True):
-                objects[place] = cell
+            if objects is None:
+                objects = [None] * rows
+            for row, cell in zip(part_rows.tolist(), column.objects, strict=True):
+                objects[row] = cell
     return Column(numbers, states, objects)
 
 
 def _tell_nothings_apart(values: Sequence[Any], states: StateArray) -> None:
+    # Every Nothing is of one type, so that its type alone does not say which it is.
     for row in np.flatnonzero(states == OBJECT).tolist():
         if type(values[row]) is Nothing:
             states[row] = _STATE_OF_NOTHING[values[row]]
@@ -184,6 +189,7 @@ def _numbers_of(values: Sequence[Any], states: StateArray) -> FloatArray:
     except OverflowError:  # an int beyond the largest float
         numbers = np.array([_float_or_infinity(cell) for cell in cells], dtype=np.float64)
     is_large = (states == INT) & (np.abs(numbers) >= EXACT_INTS)
+    # Asked of the int itself, since its float may have been rounded to the limit.
     for row in np.flatnonzero(is_large).tolist():
         if abs(values[row]) > EXACT_INTS:
             states[row], numbers[row] = OBJECT, 0.0

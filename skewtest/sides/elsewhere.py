@@ -20,8 +20,10 @@ from skewtest.sides.answers import Failure, ProcessDiedError
 from skewtest.sides.frames_sent import pack_frame
 from skewtest.sides.process import INSIDE, RemoteError, Worker, worker_of
 from skewtest.worker.codec import decode, decode_column, encode
+from skewtest.worker.feeder import requests_among
 from skewtest.worker.parcels import pack_lanes
 
+# To import heavy libraries from a cold disk takes long, and is no fault of the code's.
 LOAD_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """Beyond the limit of user code, which the worker keeps itself where it can."""
@@ -61,7 +63,7 @@ def loaded(code: Code, runtime: Runtime) -> tuple[Worker, int]:
         try:
             process = worker_of(runtime)
             if key not in process.loaded:
-                process.loaded[key] = process.ask(code.sent(), seconds=LOAD_SECONDS)
+                process.loaded[key] = process.ask(code.to_message(), seconds=LOAD_SECONDS)
             return process, process.loaded[key]["number"]
         except ProcessDiedError as error:
             if attempt + 1 == ATTEMPTS:
@@ -69,8 +71,8 @@ def loaded(code: Code, runtime: Runtime) -> tuple[Worker, int]:
         except RemoteError as error:
             raise CannotLoadError(runtime, error) from error
         except TimeLimitExceeded as error:
-            told = RemoteError(f"it was not imported within {LOAD_SECONDS:.0f} s")
-            raise CannotLoadError(runtime, told) from error
+            late = RemoteError(f"it was not imported within {LOAD_SECONDS:.0f} s")
+            raise CannotLoadError(runtime, late) from error
     raise AssertionError
 
 
@@ -121,11 +123,15 @@ class RemoteCaller:
             ProcessDiedError: it took the process down.
             TimeLimitExceeded: it ran into its time limit.
         """
-        wanted = parameter_kinds_of(function)
-        unknown = [name for name, (_, needed) in wanted.items() if needed and name not in given]
+        kinds: dict[str, str] = {}
+        unknown = []
+        for name, (kind, is_needed) in parameter_kinds_of(function).items():
+            if name in given:
+                kinds[name] = kind
+            elif is_needed:
+                unknown.append(name)
         if unknown:
             raise WrongParametersError(unknown, list(given))
-        kinds = {name: kind for name, (kind, _) in wanted.items() if name in given}
         return self._call(code_of(function, home=self.home), kinds, given)
 
     def query(self, text: str, frames: Mapping[str, pl.DataFrame]) -> Any:
@@ -171,14 +177,17 @@ class RemoteCaller:
 @lru_cache(maxsize=256)
 def parameter_kinds_of(function: Any) -> Mapping[str, tuple[str, bool]]:
     """Return, by parameter, the kind of frame that it wants and whether it has no default."""
-    bare = function.func if isinstance(function, partial) else function
-    given = function.keywords if isinstance(function, partial) else {}
-    return {
-        name: (kind_of(parameter.annotation), parameter.default is parameter.empty)
-        for name, parameter in inspect.signature(bare).parameters.items()
-        if name not in given
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
+    bare, bound = function, {}
+    if isinstance(function, partial):
+        bare, bound = function.func, function.keywords
+    kinds = {}
+    for name, parameter in inspect.signature(bare).parameters.items():
+        # `*args` and `**kwargs` name no frame.
+        is_named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if is_named and name not in bound:
+            has_no_default = parameter.default is parameter.empty
+            kinds[name] = (kind_of(parameter.annotation), has_no_default)
+    return kinds
 
 
 @dataclass(slots=True)
@@ -215,25 +224,32 @@ class RemoteDriver:
             try:
                 return process.ask(message, seconds=self.message["seconds"] + GRACE_SECONDS)
             except ProcessDiedError as error:
-                place, failure = error.lane, died(self.side, error)
+                position, failure = error.lane, died(self.side, error)
             except TimeLimitExceeded:
-                place = process.last_lane
+                position = process.last_lane
                 facts = {"seconds": self.message["seconds"]}
                 failure = Failure(self.side, "timeout", facts)
-            place = place if 0 <= place < len(waiting) else 0
-            deaths[waiting[place].lane] += 1
-            is_known = deaths[waiting[place].lane] >= ATTEMPTS or bool(self.deaths)
-            if failure.code == "timeout" or is_known:
-                self._leave_out(waiting.pop(place), failure)
+            # It may have died before its first lane, which then is the one to look at.
+            if not 0 <= position < len(waiting):
+                position = 0
+            deaths[waiting[position].lane] += 1
+            if self._is_to_blame(failure, deaths[waiting[position].lane]):
+                self._leave_out(waiting.pop(position), failure)
             if len(self.dead) >= CRASHES or len(self.deaths) >= MOST_DEATHS:
-                self.skipped += [row for lane in waiting for row in lane.rows if row >= 0]
+                for lane in waiting:
+                    self.skipped += requests_among(lane.rows)
                 return None
         return None
+
+    def _is_to_blame(self, failure: Failure, deaths: int) -> bool:
+        """Return whether a lane is at fault, and not somebody who killed the process."""
+        # Code that has taken a process down before is believed to have done so again.
+        return failure.code == "timeout" or deaths >= ATTEMPTS or bool(self.deaths)
 
     def _leave_out(self, lane: Delivered, failure: Failure) -> None:
         self.deaths.append(None)
         self.dead[lane.lane] = failure
-        self.failures.update({row: failure for row in lane.rows if row >= 0})
+        self.failures |= dict.fromkeys(requests_among(lane.rows), failure)
 
 
 def died(side: str, error: ProcessDiedError) -> Failure:

@@ -1,7 +1,7 @@
 """Sides of other people: whatever has `answer`, held to its word."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,9 @@ class ForeignSide:
         move = getattr(self.side, "at", None)
         if not callable(move):
             claims = " although it claims to" if "elsewhere" in self.capabilities else ""
-            told = f"{self.name} cannot be run elsewhere{claims}: it has no at(place)"
-            raise NoAddressError(told)
+            raise NoAddressError(
+                f"{self.name} cannot be run elsewhere{claims}: it has no at(place)"
+            )
         return ForeignSide(move(place), self.role)
 
     def answer(self, pack: Pack, conditions: Conditions) -> Answers | Failure:
@@ -67,6 +68,7 @@ class ForeignSide:
         except ExitAttempted as error:
             return Failure(self.role, "crashed", {"how": error.how, "last": ""})
         except (SkewtestError, *OURS):
+            # Ours tell a user what to mend, and are no finding.
             raise
         except BaseException as error:
             return Failure(self.role, "raised", exception=error)
@@ -83,20 +85,24 @@ class ForeignSide:
             facts = {"lacking": lacking, "got": list(answers.values)}
             return Failure(self.role, "missing_columns", facts)
         height = pack.spine.height
-        sizes = {len(column) for column in answers.values.values()}
+        sizes = set(map(len, answers.values.values()))
         if sizes == {height}:
             return answers
-        return Answers(
-            {name: _fitted(column, height) for name, column in answers.values.items()},
-            {row: failure for row, failure in answers.failures.items() if row < height},
-            answers.extra,
-            frozenset(row for row in answers.skipped if row < height),
-            answers.mutated,
-            answers.seconds,
-        )
+        return _cut_to_height(answers, height)
 
 
-def _fitted(column: Column, height: int) -> Column:
+def _cut_to_height(answers: Answers, height: int) -> Answers:
+    # Failures beyond the spine go with their rows: nobody could say which request they are of.
+    failures = {row: failure for row, failure in answers.failures.items() if row < height}
+    return replace(
+        answers,
+        values={name: _fit(column, height) for name, column in answers.values.items()},
+        failures=failures,
+        skipped=frozenset(row for row in answers.skipped if row < height),
+    )
+
+
+def _fit(column: Column, height: int) -> Column:
     """Return a column of a height: what is beyond it goes, what it lacks is missing."""
     rows = np.arange(min(len(column), height))
     return scatter([(rows, column.take(rows))], height)

@@ -31,10 +31,13 @@ def arrow_bytes(frame: pl.DataFrame) -> bytes:
 
 
 def _pack_column(column: pl.Series, kind: str, buffers: list[bytes]) -> dict[str, Any]:
-    array, zone = pandas_array(column) if kind == "pandas" else (None, None)
+    array, zone = None, None
+    if kind == "pandas":
+        # As bytes of numpy, which pandas takes over as they are.
+        array, zone = pandas_array(column)
     if array is not None:
         buffers.append(array.tobytes())
-        place = len(buffers) - 1
-        return {"name": column.name, "dtype": array.dtype.str, "buffer": place, "zone": zone}
+        number = len(buffers) - 1
+        return {"name": column.name, "dtype": array.dtype.str, "buffer": number, "zone": zone}
     values = encode_column(python_values(column))
     return {"name": column.name, "values": values, "text": column.dtype == pl.String}

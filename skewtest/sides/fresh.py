@@ -34,8 +34,8 @@ def answered_afresh(view: FeatureView, pack: Pack, role: Role) -> Answers | str:
         role: which of its sides is asked.
     """
     try:
-        there = side_of(view, role).at(fresh_runtime(_home_of(view, role)))
-        answers = there.answer(pack, Conditions.of(view, pack.scenario))
+        moved = side_of(view, role).at(fresh_runtime(_home_of(view, role)))
+        answers = moved.answer(pack, Conditions.of(view, pack.scenario))
     except (NoAddressError, CannotLoadError) as error:
         return str(error)
     if isinstance(answers, Failure):
@@ -52,6 +52,7 @@ def fresh_runtime(home: Address | None = None) -> Runtime:
     return Runtime(
         "fresh",
         sys.executable,
+        # As it is now: what a test has put on the path is to be found there too.
         path=tuple(str(Path(entry or ".").absolute()) for entry in sys.path),
         hash_seed=HASH_SEEDS[1],
         is_ours=True,
@@ -70,6 +71,7 @@ class _Process:
     def generation(self) -> int:
         """Return the number of the process that has imported the code as it is now."""
         stamps = _stamps()
+        # What is gone from `sys.modules` has not changed for the process that has imported it.
         if any(stamps.get(name, stamp) != stamp for name, stamp in self.known.items()):
             self.number += 1
             self.known = {}
@@ -94,14 +96,16 @@ def _stamps() -> dict[str, Stamp]:
 
 def _home_of(view: FeatureView, role: Role) -> Address | None:
     """Return the address of a view's side: its attribute, where a module holds the view."""
-    held = _held_at(view)
-    return None if held is None else address_of_attribute(*held, role)
+    holder = _holder_of(view)
+    return None if holder is None else address_of_attribute(*holder, role)
 
 
 @lru_cache(maxsize=256)
-def _held_at(view: FeatureView) -> tuple[str, str] | None:
+def _holder_of(view: FeatureView) -> tuple[str, str] | None:
     """Return the module that holds a view and the name that it has there."""
+    # A list, since to look at the attributes of a lazy module may import another.
     for name, module in list(sys.modules.items()):
+        # `__main__` would be run once more, and check the view once more.
         if name != "__main__" and getattr(module, "__file__", None):
             for attribute, value in _attributes(module):
                 if value is view:

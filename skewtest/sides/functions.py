@@ -15,9 +15,9 @@ from skewtest.drive.clock import clock_of
 from skewtest.drive.frames import (
     Kind,
     as_kind,
-    changed,
     columns_of,
     fingerprint,
+    has_changed,
     kind_of,
     type_name,
 )
@@ -71,7 +71,7 @@ class Handed:
 
     def is_changed(self) -> bool:
         """Return whether user code changed it in place."""
-        return changed(self.frame, self.before, self.kind)
+        return has_changed(self.frame, self.before, self.kind)
 
 
 def call_by_name(
@@ -82,36 +82,41 @@ def call_by_name(
     Raises:
         WrongParametersError: a parameter without default names nothing there is.
     """
-    parameters = parameters_of(function)
-    arguments: dict[str, Any] = {}
+    positional: list[Any] = []
+    by_name: dict[str, Any] = {}
     unknown = []
-    for name, parameter in parameters.items():
+    for name, parameter in parameters_of(function).items():
+        # `*args` and `**kwargs` name no frame.
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        if name not in frames:
-            if parameter.default is parameter.empty:
-                unknown.append(name)
-            continue
-        value = frames[name]
-        if isinstance(value, pl.DataFrame):
-            kind = kind_of(parameter.annotation)
-            value = as_kind(value, kind)
-            if handed is not None:
-                handed.append(Handed(name, kind, value, fingerprint(value, kind)))
-        arguments[name] = value
+        if name in frames:
+            value = _hand_over(name, frames[name], parameter.annotation, handed)
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                positional.append(value)
+            else:
+                by_name[name] = value
+        elif parameter.default is parameter.empty:
+            unknown.append(name)
     if unknown:
         raise WrongParametersError(unknown, list(frames))
-    positional = [
-        arguments.pop(name)
-        for name, parameter in parameters.items()
-        if parameter.kind is parameter.POSITIONAL_ONLY and name in arguments
-    ]
-    return function(*positional, **arguments)
+    return function(*positional, **by_name)
+
+
+def _hand_over(name: str, value: Any, annotation: Any, handed: list[Handed] | None) -> Any:
+    """Return a frame as the kind that an annotation asks for, and anything else as it is."""
+    if not isinstance(value, pl.DataFrame):
+        return value
+    kind = kind_of(annotation)
+    frame = as_kind(value, kind)
+    if handed is not None:
+        handed.append(Handed(name, kind, frame, fingerprint(frame, kind)))
+    return frame
 
 
 def named_frames(pack: Pack) -> dict[str, pl.DataFrame]:
     """Return the frames that batch may ask for, without our own columns."""
     frames = {name: frame.drop(HIDDEN, strict=False) for name, frame in pack.events.items()}
+    # With one source there is no doubt which events are meant.
     if len(frames) == 1:
         frames["events"] = next(iter(frames.values()))
     frames["spine"] = pack.spine.drop(LANE)
@@ -134,6 +139,7 @@ class LocalCaller:
 
     def query(self, text: str, frames: Frames) -> Any:
         """See Caller."""
+        # By way of Arrow, as in a worker: a query has the same types at every place.
         tables = {name: as_kind(frame, "pyarrow") for name, frame in frames.items()}
         return Query(text)(**tables)
 
@@ -170,9 +176,10 @@ class FunctionSide:
 
     def at(self, place: Runtime) -> "FunctionSide":
         """See Side."""
-        there = replace(self, place=place, deaths=[])
-        there.code()
-        return there
+        moved = replace(self, place=place, deaths=[])
+        # Asked for now, so that it raises here if nothing can be found there.
+        moved.code()
+        return moved
 
     def code(self) -> Code | None:
         """Return the code that its place loads, None for that of a query.
@@ -210,7 +217,11 @@ class FunctionSide:
         """See Side."""
         if self.place is not None:
             return self._answer_there(self.place, pack, conditions)
-        caller = LocalCaller(None if isinstance(self.implementation, BatchAdapter) else [])
+        # Not watched behind an adapter, which may call its function many times.
+        handed: list[Handed] | None = []
+        if isinstance(self.implementation, BatchAdapter):
+            handed = None
+        caller = LocalCaller(handed)
         clock = clock_of(conditions.view.delivery.clock)
 
         def call() -> Mapping[str, list[Any]] | Failure:

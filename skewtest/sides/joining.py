@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
+
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.values import OddValueError, all_plain, plain
 from skewtest.generate.history import Pack
@@ -12,6 +14,7 @@ from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 from skewtest.times import instant, instants_of
 
 RowKey = tuple[Any, ...]
+# Entity values, then `as_of`: the order of `Extra.key` as well.
 
 
 def join_rows(
@@ -29,25 +32,35 @@ def join_rows(
     if lacking:
         return Failure(side, "missing_columns", {"lacking": lacking, "got": list(columns)})
     try:
-        answered = row_keys([columns[name] for name in view.entity], columns[AS_OF])
+        keys = row_keys([columns[name] for name in view.entity], columns[AS_OF])
     except (OddValueError, TypeError, AttributeError) as error:
         return Failure(side, "bad_key_type", {"got": str(error)}, error)
-    asked = row_keys(
-        [pack.spine[name].to_list() for name in view.entity],
-        instants_of(pack.spine[AS_OF]).to_list(),
-    )
-    where = {key: row for row, key in enumerate(asked)}
-    picked: list[int | None] = [None] * len(asked)
-    again: Counter[RowKey] = Counter()
+    picked, extra = _match(spine_keys(view, pack.spine), keys)
+    values, failures = _values(view, columns, picked, side)
+    return Answers.of(values, failures, extra=extra)
+
+
+def _match(
+    requests: list[RowKey], answered: list[RowKey]
+) -> tuple[list[int | None], tuple[Extra, ...]]:
+    """Return for each request the position of its row, and the keys of rows that are too many."""
+    row_of_key = {key: row for row, key in enumerate(requests)}
+    picked: list[int | None] = [None] * len(requests)
+    surplus: Counter[RowKey] = Counter()
     for position, key in enumerate(answered):
-        row = where.get(key)
+        row = row_of_key.get(key)
         if row is None or picked[row] is not None:
-            again[key] += 1
+            # The first row of a key is its answer; that there are more is a finding of its own.
+            surplus[key] += 1
         else:
             picked[row] = position
-    values, failures = _values(view, columns, picked, side)
-    extra = tuple(Extra(key, count, key in where) for key, count in again.items())
-    return Answers.of(values, failures, extra=extra)
+    return picked, tuple(Extra(key, count, key in row_of_key) for key, count in surplus.items())
+
+
+def spine_keys(view: FeatureView, spine: pl.DataFrame) -> list[RowKey]:
+    """Return the keys of a spine's rows, in its order; see `row_keys`."""
+    entity = [spine[name].to_list() for name in view.entity]
+    return row_keys(entity, instants_of(spine[AS_OF]).to_list())
 
 
 def _values(
@@ -89,21 +102,31 @@ def row_keys(entity: list[list[Any]], as_of: list[Any]) -> list[RowKey]:
     Raises:
         TypeError: an `as_of` is neither a datetime nor an int.
     """
-    parts = [c if all_plain(c) else [_key_part(value) for value in c] for c in entity]
-    moments = as_of if set(map(type, as_of)) <= {int} else [_moment(at) for at in as_of]
-    return list(zip(*parts, moments, strict=True))
+    parts = []
+    for column in entity:
+        # Most keys are plain already, and to look at their types is quicker than to convert them.
+        if all_plain(column):
+            parts.append(column)
+        else:
+            parts.append(list(map(_key_part, column)))
+    instants = as_of
+    if not set(map(type, as_of)) <= {int}:
+        instants = list(map(_instant_or_none, as_of))
+    return list(zip(*parts, instants, strict=True))
 
 
 def _key_part(value: Any) -> Any:
+    # pandas has made NaN of a null key: keys have no NaN of their own.
     return None if value is NULL_OR_NAN else plain(value)
 
 
-def _moment(at: Any) -> int | None:
-    if type(at) is int or at is None:
-        return at
-    at = plain(at)
-    if isinstance(at, date) and not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day)
-    if not isinstance(at, datetime):
-        raise TypeError(type(at).__name__)
-    return instant(at)
+def _instant_or_none(as_of: Any) -> int | None:
+    if type(as_of) is int or as_of is None:
+        return as_of
+    moment = plain(as_of)
+    # A date is the midnight that it begins with: frames of daily batches have those.
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    if not isinstance(moment, datetime):
+        raise TypeError(type(moment).__name__)
+    return instant(moment)

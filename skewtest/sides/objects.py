@@ -10,10 +10,10 @@ import numpy as np
 
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.operations import Broken, Delivered
+from skewtest.deliver.operations import Delivered
 from skewtest.drive.clock import clock_of, reads_clock
 from skewtest.drive.guard import OURS
-from skewtest.drive.receive import CodecError, receiver, store_of
+from skewtest.drive.receive import store_of
 from skewtest.drive.state import lacking
 from skewtest.drive.values import OddValueError, plain
 from skewtest.environments.runtime import Runtime
@@ -25,6 +25,7 @@ from skewtest.sides.elsewhere import RemoteCaller, RemoteDriver, failures_of, lo
 from skewtest.sides.functions import Caller, LocalCaller
 from skewtest.sides.joining import plain_column
 from skewtest.sides.parts import parts_of
+from skewtest.sides.received import receive_lanes
 from skewtest.sides.side import Conditions
 from skewtest.worker.answered import Answered
 from skewtest.worker.codec import decode_column
@@ -80,18 +81,21 @@ class ObjectSide:
     @property
     def capabilities(self) -> frozenset[str]:
         """See Side; an object is made to see which methods it has."""
-        found = {"lanes", "events", "clock", "elsewhere"}
+        capabilities = {"lanes", "events", "clock", "elsewhere"}
+        target = None
         try:
-            with NoExit():
-                target = self.implementation() if not self._is_adapter() else None
+            # What an adapter starts keeps its state in ways that nobody can save.
+            if not self._is_adapter():
+                with NoExit():
+                    target = self.implementation()
         except OURS:
             raise
         except BaseException:
-            return frozenset(found)  # one that cannot even start is found in order
+            return frozenset(capabilities)  # one that cannot even start is told of in order
         for capability, verbs in CAPABILITIES_BY_METHODS.items():
             if all(has_method(target, verb) for verb in verbs):
-                found.add(capability)
-        return frozenset(found)
+                capabilities.add(capability)
+        return frozenset(capabilities)
 
     def lacks(self, view: FeatureView, scenario: Scenario) -> str | None:
         """Return the method that a scenario needs and its objects have not, or None."""
@@ -101,7 +105,7 @@ class ObjectSide:
         except OURS:
             raise
         except BaseException:
-            return None  # one that cannot even start is found in order
+            return None  # one that cannot even start is told of in order
 
     def parts(self) -> Iterator[Any]:
         """See Side."""
@@ -109,9 +113,10 @@ class ObjectSide:
 
     def at(self, place: Runtime) -> "ObjectSide":
         """See Side; of an adapter such as `micro_batch(f)` the function runs there."""
-        there = replace(self, place=place, deaths=[])
-        there.code()
-        return there
+        moved = replace(self, place=place, deaths=[])
+        # Asked for now, so that it raises here if nothing can be found there.
+        moved.code()
+        return moved
 
     def code(self) -> Code:
         """Return the code that its place loads.
@@ -123,8 +128,8 @@ class ObjectSide:
         if isinstance(self.implementation, CodedOnline):
             return self.implementation.code(home)
         if self._is_adapter():
-            own = None if home is None else home.part("function")
-            return code_of(self.implementation.function, home=own)
+            function_home = None if home is None else home.part("function")
+            return code_of(self.implementation.function, home=function_home)
         return code_of(self.implementation, home=home)
 
     def load(self) -> None:
@@ -138,13 +143,15 @@ class ObjectSide:
 
     def answer(self, pack: Pack, conditions: Conditions) -> Answers:
         """See Side; a failing lane harms no other."""
-        lanes, broken = _received(conditions, pack, self.name)
+        lanes, broken = receive_lanes(conditions, pack, self.name)
+        # A pipeline of an adapter stays here; it calls its function at the place.
         if self.place is None or self._is_adapter():
             answers = self._answer_here(pack, lanes, conditions)
         else:
             answers = self._answer_there(self.place, pack, lanes, conditions)
-        failures = {**answers.failures, **{row: broken[row] for row in broken}}
-        return replace(answers, failures=failures) if broken else answers
+        if not broken:
+            return answers
+        return replace(answers, failures={**answers.failures, **broken})
 
     def _is_adapter(self) -> bool:
         return isinstance(self.implementation, OnlineAdapter) and not isinstance(
@@ -168,10 +175,11 @@ class ObjectSide:
             caller = RemoteCaller(self.place, conditions.seconds, clock, home, self.deaths)
         start = self._starter(view, caller)
         began = time.process_time()
-        with clock_of(clock) as follow:
-            moved = follow if reads_clock(view) else None
-            seconds, tell = conditions.seconds, conditions.tell
-            answered = Driver(start, view.features, seconds, moved, tell).drive(lanes)
+        with clock_of(clock) as move_clock:
+            # To move the clock costs as much as to feed an event: only where code looks at it.
+            follow = move_clock if reads_clock(view) else None
+            driver = Driver(start, view.features, conditions.seconds, follow, conditions.tell)
+            answered = driver.drive(lanes)
         seconds = time.process_time() - began
         failures = _failures_of(self.name, answered)
         outcome = Outcome(answered.rows, answered.columns(), failures)
@@ -199,7 +207,7 @@ class ObjectSide:
             answers = self._answers(outcome, pack, conditions)
             return replace(answers, skipped=frozenset(driver.skipped))
         failures = {**failures_of(self.name, answer), **driver.failures}
-        columns = [decode_column(column) for column in answer["columns"]]
+        columns = list(map(decode_column, answer["columns"]))
         outcome = Outcome(answer["rows"], columns, failures)
         return replace(
             self._answers(outcome, pack, conditions),
@@ -215,25 +223,33 @@ class ObjectSide:
         height = pack.spine.height
         columns: dict[str, Column] = {}
         for name, values in zip(conditions.view.features, outcome.columns, strict=True):
-            cells, odd = (values, {}) if all_plain(values) else plain_column(values)
-            for position, kind in odd.items():
-                facts = {"feature": name, "type": kind}
-                failure = Failure(self.name, "odd_value", facts)
-                outcome.failures.setdefault(outcome.rows[position], failure)
+            cells = values
+            # Most columns are plain already, and to look at their types is quicker.
+            if not all_plain(values):
+                cells = self._make_plain(name, values, outcome)
             if store is not None:
-                cells = self._stored(store, name, cells, outcome)
+                cells = self._store(store, name, cells, outcome)
             columns[name] = scatter([(rows, Column.of(cells))], height)
+        # Last, since any column may add to the failures, and a row that failed has no answer.
         failed = list(outcome.failures)
-        return Answers(
-            {name: column.with_failed(failed) for name, column in columns.items()},
-            outcome.failures,
-        )
+        for name, column in columns.items():
+            columns[name] = column.with_failed(failed)
+        return Answers(columns, outcome.failures)
 
-    def _stored(
+    def _make_plain(self, name: str, values: list[Any], outcome: "Outcome") -> list[Any]:
+        """Return a column as plain values; rows whose value cannot be one fail."""
+        cells, odd = plain_column(values)
+        for position, kind in odd.items():
+            failure = Failure(self.name, "odd_value", {"feature": name, "type": kind})
+            # The first feature that failed a row is told of.
+            outcome.failures.setdefault(outcome.rows[position], failure)
+        return cells
+
+    def _store(
         self, store: Callable[[Any], Any], name: str, cells: list[Any], outcome: "Outcome"
     ) -> list[Any]:
         """Return what a store makes of a column; rows of which it can keep nothing fail."""
-        kept = []
+        stored = []
         for row, cell in zip(outcome.rows, cells, strict=True):
             value = None
             if row not in outcome.failures:
@@ -245,8 +261,8 @@ class ObjectSide:
                 except Exception as error:
                     failure = Failure(self.name, "store", {"feature": name}, error)
                     outcome.failures[row] = failure
-            kept.append(value)
-        return kept
+            stored.append(value)
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,46 +279,3 @@ def _failures_of(side: str, answered: Answered) -> dict[int, Failure]:
     for rows, code, facts, error in answered.failures:
         failures |= dict.fromkeys(rows, Failure(side, cast("FailureCode", code), facts, error))
     return failures
-
-
-def _received(
-    conditions: Conditions, pack: Pack, side: str
-) -> tuple[list[Delivered], dict[int, Failure]]:
-    """Return lanes as their wire format leaves them, and the rows that it broke.
-
-    A lane whose payload the format cannot carry ends there.
-    """
-    receive = receiver(conditions.scenario)
-    broken: dict[int, Failure] = {}
-    lanes = []
-    for sent in conditions.operations(pack):
-        lane = sent if receive is None else receive(sent)
-        if lane.broken is not None:
-            failure = _broken_by_wire(side, lane, lane.broken)
-            late = [row for row in lane.rows[lane.broken.position :] if row >= 0]
-            broken |= dict.fromkeys(late, failure)
-            lane = _first(lane, lane.broken.position)
-        if lane.rows:
-            lanes.append(lane)
-    return lanes, broken
-
-
-def _broken_by_wire(side: str, lane: Delivered, broken: Broken) -> Failure:
-    error = broken.error
-    if isinstance(error, CodecError):
-        return Failure(side, "codec", {"told": str(error)}, error.__cause__)
-    facts = {"operation": broken.position + 1, "of": len(lane.rows)}
-    return Failure(side, "raised", facts, error)
-
-
-def _first(lane: Delivered, size: int) -> Delivered:
-    """Return the first operations of a lane."""
-    return replace(
-        lane,
-        rows=lane.rows[:size],
-        sources=lane.sources[:size],
-        payloads=lane.payloads[:size],
-        instants=lane.instants[:size],
-        events=lane.events[:size],
-        workers=None if lane.workers is None else lane.workers[:size],
-    )

@@ -14,6 +14,7 @@ def parts_of(implementation: Any) -> Iterator[Any]:
     elif isinstance(implementation, partial):
         yield from parts_of(implementation.func)
     else:
+        # What decorates it is a library's, as a rule; the owner's code is inside.
         function = inspect.unwrap(implementation)
         function = getattr(function, "__func__", function)
         is_code = inspect.isroutine(function) or isinstance(function, type)

@@ -29,8 +29,15 @@ FOLDER = Path(skewtest.worker.__file__).parent
 SCRIPT = FOLDER / "__main__.py"
 MOST_WORKERS = 8
 """So many are kept alive; the one that was used longest ago makes room."""
+# Of standard error, by its end: a crash is told in its last lines, and some libraries write a lot.
 KEPT_BYTES = 64 * 1024
 SHOWN_LINES = 20
+# Of one read: a pipe holds no more on Linux.
+READ_BYTES = 1 << 20
+# The two words of `Progress`: the lane, and how often there was progress.
+WORD = 20
+# A process that has been ended, or has closed its pipes, is gone in milliseconds.
+END_SECONDS = 5
 FIXED = {
     "PYTHONNOUSERSITE": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -57,10 +64,11 @@ INSIDE = "SKEWTEST_INSIDE"
 
 def variables_of(runtime: Runtime) -> dict[str, str]:
     """Return the environment variables of a runtime's processes."""
-    if runtime.is_ours:
-        variables = dict(os.environ)
-    else:
-        variables = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    variables = dict(os.environ)
+    if not runtime.is_ours:
+        # They are of this interpreter, and would lead another one astray.
+        for name in LEFT_OUT:
+            variables.pop(name, None)
         variables |= FIXED
     variables[INSIDE] = "1"
     variables["PYTHONHASHSEED"] = runtime.hash_seed
@@ -76,9 +84,11 @@ def cpu_seconds_of(pid: int) -> float:
     There what uses the CPU is judged by the clock, as what waits is.
     """
     try:
+        # After the name of the program, which may hold spaces and brackets itself.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, IndexError):
         return 0.0
+    # utime and stime: fields 14 and 15 of proc(5), of which the split begins with the third.
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
@@ -88,18 +98,18 @@ class RemoteError(Exception):
     remote_traceback = ""
 
     @staticmethod
-    def of(told: Mapping[str, Any], said: str = "") -> "RemoteError":
+    def of(description: Mapping[str, Any], stderr: str = "") -> "RemoteError":
         """Return the exception that a worker told of, under its own name.
 
         Args:
-            told: what the worker told.
-            said: what user code wrote to its standard error before.
+            description: see `tell_error`.
+            stderr: what user code wrote to its standard error before.
         """
-        kind = type(told["type"], (RemoteError,), {})
-        error: RemoteError = kind(told["message"])
-        error.remote_traceback = told["traceback"]
-        if said.strip():
-            last = "\n".join(said.strip().splitlines()[-SHOWN_LINES:])
+        kind = type(description["type"], (RemoteError,), {})
+        error: RemoteError = kind(description["message"])
+        error.remote_traceback = description["traceback"]
+        if stderr.strip():
+            last = "\n".join(stderr.strip().splitlines()[-SHOWN_LINES:])
             error.remote_traceback += f"\nwritten to its standard error:\n{last}"
         return error
 
@@ -126,14 +136,14 @@ class Worker:
     last_lane: int = -1
 
     @classmethod
-    def started(cls, runtime: Runtime) -> "Worker":
-        """Return a worker that has been started.
+    def start(cls, runtime: Runtime) -> "Worker":
+        """Start a worker.
 
         Raises:
             ProcessDiedError: the interpreter does not start.
         """
         progress = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        progress.write(b"%20d%20d" % (-1, 0))
+        progress.write(b"%*d%*d" % (WORD, -1, WORD, 0))
         progress.flush()
         stand_in = "real" if runtime.is_ours else "inert"
         try:
@@ -148,10 +158,10 @@ class Worker:
             )
         except OSError as error:
             raise ProcessDiedError(f"{runtime.python}: {error.strerror}", "", -1) from error
-        started = cls(runtime, process, progress)
-        started.listener = threading.Thread(target=started._listen, daemon=True)
-        started.listener.start()
-        return started
+        worker = cls(runtime, process, progress)
+        worker.listener = threading.Thread(target=worker._listen, daemon=True)
+        worker.listener.start()
+        return worker
 
     def ask(
         self, message: dict[str, Any], buffers: Sequence[bytes] = (), *, seconds: float
@@ -165,24 +175,24 @@ class Worker:
             ProcessDiedError: the process died.
             RemoteError: user code raised.
         """
-        answered = False
+        is_answered = False
         self.heard.clear()
         try:
             with self.lock:
-                answer = self._exchanged(message, buffers, seconds)
-            answered = True
+                answer = self._exchange(message, buffers, seconds)
+            is_answered = True
         except (GoneError, OSError) as error:
             raise self._died() from error
         finally:
-            if not answered:  # whatever comes now would be an answer to something else
+            if not is_answered:  # whatever comes now would be an answer to something else
                 self.end()
         if "timeout" in answer:
             raise TimeLimitExceeded
         if "error" in answer:
-            raise RemoteError.of(answer["error"], self.said())
+            raise RemoteError.of(answer["error"], self.stderr())
         return answer
 
-    def _exchanged(
+    def _exchange(
         self, message: dict[str, Any], buffers: Sequence[bytes], seconds: float
     ) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -194,13 +204,14 @@ class Worker:
         with selectors.DefaultSelector() as selector:
             selector.register(channel, selectors.EVENT_READ)
 
+            # Part by part, as it comes: in between it is seen whether the worker still works.
             def read(size: int) -> bytes:
                 parts, missing = [], size
                 while missing:
                     while not selector.select(seconds / CHECKS):
                         if watch.is_over(self._beat()):
                             raise TimeLimitExceeded
-                    part = os.read(channel, min(missing, 1 << 20))
+                    part = os.read(channel, min(missing, READ_BYTES))
                     if not part:
                         raise GoneError
                     parts.append(part)
@@ -212,27 +223,30 @@ class Worker:
 
     def lane(self) -> int:
         """Return the lane that runs or ran last, -1 for none."""
-        return int(os.pread(self.progress.fileno(), 20, 0))
+        return int(os.pread(self.progress.fileno(), WORD, 0))
 
     def _beat(self) -> bytes:
         """Return what changes whenever there is progress."""
-        return os.pread(self.progress.fileno(), 40, 0)
+        return os.pread(self.progress.fileno(), 2 * WORD, 0)
 
     @property
     def is_alive(self) -> bool:
         """Whether it can be spoken to."""
         return self.process.poll() is None and not self.progress.closed
 
-    def said(self) -> str:
+    def stderr(self) -> str:
         """Return the end of what it wrote to its standard error, without our own frames."""
-        told = bytes(self.heard).decode(errors="replace").partition("\nExtension modules:")[0]
-        return "\n".join(line for line in told.splitlines() if str(FOLDER) not in line)
+        text = bytes(self.heard).decode(errors="replace")
+        # faulthandler lists a hundred modules there, after the frames.
+        text = text.partition("\nExtension modules:")[0]
+        return "\n".join(line for line in text.splitlines() if str(FOLDER) not in line)
 
     def end(self) -> None:
         """End the process."""
         if self.progress.closed:
             return
         self.last_lane = self.lane()
+        # The whole group: user code may have started processes of its own.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -241,25 +255,25 @@ class Worker:
                 if pipe is not None:
                     pipe.close()
         if self.listener is not None:
-            self.listener.join(timeout=5)
+            self.listener.join(timeout=END_SECONDS)
         self.progress.close()
 
     def _died(self) -> ProcessDiedError:
         try:
-            code = self.process.wait(timeout=5)
+            code = self.process.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
         if self.listener is not None:
-            self.listener.join(timeout=5)
+            self.listener.join(timeout=END_SECONDS)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return ProcessDiedError(how, self.said(), self.lane())
+        return ProcessDiedError(how, self.stderr(), self.lane())
 
     def _listen(self) -> None:
         """Take in what it writes to its standard error; the end of it is kept."""
         assert self.process.stderr is not None
         channel = self.process.stderr
-        while part := os.read(channel.fileno(), 1 << 20):
+        while part := os.read(channel.fileno(), READ_BYTES):
             self.heard += part
             del self.heard[:-KEPT_BYTES]
         channel.close()
@@ -276,19 +290,26 @@ def worker_of(runtime: Runtime) -> Worker:
         ProcessDiedError: the interpreter does not start.
     """
     with _guard:
-        found = _alive.pop(runtime, None)
-        if found is not None and found.is_alive:
-            _alive[runtime] = found
-            return found
-    fresh = Worker.started(runtime)
+        worker = _alive.pop(runtime, None)
+        if worker is not None and worker.is_alive:
+            # Put back at the end: the first is the one that was used longest ago.
+            _alive[runtime] = worker
+            return worker
+    # Not under the guard: an interpreter takes its time to start, and others may be spoken to.
+    fresh = Worker.start(runtime)
     with _guard:
         _alive[runtime] = fresh
-        idle = [known for known, one in _alive.items() if not one.lock.locked()]
-        spare = idle[: max(0, len(_alive) - MOST_WORKERS)]
-        old = [_alive.pop(known) for known in spare if known != runtime]
-    for one in old:
-        one.end()
+        spare = _take_spare_workers(runtime)
+    for worker in spare:
+        worker.end()
     return fresh
+
+
+def _take_spare_workers(newest: Runtime) -> list[Worker]:
+    """Take out those that are one too many and that nobody waits for; the newest stays."""
+    idle = [runtime for runtime, worker in _alive.items() if not worker.lock.locked()]
+    surplus = max(0, len(_alive) - MOST_WORKERS)
+    return [_alive.pop(runtime) for runtime in idle[:surplus] if runtime != newest]
 
 
 def end_workers() -> None:
@@ -296,8 +317,8 @@ def end_workers() -> None:
     with _guard:
         workers = list(_alive.values())
         _alive.clear()
-    for one in workers:
-        one.end()
+    for worker in workers:
+        worker.end()
 
 
 atexit.register(end_workers)

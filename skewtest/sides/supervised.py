@@ -23,9 +23,10 @@ from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.elsewhere import CRASHES, GRACE_SECONDS, CannotLoadError
 from skewtest.sides.fresh import fresh_runtime
 from skewtest.sides.objects import ObjectSide
-from skewtest.sides.process import CHECKS, RemoteError, cpu_seconds_of
+from skewtest.sides.process import CHECKS, READ_BYTES, WORD, RemoteError, cpu_seconds_of
 from skewtest.sides.side import Conditions, Side
 from skewtest.worker.exits import exit_now
+from skewtest.worker.feeder import requests_among
 from skewtest.worker.limits import TimeLimitExceeded, Watch
 from skewtest.worker.serve import Progress
 from skewtest.worker.telling import tell_error
@@ -45,8 +46,7 @@ def answer_supervised(side: Side, pack: Pack, conditions: Conditions) -> Answers
         conditions: as for `side.answer`; `seconds` are of the child's CPU time, or of waiting.
     """
     try:
-        there = side.at(fresh_runtime())
-        return there.answer(pack, conditions)
+        return side.at(fresh_runtime()).answer(pack, conditions)
     except (NoAddressError, CannotLoadError) as error:
         if not isinstance(side, ObjectSide) or not hasattr(os, "fork"):
             return f"{side.name} cannot be run in a process of its own: {error}"
@@ -58,7 +58,7 @@ def _answer_in_children(side: ObjectSide, pack: Pack, conditions: Conditions) ->
     waiting = list(conditions.operations(pack))
     failures: dict[int, Failure] = {}
     for _ in range(CRASHES):
-        child = _Child.forked(side, pack, replace(conditions, delivered=waiting))
+        child = _Child.fork(side, pack, replace(conditions, delivered=waiting))
         try:
             with child.progress:
                 return _with_failures(child.answers(conditions.seconds), failures, ())
@@ -66,9 +66,13 @@ def _answer_in_children(side: ObjectSide, pack: Pack, conditions: Conditions) ->
             failure = Failure(side.name, "crashed", {"how": error.how, "last": error.last})
         except TimeLimitExceeded:
             failure = Failure(side.name, "timeout", {"seconds": conditions.seconds})
+        # -1, where it died before its first lane, which then is the one to leave out.
         lane = waiting.pop(max(0, child.last_lane))
-        failures |= {row: failure for row in lane.rows if row >= 0}
-    skipped = [row for lane in waiting for row in lane.rows if row >= 0]
+        failures |= dict.fromkeys(requests_among(lane.rows), failure)
+    skipped = []
+    for lane in waiting:
+        skipped += requests_among(lane.rows)
+    # Without lanes no user code runs.
     nothing = side.answer(pack, replace(conditions, delivered=()))
     return _with_failures(nothing, failures, skipped)
 
@@ -95,10 +99,11 @@ class _Child:
     last_lane: int = -1
 
     @classmethod
-    def forked(cls, side: ObjectSide, pack: Pack, conditions: Conditions) -> "_Child":
+    def fork(cls, side: ObjectSide, pack: Pack, conditions: Conditions) -> "_Child":
         """Fork a child that sends what a side answers."""
         progress = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         tell = Progress(progress.fileno()).tell
+        # Before the fork: a child that dies at once has had no lane.
         tell(-1)
         incoming, outgoing = os.pipe()
         with warnings.catch_warnings():
@@ -125,7 +130,7 @@ class _Child:
                 if not ready:
                     self._check(watch)
                     continue
-                part = os.read(self.incoming, 1 << 20)
+                part = os.read(self.incoming, READ_BYTES)
                 if not part:
                     break
                 parts.append(part)
@@ -134,8 +139,9 @@ class _Child:
             raise
         finally:
             os.close(self.incoming)
-            self.last_lane = int(os.pread(self.progress.fileno(), 20, 0))
+            self.last_lane = int(os.pread(self.progress.fileno(), WORD, 0))
             _, status = os.waitpid(self.pid, 0)
+        # Negative for a signal, as in subprocess.
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -144,7 +150,7 @@ class _Child:
         return answers
 
     def _check(self, watch: Watch) -> None:
-        if watch.is_over(os.pread(self.progress.fileno(), 40, 0)):
+        if watch.is_over(os.pread(self.progress.fileno(), 2 * WORD, 0)):
             raise TimeLimitExceeded
 
 
@@ -165,13 +171,13 @@ def _answer_and_end(
 def _portable(answers: Answers) -> Answers:
     """Return answers whose exceptions are told as text: those of users may not pickle."""
     failures = {}
-    told: dict[int, Failure] = {}
+    # One failure may be that of many rows: it is told of once, and stays one object.
+    as_text: dict[int, Failure] = {}
     for row, failure in answers.failures.items():
-        if failure.exception is not None and id(failure) not in told:
-            told[id(failure)] = replace(
-                failure, exception=_ToldError(tell_error(failure.exception))
-            )
-        failures[row] = told.get(id(failure), failure)
+        if failure.exception is not None and id(failure) not in as_text:
+            error = _ToldError(tell_error(failure.exception))
+            as_text[id(failure)] = replace(failure, exception=error)
+        failures[row] = as_text.get(id(failure), failure)
     return replace(answers, failures=failures)
 
 

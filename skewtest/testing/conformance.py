@@ -69,18 +69,20 @@ DELIVERIES = {
 def _claims_what_is_known(implementation: Any) -> None:
     claimed = getattr(implementation, "capabilities", ())
     unknown = sorted(set(claimed) - set(CAPABILITIES))
-    known = ", ".join(CAPABILITIES)
-    assert not unknown, f"capabilities: there is no {unknown}; there are {known}"
+    names = ", ".join(CAPABILITIES)
+    assert not unknown, f"capabilities: there is no {unknown}; there are {names}"
 
 
 def _answers_every_row(side: Side, pack: Pack, conditions: Conditions) -> Answers:
     answers = _answers(side, pack, conditions, "answers every row")
     # Ours fill up what a side leaves out; here it is the side's own answers that count.
-    own = side.side.answer(pack, conditions) if isinstance(side, ForeignSide) else answers
+    unfilled = answers
+    if isinstance(side, ForeignSide):
+        unfilled = side.side.answer(pack, conditions)
     for name in conditions.view.features:
-        size = len(own.values[name])
-        told = f"answers every row: {side.name} answered {size} of {pack.spine.height} rows"
-        assert size == pack.spine.height, f"{told} of {name!r}"
+        size = len(unfilled.values[name])
+        claim = f"answers every row: {side.name} answered {size} of {pack.spine.height} rows"
+        assert size == pack.spine.height, f"{claim} of {name!r}"
     return answers
 
 
@@ -97,6 +99,7 @@ def _is_deterministic(side: Side, pack: Pack, conditions: Conditions, whole: Ans
 
 def _answers_by_key(side: Side, pack: Pack, conditions: Conditions, whole: Answers) -> None:
     """Ask for the rows in the opposite order: each keeps its answer."""
+    # A copy: polars takes no array of a negative stride.
     rows = np.arange(pack.spine.height)[::-1].copy()
     answers = _answers(side, replace(pack, spine=pack.spine[rows]), conditions, "by key")
     _assert_alike(
@@ -106,11 +109,12 @@ def _answers_by_key(side: Side, pack: Pack, conditions: Conditions, whole: Answe
 
 def _keeps_lanes_apart(side: Side, pack: Pack, conditions: Conditions, whole: Answers) -> None:
     """Ask for half of the histories: they are answered as in company of the others."""
-    wanted = pl.col(LANE) % 2 == 0
+    # Every other one, so that each that is left had a neighbour that is gone.
+    is_even = pl.col(LANE) % 2 == 0
     part = replace(
         pack,
-        events={name: frame.filter(wanted) for name, frame in pack.events.items()},
-        spine=pack.spine.filter(wanted),
+        events={name: frame.filter(is_even) for name, frame in pack.events.items()},
+        spine=pack.spine.filter(is_even),
     )
     rows = np.flatnonzero(pack.spine[LANE].to_numpy() % 2 == 0)
     answers = _answers(side, part, conditions, "lanes")
@@ -130,6 +134,7 @@ def _bears(
     changed = spread(conditions.view, pack, scenario, Hints(), rng)
     under = replace(conditions, scenario=scenario)
     events = {name: frame.drop(WORKER, strict=False) for name, frame in changed.events.items()}
+    # The same events without the fault: `spread` may have left some out that it does not apply to.
     plain = replace(changed, events=events, scenario=pack.scenario, restarts={})
     answers = _answers(side, changed, under, capability)
     expected = _answers(side, plain, conditions, capability)
@@ -140,29 +145,31 @@ def _answers_alike_elsewhere(
     side: Side, pack: Pack, conditions: Conditions, whole: Answers, place: Any
 ) -> None:
     try:
-        there = side.at(place)
+        moved = side.at(place)
     except Exception as error:  # whatever keeps it from being there
         raise AssertionError(f"elsewhere: {side.name}: {error}") from error
-    answers = _answers(there, pack, conditions, "elsewhere")
+    answers = _answers(moved, pack, conditions, "elsewhere")
     _assert_alike(whole, answers, f"elsewhere: {side.name} answers otherwise")
 
 
 def _answers(side: Side, pack: Pack, conditions: Conditions, promise: str) -> Answers:
     """Return what a side answers; assert that nothing failed."""
     answers = side.answer(pack, conditions)
-    assert not isinstance(answers, Failure), _told(promise, side, answers)
+    assert not isinstance(answers, Failure), _describe(promise, side, answers)
     for failure in answers.failures.values():
-        raise AssertionError(_told(promise, side, failure)) from failure.exception
+        raise AssertionError(_describe(promise, side, failure)) from failure.exception
     return answers
 
 
-def _told(promise: str, side: Side, failure: Failure) -> str:
+def _describe(promise: str, side: Side, failure: Failure) -> str:
     facts = dict(failure.facts) or failure.exception
     return f"{promise}: {side.name} failed: {failure.code} {facts!r}"
 
 
-def _assert_alike(left: Answers, right: Answers, told: str) -> None:
+def _assert_alike(left: Answers, right: Answers, claim: str) -> None:
     for name, column in left.values.items():
         pairs = zip(column, right.values[name], strict=True)
-        for row, (one, other) in enumerate(pairs):
-            assert repr(one) == repr(other), f"{told}: row {row} of {name!r}: {one!r}, {other!r}"
+        for row, (expected, got) in enumerate(pairs):
+            # As texts: NaN is unlike itself, and 1 is like 1.0 and True.
+            is_alike = repr(expected) == repr(got)
+            assert is_alike, f"{claim}: row {row} of {name!r}: {expected!r}, {got!r}"

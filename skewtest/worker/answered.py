@@ -29,11 +29,14 @@ class Answered:
         self.failures: list[tuple[list[int], str, dict[str, Any], BaseException | None]] = []
         self.mutated: dict[str, None] = {}
         self.skipped: list[int] = []
+        # One call in C for all features of an answer. For a single name it gives the value itself,
+        # which is then appended instead of being added value by value.
         self._pick = itemgetter(*self.features)
         self._add = self.flat.append if len(self.features) == 1 else self.flat.extend
 
     def take(self, row: int, answer: Any) -> None:
         """Keep one answer: a dict with every feature, or None for no row."""
+        # Not isinstance: a defaultdict would make up what it lacks.
         if type(answer) is dict:
             try:
                 self._add(self._pick(answer))
@@ -50,12 +53,15 @@ class Answered:
             facts = {"type": type(answer).__name__, "value": shorten(repr(answer))}
             self.fail([row], "not_a_mapping", facts)
             return
-        lacking = [name for name in self.features if name not in answer]
-        if lacking:
-            got: dict[str, Any] = {"feature": lacking[0], "got": [str(key) for key in answer]}
-            self.fail([row], "missing_feature", got)
-            return
-        self.flat.extend([answer[name] for name in self.features])
+        values = []
+        for name in self.features:
+            if name not in answer:
+                # Told of the first alone: what lacks one feature tends to lack them all.
+                names = list(map(str, answer))
+                self.fail([row], "missing_feature", {"feature": name, "got": names})
+                return
+            values.append(answer[name])
+        self.flat.extend(values)
         self.rows.append(row)
 
     def fail(
@@ -68,9 +74,11 @@ class Answered:
     def columns(self) -> list[list[Any]]:
         """Return the values as one list for each feature, parallel to `rows`."""
         width = len(self.features)
-        return [self.flat[place::width] for place in range(width)]
+        return [self.flat[number::width] for number in range(width)]
 
 
 def shorten(text: str) -> str:
     """Return a text that fits into a line."""
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    if len(text) <= LONGEST:
+        return text
+    return text[: LONGEST - len("...")] + "..."

@@ -37,16 +37,16 @@ def frozen_clock() -> Iterator[Follow]:
         yield stay
         return
     travel = _import_without_pytest("time_machine").travel
-    here = (TRAINING - EPOCH) // MICROSECOND
+    current = (TRAINING - EPOCH) // MICROSECOND
     # A zone of the time zone database makes UTC the zone of the whole process too.
     start = TRAINING.replace(tzinfo=zone_of("Etc/UTC"))
     with travel(start, tick=False) as traveller:
 
         def follow(instant: int) -> None:
-            nonlocal here
-            if instant != here:
-                traveller.shift(timedelta(microseconds=instant - here))
-                here = instant
+            nonlocal current
+            if instant != current:
+                traveller.shift(timedelta(microseconds=instant - current))
+                current = instant
 
         yield follow
 

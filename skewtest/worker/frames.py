@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .codec import decode_column
@@ -13,6 +13,8 @@ from .values import NULL_OR_NAN
 
 STRINGS_SINCE = 3
 """The pandas version in which strings got a type of their own."""
+ALIASES = {"polars": "pl.", "pandas": "pd.", "pyarrow": "pa."}
+"""How the libraries of frames are called in annotations, beside by their names."""
 
 
 def pandas_column(
@@ -31,29 +33,44 @@ def pandas_column(
         return pd.Series(values, name=name).dt.tz_localize("UTC").dt.tz_convert(zone)
     if not isinstance(values, list):
         return pd.Series(values, name=name)
-    dtype = "str" if text and int(pd.__version__.split(".")[0]) >= STRINGS_SINCE else object
-    return pd.Series(values, name=name, dtype=dtype)
+    if text and int(pd.__version__.split(".")[0]) >= STRINGS_SINCE:
+        return pd.Series(values, name=name, dtype="str")
+    # Asked for by name: pandas would guess a type, and guess by the values of one pack.
+    return pd.Series(values, name=name, dtype=object)
 
 
 def pandas_columns(frame: Any) -> dict[str, list[Any]]:
     """Return the columns of a pandas frame as lists, those of a named index among them."""
-    if any(name is not None for name in frame.index.names):
-        clash = [name for name in frame.index.names if name in frame.columns]
-        frame = frame.reset_index(drop=bool(clash))
+    index_names = frame.index.names
+    if any(name is not None for name in index_names):
+        # An index that repeats a column cannot become one, and says nothing new.
+        is_repeated = any(name in frame.columns for name in index_names)
+        frame = frame.reset_index(drop=is_repeated)
     return {str(name): _pandas_values(frame[name]) for name in frame.columns}
 
 
 def _pandas_values(column: Any) -> list[Any]:
     values: list[Any] = column.tolist()
+    # Types that have a null of their own (`na_value`) tell it from NaN.
     if column.dtype.kind == "f" and not hasattr(column.dtype, "na_value"):
         return [NULL_OR_NAN if value != value else value for value in values]
     return values
 
 
+def are_rows(result: Any) -> bool:
+    """Return whether a result is rows that are dicts; none at all are rows too."""
+    return isinstance(result, list) and all(isinstance(row, Mapping) for row in result)
+
+
 def row_columns(rows: list[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Return the columns of rows that are dicts."""
-    names = {name: None for row in rows for name in row}
-    return {name: [row.get(name) for row in rows] for name in names}
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(row))
+    columns: dict[str, list[Any]] = {}
+    for name in names:
+        columns[name] = [row.get(name) for row in rows]
+    return columns
 
 
 def parameter_kinds(function: Any) -> dict[str, str]:
@@ -67,21 +84,22 @@ def parameter_kinds(function: Any) -> dict[str, str]:
 
 def kind_of(annotation: Any) -> str:
     """Return the frame kind that a parameter's annotation asks for; "" if it says nothing."""
-    text = annotation if isinstance(annotation, str) else _qualified(annotation)
-    lowered = text.lower()
+    lowered = _annotation_text(annotation).lower()
     if "lazyframe" in lowered:
         return "polars lazy"
-    if "polars" in lowered or lowered.startswith("pl."):
-        return "polars"
-    if "pandas" in lowered or lowered.startswith("pd."):
-        return "pandas"
-    if "pyarrow" in lowered or lowered.startswith("pa."):
-        return "pyarrow"
-    is_list = lowered.startswith(("list", "builtins.list", "typing.list"))
-    return "rows" if is_list else ""
+    for library, alias in ALIASES.items():
+        if library in lowered or lowered.startswith(alias):
+            return library
+    if lowered.startswith(("list", "builtins.list", "typing.list")):
+        return "rows"
+    return ""
 
 
-def _qualified(annotation: Any) -> str:
+def _annotation_text(annotation: Any) -> str:
+    # A text where the module has `from __future__ import annotations`: read as it stands, since
+    # what it names may be imported for type checkers alone.
+    if isinstance(annotation, str):
+        return annotation
     module = getattr(annotation, "__module__", "")
     return "%s.%s" % (module, getattr(annotation, "__qualname__", annotation))
 
@@ -95,50 +113,76 @@ def rows_as(kind: str, rows: list[Any]) -> Any:
     if kind == "polars lazy":
         return importlib.import_module("polars").DataFrame(rows).lazy()
     if kind == "pyarrow":
-        names = list(row_columns(rows))
-        arrow = importlib.import_module("pyarrow")
-        return arrow.table({name: [row.get(name) for row in rows] for name in names})
+        return importlib.import_module("pyarrow").table(row_columns(rows))
     return rows
 
 
-def frame_of(sent: dict[str, Any], buffers: list[bytes]) -> Any:
-    """Return a frame that was sent, as the kind that user code wants."""
-    kind = sent["kind"]
-    if sent["form"] == "arrow":
-        data = buffers[sent["buffer"]]
-        if kind == "pyarrow":
-            return importlib.import_module("pyarrow").ipc.open_stream(data).read_all()
-        frame = importlib.import_module("polars").read_ipc_stream(io.BytesIO(data))
-        return frame.lazy() if kind == "polars lazy" else frame
+def frame_of(message: dict[str, Any], buffers: list[bytes]) -> Any:
+    """Return the frame of a message, as the kind that user code wants."""
+    kind, columns = message["kind"], {}
+    if message["form"] == "arrow":
+        return _arrow_frame(kind, buffers[message["buffer"]])
     if kind == "pandas":
         pd = importlib.import_module("pandas")
-        columns = {c["name"]: _pandas_sent(pd, c, buffers) for c in sent["columns"]}
+        for column in message["columns"]:
+            columns[column["name"]] = _pandas_series(pd, column, buffers)
         return pd.DataFrame(columns)
-    columns = {c["name"]: decode_column(c["values"]) for c in sent["columns"]}
+    for column in message["columns"]:
+        columns[column["name"]] = decode_column(column["values"])
     return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
-def _pandas_sent(pd: Any, column: dict[str, Any], buffers: list[bytes]) -> Any:
+def _arrow_frame(kind: str, data: bytes) -> Any:
+    if kind == "pyarrow":
+        return importlib.import_module("pyarrow").ipc.open_stream(data).read_all()
+    frame = importlib.import_module("polars").read_ipc_stream(io.BytesIO(data))
+    if kind == "polars lazy":
+        return frame.lazy()
+    return frame
+
+
+def _pandas_series(pd: Any, column: dict[str, Any], buffers: list[bytes]) -> Any:
     if "dtype" in column:
         numpy = importlib.import_module("numpy")
+        # A bytearray, since an array over bytes could not be written to by user code.
         values = numpy.frombuffer(bytearray(buffers[column["buffer"]]), dtype=column["dtype"])
         return pandas_column(pd, column["name"], values, column["zone"])
     return pandas_column(pd, column["name"], decode_column(column["values"]), text=column["text"])
 
 
-def columns_here(result: Any) -> dict[str, list[Any]] | None:
+def columns_of(result: Any) -> dict[str, list[Any]] | None:
     """Return the columns of a frame of any library, None if it is no frame."""
-    if isinstance(result, list) and all(isinstance(row, Mapping) for row in result):
+    if are_rows(result):
         return row_columns(result)
     if type(result).__name__ == "DuckDBPyRelation":
+        # It is a query that has not run yet.
         result = result.arrow()
     library = (type(result).__module__ or "").split(".")[0]
-    if library == "pandas" and hasattr(result, "columns"):
-        return pandas_columns(result)
-    if library == "polars" and hasattr(result, "columns"):
-        if hasattr(result, "collect"):
-            result = result.collect()
-        return {name: result[name].to_list() for name in result.columns}
-    if library == "pyarrow" and hasattr(result, "to_pydict"):
-        return dict(result.to_pydict())
-    return None
+    read = _READERS.get(library)
+    if read is None:
+        return None
+    return read(result)
+
+
+def _read_pandas(frame: Any) -> dict[str, list[Any]] | None:
+    return pandas_columns(frame) if hasattr(frame, "columns") else None
+
+
+def _read_polars(frame: Any) -> dict[str, list[Any]] | None:
+    # Asked of a lazy frame too, whose names polars finds without running it.
+    if not hasattr(frame, "columns"):
+        return None
+    if hasattr(frame, "collect"):
+        frame = frame.collect()
+    return {name: frame[name].to_list() for name in frame.columns}
+
+
+def _read_pyarrow(table: Any) -> dict[str, list[Any]] | None:
+    return dict(table.to_pydict()) if hasattr(table, "to_pydict") else None
+
+
+_READERS: dict[str, Callable[[Any], dict[str, list[Any]] | None]] = {
+    "pandas": _read_pandas,
+    "polars": _read_polars,
+    "pyarrow": _read_pyarrow,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .zones import zone_name
@@ -11,70 +11,90 @@ Encode = Callable[[Any], Any]
 TAG = "$"
 """The key that tells a value of a type of its own from a dict."""
 
+# Kinds of numpy's dtypes, by their letters.
+TIMES = "mM"
+WIDE = "gG"
+"""Long doubles: JSON's numbers would round them."""
+NOT_OF_JSON = "OcVS"
+"""Objects, complex numbers, records and bytes: each cell is encoded by itself."""
+# What numpy's times have for NaT in their whole numbers.
+NAT = -(2**63)
 
-def _of_numpy(value: Any, kind: str, inner: Encode) -> Any:
+
+def _encode_numpy(value: Any, kind: str, inner: Encode) -> Any:
     dtype = getattr(value, "dtype", None)
     if dtype is None or kind in ("dtype", "ufunc"):
-        return {TAG: "text", "kind": kind, "v": str(value)}
+        return _as_text(value, kind)
     if kind in ("ndarray", "MaskedArray", "recarray"):
-        return {
-            TAG: "array",
-            "dtype": str(dtype),
-            "shape": list(value.shape),
-            "v": [_cell(cell, dtype, inner) for cell in value.ravel().tolist()]
-            if dtype.kind not in "mMgG"
-            else _numpy_cells(value.ravel()),
-        }
-    if dtype.kind in "mMgG":
-        return {TAG: "scalar", "dtype": str(dtype), "v": _numpy_cells(value.reshape(1))[0]}
+        cells = _numpy_cells(value.ravel(), inner)
+        return {TAG: "array", "dtype": str(dtype), "shape": list(value.shape), "v": cells}
+    if dtype.kind in TIMES + WIDE:
+        return {TAG: "scalar", "dtype": str(dtype), "v": _numpy_cells(value.reshape(1), inner)[0]}
     return {TAG: "scalar", "dtype": str(dtype), "v": inner(value.item())}
 
 
-def _cell(cell: Any, dtype: Any, inner: Encode) -> Any:
-    return inner(cell) if dtype.kind in "OcVS" else cell
+def _numpy_cells(flat: Any, inner: Encode) -> list[Any]:
+    """Return times as whole numbers of their unit, long doubles as text, anything else encoded."""
+    kind = flat.dtype.kind
+    if kind in TIMES:
+        return [None if cell == NAT else cell for cell in flat.astype("i8").tolist()]
+    if kind in WIDE:
+        return list(map(repr, flat))
+    cells: list[Any] = flat.tolist()
+    if kind in NOT_OF_JSON:
+        return list(map(inner, cells))
+    return cells
 
 
-def _numpy_cells(flat: Any) -> list[Any]:
-    """Return times as whole numbers of their unit, and long doubles as text."""
-    if flat.dtype.kind in "mM":
-        return [None if n == -(2**63) else n for n in flat.astype("i8").tolist()]
-    return [repr(cell) for cell in flat]
-
-
-def _of_pandas(value: Any, kind: str, inner: Encode) -> Any:
-    if kind in ("NAType", "NaTType"):
-        return {TAG: "text", "kind": kind, "v": str(value)}
-    if kind == "Timestamp":
-        zone = zone_name(value.tzinfo)
-        text = value.tz_convert("UTC").isoformat() if zone else value.isoformat()
-        return {TAG: "scalar", "dtype": "Timestamp", "v": text, "zone": zone}
-    if kind == "Timedelta":
-        return {TAG: "scalar", "dtype": "Timedelta", "v": value.isoformat()}
+def _encode_pandas(value: Any, kind: str, inner: Encode) -> Any:
+    if kind in ("Timestamp", "Timedelta"):
+        return _encode_pandas_time(value, kind)
+    # Told apart by what they have, since pandas itself is not imported for it: only a frame has
+    # columns, only a frame and a Series have an index, and only an index has names.
     if hasattr(value, "columns") and hasattr(value, "index"):
-        columns = [value.iloc[:, n] for n in range(len(value.columns))]
-        return {
-            TAG: "frame",
-            "library": "pandas",
-            "columns": [inner(name) for name in value.columns],
-            "dtypes": [_pandas_type(column.dtype) for column in columns],
-            "index": _index(value.index, inner),
-            "v": [inner(column.tolist()) for column in columns],
-        }
-    if hasattr(value, "index") and hasattr(value, "tolist"):
+        return _encode_pandas_frame(value, inner)
+    if not hasattr(value, "tolist"):
+        return _as_text(value, kind)
+    if hasattr(value, "index"):
         return {
             TAG: "series",
             "library": "pandas",
             "name": inner(value.name),
             "dtype": _pandas_type(value.dtype),
-            "index": _index(value.index, inner),
+            "index": _encode_index(value.index, inner),
             "v": inner(value.tolist()),
         }
-    if hasattr(value, "names") and hasattr(value, "tolist"):
-        return {**_index(value, inner), TAG: "index"}
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        held = inner(value.tolist())
-        dtype = _pandas_type(value.dtype)
-        return {TAG: "array", "dtype": dtype, "shape": [len(value)], "v": held}
+    if hasattr(value, "names"):
+        return {**_encode_index(value, inner), TAG: "index"}
+    if hasattr(value, "dtype"):
+        cells, dtype = inner(value.tolist()), _pandas_type(value.dtype)
+        return {TAG: "array", "dtype": dtype, "shape": [len(value)], "v": cells}
+    return _as_text(value, kind)
+
+
+def _encode_pandas_time(value: Any, kind: str) -> dict[str, Any]:
+    if kind == "Timedelta":
+        return {TAG: "scalar", "dtype": kind, "v": value.isoformat()}
+    zone = zone_name(value.tzinfo)
+    # In UTC, lest versions of the time zone database differ in what an instant is called.
+    moment = value.tz_convert("UTC") if zone else value
+    return {TAG: "scalar", "dtype": kind, "v": moment.isoformat(), "zone": zone}
+
+
+def _encode_pandas_frame(frame: Any, inner: Encode) -> dict[str, Any]:
+    # By position: two columns may have the same name.
+    columns = [frame.iloc[:, number] for number in range(len(frame.columns))]
+    return {
+        TAG: "frame",
+        "library": "pandas",
+        "columns": list(map(inner, frame.columns)),
+        "dtypes": [_pandas_type(column.dtype) for column in columns],
+        "index": _encode_index(frame.index, inner),
+        "v": [inner(column.tolist()) for column in columns],
+    }
+
+
+def _as_text(value: Any, kind: str) -> dict[str, Any]:
     return {TAG: "text", "kind": kind, "v": str(value)}
 
 
@@ -84,19 +104,22 @@ def _pandas_type(dtype: Any) -> str:
     if categories is None:
         return str(dtype)
     order = " < " if dtype.ordered else ", "
-    return "category of %s" % order.join(str(name) for name in categories)
+    return "category of %s" % order.join(map(str, categories))
 
 
-def _index(index: Any, inner: Encode) -> dict[str, Any]:
+def _encode_index(index: Any, inner: Encode) -> dict[str, Any]:
     dtypes = getattr(index, "dtypes", None)
+    if dtypes is None:
+        # It has one level; an index of several has a type for each.
+        dtypes = [index.dtype]
     return {
-        "names": [inner(name) for name in index.names],
-        "dtypes": [_pandas_type(dtype) for dtype in ([index.dtype] if dtypes is None else dtypes)],
+        "names": list(map(inner, index.names)),
+        "dtypes": list(map(_pandas_type, dtypes)),
         "v": inner(index.tolist()),
     }
 
 
-def _of_polars(value: Any, kind: str, inner: Encode) -> Any:
+def _encode_polars(value: Any, kind: str, inner: Encode) -> Any:
     if kind == "DataTypeClass" or hasattr(value, "base_type"):
         return {TAG: "text", "kind": "dtype", "v": _polars_type(value)}
     if kind == "LazyFrame":
@@ -118,27 +141,35 @@ def _of_polars(value: Any, kind: str, inner: Encode) -> Any:
             "dtype": _polars_type(value.dtype),
             "v": inner(value.to_list()),
         }
-    return {TAG: "text", "kind": kind, "v": str(value)}
+    return _as_text(value, kind)
 
 
 def _polars_type(dtype: Any) -> str:
     """Return a type under one name in all versions, which have spelt types differently."""
+    # `pl.Int64` is a class and means the same as its instance.
     name = dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
     if name in ("Datetime", "Duration"):
-        unit = getattr(dtype, "time_unit", None) or getattr(dtype, "tu", None)
-        zone = getattr(dtype, "time_zone", None) or getattr(dtype, "tz", None)
-        return "%s(%s)" % (name, ", ".join(str(part) for part in (unit, zone) if part))
+        return "%s(%s)" % (name, ", ".join(_time_parts(dtype)))
     if name in ("List", "Array") and getattr(dtype, "inner", None) is not None:
         return "%s(%s)" % (name, _polars_type(dtype.inner))
     if name == "Struct" and hasattr(dtype, "fields"):
-        inner = ", ".join("%s: %s" % (f.name, _polars_type(f.dtype)) for f in dtype.fields)
-        return "Struct(%s)" % inner
+        fields = ["%s: %s" % (field.name, _polars_type(field.dtype)) for field in dtype.fields]
+        return "Struct(%s)" % ", ".join(fields)
     if name == "Decimal":
         return "Decimal(%s, %s)" % (getattr(dtype, "precision", ""), getattr(dtype, "scale", ""))
     return {"Utf8": "String"}.get(name, name)
 
 
-def _of_pyarrow(value: Any, kind: str, inner: Encode) -> Any:
+def _time_parts(dtype: Any) -> Iterator[str]:
+    """Yield the unit and the zone of a type of times, of those that it has."""
+    # The short names are those of old versions of polars.
+    for name, old_name in (("time_unit", "tu"), ("time_zone", "tz")):
+        part = getattr(dtype, name, None) or getattr(dtype, old_name, None)
+        if part:
+            yield str(part)
+
+
+def _encode_pyarrow(value: Any, kind: str, inner: Encode) -> Any:
     if hasattr(value, "schema") and hasattr(value, "to_pydict"):
         columns = value.to_pydict()
         return {
@@ -146,19 +177,19 @@ def _of_pyarrow(value: Any, kind: str, inner: Encode) -> Any:
             "library": "pyarrow",
             "columns": list(columns),
             "dtypes": [str(field.type) for field in value.schema],
-            "v": [inner(column) for column in columns.values()],
+            "v": list(map(inner, columns.values())),
         }
     if hasattr(value, "to_pylist"):
-        held = inner(value.to_pylist())
-        return {TAG: "series", "library": "pyarrow", "dtype": str(value.type), "v": held}
+        cells = inner(value.to_pylist())
+        return {TAG: "series", "library": "pyarrow", "dtype": str(value.type), "v": cells}
     if hasattr(value, "as_py"):
         return {TAG: "scalar", "dtype": str(value.type), "v": inner(value.as_py())}
-    return {TAG: "text", "kind": kind, "v": str(value)}
+    return _as_text(value, kind)
 
 
 LIBRARIES: dict[str, Callable[[Any, str, Encode], Any]] = {
-    "numpy": _of_numpy,
-    "pandas": _of_pandas,
-    "polars": _of_polars,
-    "pyarrow": _of_pyarrow,
+    "numpy": _encode_numpy,
+    "pandas": _encode_pandas,
+    "polars": _encode_polars,
+    "pyarrow": _encode_pyarrow,
 }

@@ -199,7 +199,8 @@ class Watchman:
         with self.changed:
             while True:
                 limit = self.limit
-                is_woken = self.changed.wait(None if limit is None else limit.seconds / CHECKS)
+                pause = None if limit is None else limit.seconds / CHECKS
+                is_woken = self.changed.wait(pause)
                 if limit is None or is_woken or limit.is_over:
                     continue
                 if limit.look():

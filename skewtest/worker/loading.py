@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from functools import partial
 from typing import Any
@@ -36,32 +37,42 @@ class Query:
     def __call__(self, **frames: Any) -> Any:
         """Run the query over the frames by name."""
         duckdb = importlib.import_module("duckdb")
+        # One thread: with several, the order of rows is another in each run.
         connection = duckdb.connect(":memory:", config={"threads": 1})
         connection.execute("SET TimeZone = 'UTC'")
         for name, frame in frames.items():
             connection.register(name, frame)
         result = connection.sql(self.query)
-        return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.arrow()
+        # `arrow()` does not return a table in every version.
+        if hasattr(result, "to_arrow_table"):
+            return result.to_arrow_table()
+        return result.arrow()
 
 
 def resolve(address: dict[str, Any]) -> Any:
     """Return the object that an address names."""
     if "source" in address:
-        held: dict[str, Any] = {
-            name: importlib.import_module(module) for name, module in address["uses"].items()
-        }
-        held["__name__"] = "skewtest_given"
-        exec(compile(address["source"], address["file"], "exec"), held)
-        return held[address["name"]]
+        return _run_source(address)
     try:
-        found = _module_of(address)
+        target = _module_of(address)
     except ImportError:
         if not address.get("spare"):
             raise
         return resolve(address["spare"])
+    # A dotted name: the object may be a method or an attribute of a class.
     for part in address["name"].split("."):
-        found = getattr(found, part)
-    return found
+        target = getattr(target, part)
+    return target
+
+
+def _run_source(address: dict[str, Any]) -> Any:
+    """Return what the text of a definition defines, where no module can be imported for it."""
+    namespace: dict[str, Any] = {"__name__": "skewtest_given"}
+    for name, module in address["uses"].items():
+        namespace[name] = importlib.import_module(module)
+    # Compiled with the name of its file, so that tracebacks lead there.
+    exec(compile(address["source"], address["file"], "exec"), namespace)
+    return namespace[address["name"]]
 
 
 def _module_of(address: dict[str, Any]) -> Any:
@@ -69,12 +80,14 @@ def _module_of(address: dict[str, Any]) -> Any:
     name, file = address["module"], address["file"]
     if address["by_name"]:
         return importlib.import_module(name)
-    alias = "skewtest_by_file_" + "".join(c if c.isalnum() else "_" for c in file)
+    # An alias that no module of the user's has, and another for each file.
+    alias = "skewtest_by_file_" + re.sub(r"\W", "_", file)
     if alias not in sys.modules:
         spec = importlib.util.spec_from_file_location(alias, file)
         if spec is None or spec.loader is None:
             raise ImportError("cannot load %s" % file)
         module = importlib.util.module_from_spec(spec)
+        # Before it runs: dataclasses look their module up while it is being made.
         sys.modules[alias] = module
         spec.loader.exec_module(module)
     return sys.modules[alias]
@@ -82,10 +95,12 @@ def _module_of(address: dict[str, Any]) -> Any:
 
 def load_code(message: dict[str, Any]) -> tuple[Any, Any]:
     """Return the implementation that a message names, and the function that has its parameters."""
-    parts = [resolve(address) for address in message["addresses"]]
+    parts = list(map(resolve, message["addresses"]))
     kwargs = decode(message["kwargs"])
     if message["shape"] == "fold":
         return partial(Folded, *parts), parts[0]
     if message["shape"] == "sql":
         return Query(message["query"]), None
-    return (partial(parts[0], **kwargs) if kwargs else parts[0]), parts[0]
+    if kwargs:
+        return partial(parts[0], **kwargs), parts[0]
+    return parts[0], parts[0]

@@ -6,6 +6,7 @@ The payloads of a source go as columns, which costs a fraction of one dict at a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from .answered import Answered
@@ -20,11 +21,13 @@ STATE = "#state"
 
 def pack_lanes(lanes: Iterable[Any]) -> dict[str, Any]:
     """Return lanes (of the shape of `Lane`) as a part of a message."""
-    payloads: dict[str, list[dict[str, Any]]] = {}
     numbers, ends, workers = [], [], []
     rows: list[int] = []
-    sources: list[str] = []
     instants: list[int] = []
+    # The table of each operation by its number, in the order in which tables are met.
+    table_numbers: dict[str, int] = {}
+    sources: list[int] = []
+    payloads: list[list[dict[str, Any]]] = []
     for lane in lanes:
         numbers.append(lane.lane)
         rows += lane.rows
@@ -33,51 +36,55 @@ def pack_lanes(lanes: Iterable[Any]) -> dict[str, Any]:
         workers.append(lane.workers)
         for row, source, payload in zip(lane.rows, lane.sources, lane.payloads):
             table = source if row > SNAPSHOT else STATE
-            sources.append(table)
-            payloads.setdefault(table, []).append(payload)
-    names = list(payloads)
-    place = {name: number for number, name in enumerate(names)}
+            number = table_numbers.setdefault(table, len(payloads))
+            if number == len(payloads):
+                payloads.append([])
+            sources.append(number)
+            payloads[number].append(payload)
     return {
         "numbers": numbers,
         "ends": ends,
         "rows": rows,
         "instants": instants,
         "workers": workers,
-        "names": names,
-        "sources": [place[name] for name in sources],
-        "tables": [_pack_table(name, payloads[name]) for name in names],
+        "names": list(table_numbers),
+        "sources": sources,
+        "tables": list(map(_pack_table, table_numbers, payloads)),
     }
 
 
 def _pack_table(name: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
     """Return payloads as columns where all have the same names, else one by one."""
     names = list(payloads[0])
+    # Names in another order are other payloads: code may unpack them by position.
     if name != STATE and all(list(payload) == names for payload in payloads):
-        columns = [encode_column([payload[name] for payload in payloads]) for name in names]
+        columns = [encode_column(list(map(itemgetter(name), payloads))) for name in names]
         return {"names": names, "columns": columns}
-    return {"each": [encode(payload) for payload in payloads]}
+    return {"each": list(map(encode, payloads))}
 
 
 def _unpack_table(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if "each" in table:
-        return (decode(payload) for payload in table["each"])
+        return map(decode, table["each"])
     names = table["names"]
-    columns = [decode_column(column) for column in table["columns"]]
+    columns = map(decode_column, table["columns"])
+    # Dicts are made one at a time, when their lane is fed: user code may keep or change each.
     return (dict(zip(names, values)) for values in zip(*columns))
 
 
 def unpack_lanes(message: dict[str, Any]) -> Iterator[Lane]:
     """Yield the lanes of a message; payloads are made lane by lane."""
-    tables = [_unpack_table(table) for table in message["tables"]]
+    tables = list(map(_unpack_table, message["tables"]))
+    # What is no event comes from no source.
     names = ["" if name == STATE else name for name in message["names"]]
     begin = 0
     for number, end, workers in zip(message["numbers"], message["ends"], message["workers"]):
-        places = message["sources"][begin:end]
+        sources = message["sources"][begin:end]
         yield Lane(
             number,
             message["rows"][begin:end],
-            [names[place] for place in places],
-            [next(tables[place]) for place in places],
+            [names[source] for source in sources],
+            [next(tables[source]) for source in sources],
             message["instants"][begin:end],
             workers,
         )
@@ -86,13 +93,13 @@ def unpack_lanes(message: dict[str, Any]) -> Iterator[Lane]:
 
 def pack_answered(answered: Answered) -> dict[str, Any]:
     """Return what was answered as a message; values become plain where they can."""
-    failures = [
-        [rows, code, encode(facts), None if error is None else tell_error(error)]
-        for rows, code, facts, error in answered.failures
-    ]
+    failures = []
+    for rows, code, facts, error in answered.failures:
+        description = None if error is None else tell_error(error)
+        failures.append([rows, code, encode(facts), description])
     return {
         "rows": answered.rows,
-        "columns": [pack_column(column) for column in answered.columns()],
+        "columns": list(map(pack_column, answered.columns())),
         "failures": failures,
         "mutated": list(answered.mutated),
         "skipped": answered.skipped,
@@ -101,8 +108,9 @@ def pack_answered(answered: Answered) -> dict[str, Any]:
 
 def pack_column(column: list[Any]) -> Any:
     """Return a column of user code's values as JSON values."""
+    # Most columns are plain already, and to look at their types is quicker than to convert them.
     if not all_plain(column) or NULL_OR_NAN in column:
-        column = [plain_or_odd(value) for value in column]
+        column = list(map(plain_or_odd, column))
     return encode_column(column)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from .clock import Follow, frozen_clock, real_clock
 from .codec import decode, encode, read_message, write_message
 from .exits import exit_now
-from .frames import columns_here, frame_of, parameter_kinds, rows_as
+from .frames import columns_of, frame_of, parameter_kinds, rows_as
 from .inert import InertFinder
 from .lanes import Driver
 from .limits import TimeLimit, TimeLimitExceeded
@@ -38,6 +38,8 @@ class Progress:
     def tell(self, lane: int) -> None:
         """Note a lane's number, -1 for none, and that there was progress."""
         self.beats += 1
+        # Of a fixed width, so that nothing of a longer number stays behind a shorter one; 20 digits
+        # are enough for any of 64 bits.
         os.pwrite(self.descriptor, b"%20d%20d" % (lane, self.beats), 0)
 
 
@@ -76,15 +78,15 @@ class Worker:
 
     def do_call(self, message: dict[str, Any], buffers: list[bytes]) -> dict[str, Any]:
         """Call a batch function with frames by name; return its columns."""
-        given = {
-            name: frame_of(sent, buffers)
-            if isinstance(sent, dict) and "form" in sent
-            else decode(sent)
-            for name, sent in message["frames"].items()
-        }
+        arguments = {}
+        for name, packed in message["frames"].items():
+            # What is no frame is a value, such as `as_of`.
+            is_frame = isinstance(packed, dict) and "form" in packed
+            arguments[name] = frame_of(packed, buffers) if is_frame else decode(packed)
         with clock_of(message), TimeLimit(message["seconds"]):
-            result = await_if_needed(self.loaded[message["number"]](**given))
-            columns = columns_here(result)
+            result = await_if_needed(self.loaded[message["number"]](**arguments))
+            # Within the limit: a lazy frame is computed only now.
+            columns = columns_of(result)
         if columns is None:
             return {"type": type(result).__name__}
         return {"columns": {name: pack_column(column) for name, column in columns.items()}}
@@ -94,11 +96,12 @@ class Worker:
         function = self.loaded[message["number"]]
         answers = []
         for _ in range(message["times"]):
-            rows = [decode(row) for row in message["rows"]]
+            # Decoded each time: the call before may have changed its rows.
+            rows = list(map(decode, message["rows"]))
             try:
-                given = rows_as(message["kind"], rows)
+                frame = rows_as(message["kind"], rows)
                 with TimeLimit(message["seconds"]):
-                    answers.append({"value": encode(await_if_needed(function(given)))})
+                    answers.append({"value": encode(await_if_needed(function(frame)))})
             except TimeLimitExceeded:
                 return {"timeout": True}
             except BaseException as error:
@@ -108,10 +111,11 @@ class Worker:
     def do_drive(self, message: dict[str, Any], _buffers: list[bytes]) -> dict[str, Any]:
         """Feed lanes to fresh online objects; return what they answer."""
         start = self.loaded[message["number"]]
-        with clock_of(message) as follow:
-            moved = follow if message["follows"] else None
+        with clock_of(message) as move_clock:
+            # To move the clock costs as much as to feed an event: only where code looks at it.
+            follow = move_clock if message["follows"] else None
             features, seconds = message["features"], message["seconds"]
-            driver = Driver(start, features, seconds, moved, self.progress.tell)
+            driver = Driver(start, features, seconds, follow, self.progress.tell)
             answered = driver.drive(unpack_lanes(message))
         return pack_answered(answered)
 
@@ -137,26 +141,44 @@ def serve(progress: str, stand_in: str) -> None:
         progress: the number of the file descriptor that is told which lane runs.
         stand_in: "inert": skewtest is not installed here, and stands for nothing; "real": it is.
     """
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.dup2(2, 1)  # what user code prints does not belong among the answers
+    incoming, outgoing = _take_pipes()
+    # Of the thread that crashed alone: a traceback of each would bury it.
     faulthandler.enable(all_threads=False)
     if hasattr(sys, "set_int_max_str_digits"):
+        # A feature may be an int of any length, and messages have it in digits.
         sys.set_int_max_str_digits(0)
     if stand_in == "inert":
-        names = ("skewtest",) if importlib.util.find_spec("pytest") else ("skewtest", "pytest")
-        sys.meta_path.insert(0, InertFinder(names))
+        _stand_in_for_skewtest()
     worker = Worker(Progress(int(progress)))
     for message, buffers in _messages(incoming.read):
         answer = worker.answer(message, buffers)
-        text = json.dumps(answer)
-        if len(text) > LARGEST_ANSWER:
-            size = "%.0f MB" % (len(text) / 1e6)
-            error = OverflowError("the answer is larger than 256 MB: " + size)
-            answer = {"error": tell_error(error)}
-        write_message(outgoing, answer)
+        write_message(outgoing, _refuse_if_large(answer))
     exit_now(0)  # user code's own threads and exit hooks are not waited for
+
+
+def _take_pipes() -> tuple[Any, Any]:
+    """Return the pipes of messages, and put others in their place for user code."""
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)  # code that asks for input reads no messages
+    os.dup2(2, 1)  # what user code prints does not belong among the answers
+    return incoming, outgoing
+
+
+def _stand_in_for_skewtest() -> None:
+    names = ["skewtest"]
+    if importlib.util.find_spec("pytest") is None:
+        names.append("pytest")
+    # In front: a folder of the user's may be called skewtest.
+    sys.meta_path.insert(0, InertFinder(tuple(names)))
+
+
+def _refuse_if_large(answer: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(answer))
+    if size <= LARGEST_ANSWER:
+        return answer
+    error = OverflowError("the answer is larger than 256 MB: %.0f MB" % (size / 1e6))
+    return {"error": tell_error(error)}
 
 
 def _messages(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 PICKLE, JSON = "pickle", "json"
@@ -42,27 +42,52 @@ def save(target: Any) -> Any:
     return how()
 
 
-def checked(state: object) -> bytes:
-    """Return a snapshot that is bytes; raise StateError for any other."""
+def take_snapshot(target: Any) -> Generator[Any, Any, bytes]:
+    """Return the snapshot of an online object; what it wants awaited is yielded.
+
+    Raises:
+        StateError: the snapshot is not bytes.
+    """
+    state = save(target)
+    if inspect.isawaitable(state):
+        state = yield state
+    # What is restored must have gone through bytes, or the two objects would share their state.
     if not isinstance(state, (bytes, bytearray, memoryview)):
         raise StateError("snapshot() returned %s; expected bytes" % type(state).__name__)
+    # A copy: the object may go on to write into a buffer that it keeps.
     return bytes(state)
 
 
-def load(start: Callable[[], Any], state: bytes) -> tuple[Any, Any]:
-    """Return a fresh online object that has restored a state, and what is to be awaited for it."""
+def restore(start: Callable[[], Any], state: bytes) -> Generator[Any, Any, Any]:
+    """Return a fresh online object that has restored a snapshot."""
     fresh = start()
     if fresh.snapshot in (PICKLE, JSON):
-        values = pickle.loads(state) if fresh.snapshot == PICKLE else json.loads(state)
-        for name, value in values.items():
+        parse = pickle.loads if fresh.snapshot == PICKLE else json.loads
+        for name, value in parse(state).items():
             setattr(fresh, name, value)
-        return fresh, None
-    done = fresh.restore(state)
-    return fresh, done if inspect.isawaitable(done) else None
+        return fresh
+    pending = fresh.restore(state)
+    if inspect.isawaitable(pending):
+        yield pending
+    return fresh
+
+
+def merge(start: Callable[[], Any], team: tuple[Any, Any]) -> Generator[Any, Any, Any]:
+    """Return a fresh online object with the states of two workers merged."""
+    first, second = team
+    whole = yield from restore(start, (yield from take_snapshot(first)))
+    pending = whole.merge((yield from take_snapshot(second)))
+    if inspect.isawaitable(pending):
+        yield pending
+    return whole
 
 
 def _attributes(target: Any) -> dict[str, Any]:
-    names = [n for kind in type(target).__mro__ for n in getattr(kind, "__slots__", ())]
-    held = {name: getattr(target, name) for name in names if hasattr(target, name)}
-    held.update(getattr(target, "__dict__", {}))
-    return held
+    attributes: dict[str, Any] = {}
+    # `__slots__` of a class are its own alone: those of its bases are theirs.
+    for kind in type(target).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if hasattr(target, name):
+                attributes[name] = getattr(target, name)
+    attributes.update(getattr(target, "__dict__", {}))
+    return attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -65,15 +65,12 @@ def plain(value: Any) -> Any:
     """
     if type(value) in _EXACT:
         return value
-    kind = type(value).__name__
-    if kind in ("NAType", "NaTType"):
-        return None
     if isinstance(value, Enum):
         return plain(value.value)
-    if kind == "Timestamp":
-        return value.to_pydatetime(warn=False)
-    if kind == "Timedelta":
-        return value.to_pytimedelta()
+    # By name, since pandas need not be there; before datetime, of which a Timestamp is one.
+    convert = _OF_PANDAS.get(type(value).__name__)
+    if convert is not None:
+        return convert(value)
     if isinstance(value, Decimal) and value.is_snan():
         return Decimal("NaN")  # a signalling one cannot even be compared
     if isinstance(value, PLAIN):
@@ -81,8 +78,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return _converted(value)
+        return list(map(plain, value))
+    return _convert_foreign(value)
+
+
+_OF_PANDAS: dict[str, Callable[[Any], Any]] = {
+    "NAType": lambda _value: None,
+    "NaTType": lambda _value: None,
+    # Nanoseconds are dropped without a warning: no instant of skewtest's has any.
+    "Timestamp": lambda value: value.to_pydatetime(warn=False),
+    "Timedelta": lambda value: value.to_pytimedelta(),
+}
 
 
 def all_plain(column: list[Any]) -> bool:
@@ -92,19 +98,21 @@ def all_plain(column: list[Any]) -> bool:
 
 def base_value(value: Any) -> Any:
     """Return a subclass instance (numpy.float64 is a float) as the plain type."""
+    # bool first: it is an int as well.
     for base in (bool, int, float, str):
         if isinstance(value, base):
             return base(value)
     return value
 
 
-def _converted(value: Any) -> Any:
+def _convert_foreign(value: Any) -> Any:
     if isinstance(value, Odd):
         raise OddValueError(value.kind)
     if callable(getattr(value, "as_py", None)):
         return plain(value.as_py())
     if type(value).__module__.startswith("numpy") and hasattr(value, "dtype"):
         if value.dtype.kind in "mM":
+            # Of nanoseconds, numpy's tolist makes whole numbers instead of times.
             unit = value.astype(f"{value.dtype.kind}8[us]")
             return plain(unit.tolist())
         return plain(value.tolist())

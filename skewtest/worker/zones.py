@@ -13,7 +13,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 def instant_of(moment: datetime) -> int:
     """Return a datetime in microseconds since 1970, UTC or as naive as it is."""
-    return (moment - (NAIVE_EPOCH if moment.tzinfo is None else EPOCH)) // MICROSECOND
+    # In whole microseconds: a float of seconds cannot tell two of them apart.
+    if moment.tzinfo is None:
+        return (moment - NAIVE_EPOCH) // MICROSECOND
+    return (moment - EPOCH) // MICROSECOND
 
 
 def moment_of(instant: int, zone: Any) -> datetime:
@@ -21,21 +24,25 @@ def moment_of(instant: int, zone: Any) -> datetime:
     if zone is None:
         return NAIVE_EPOCH + timedelta(microseconds=instant)
     moment = EPOCH + timedelta(microseconds=instant)
-    return moment if zone is timezone.utc else moment.astimezone(zone)
+    if zone is timezone.utc:
+        return moment
+    return moment.astimezone(zone)
 
 
 def zone_name(zone: Any) -> str | None:
     """Return the name of a time zone, None for no zone; a fixed offset as `+02:00`."""
     if zone is None:
         return None
+    # Of zoneinfo and of pytz.
     for attribute in ("key", "zone"):
         name = getattr(zone, attribute, None)
         if isinstance(name, str):
             return name
     offset = zone.utcoffset(None)
     if offset is None:
-        found = getattr(zone, "_filename", "").partition("zoneinfo/")[2]
-        return found or str(zone)
+        # Of dateutil, which keeps the file that it was read from and no name.
+        name = getattr(zone, "_filename", "").partition("zoneinfo/")[2]
+        return name or str(zone)
     if not offset:
         return "UTC"
     minutes = offset // timedelta(minutes=1)
@@ -51,7 +58,10 @@ def zone_of(name: str | None) -> Any:
     if name[:1] in "+-" and ":" in name:
         hours, minutes = name[1:].split(":")
         length = timedelta(hours=int(hours), minutes=int(minutes))
-        return timezone(length if name[0] == "+" else -length)
+        if name[0] == "-":
+            length = -length
+        return timezone(length)
+    # zoneinfo first: it came with Python 3.9, and 3.8 has what its other packages brought along.
     for module, maker in (
         ("zoneinfo", "ZoneInfo"),
         ("backports.zoneinfo", "ZoneInfo"),

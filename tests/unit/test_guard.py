@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from skewtest.drive.guard import TimeLimitExceeded, remembered_interrupt, time_limit
+from skewtest.drive.guard import TimeLimitExceeded, remember_interrupt, time_limit
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def in_collections():
 
 def test_an_interrupt_in_a_collection_is_raised_later_and_prints_nothing(in_collections, capfd):
     in_collections(lambda: os.kill(os.getpid(), signal.SIGINT))
-    with remembered_interrupt() as raise_if_swallowed:
+    with remember_interrupt() as raise_if_swallowed:
         gc.collect()
         with pytest.raises(KeyboardInterrupt):
             raise_if_swallowed()
@@ -46,7 +46,7 @@ def test_an_interrupt_in_a_collection_is_raised_later_and_prints_nothing(in_coll
 
 
 def test_an_interrupt_elsewhere_is_raised_at_once():
-    with remembered_interrupt(), pytest.raises(KeyboardInterrupt):
+    with remember_interrupt(), pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -58,9 +58,9 @@ def test_an_interrupt_that_a_library_makes_another_exception_of_is_one_all_the_s
         except KeyboardInterrupt:
             raise RuntimeError("a panic") from None
 
-    with pytest.raises(KeyboardInterrupt), remembered_interrupt():
+    with pytest.raises(KeyboardInterrupt), remember_interrupt():
         interrupted()
-    with pytest.raises(RuntimeError, match="alone"), remembered_interrupt():
+    with pytest.raises(RuntimeError, match="alone"), remember_interrupt():
         raise RuntimeError("alone")
 
 
