@@ -9,14 +9,14 @@ the whole run, less those of the same run on hardly any histories: so that neith
 nor the imports hide the difference. `-n 2` is printed beside them and claims nothing.
 """
 
-import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from _claims import Claims, cpu_of_children, smoke_parser
 
 LIMIT = 1.1
 HISTORIES = 3_200
@@ -91,7 +91,7 @@ def test_shared():
 
 def run_pytest(folder: Path, name: str, histories: int, *options: str) -> float:
     """Return the CPU seconds of a run of pytest, its workers included."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = cpu_of_children()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name, *options]
     command += [f"--skew-histories={histories}", "--skew-seed=1"]
     environment = dict(os.environ, N=str(histories))
@@ -100,8 +100,7 @@ def run_pytest(folder: Path, name: str, histories: int, *options: str) -> float:
     )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu_of_children() - began
 
 
 def write_project(folder: Path, library: str) -> None:
@@ -131,23 +130,20 @@ def measure(folder: Path, histories: int, runs: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure; stop with an assertion if the claim does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    """Measure; exit with 1 if the claim does not hold."""
+    parser = smoke_parser(__doc__)
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="runs of each")
-    parser.add_argument("--tiny", action="store_true", help="1 run, nothing is claimed")
     options = parser.parse_args()
     histories = 10 * FEW if options.tiny else HISTORIES
-    failed = []
+    claims = Claims(options.tiny)
     for library in ("polars", "pandas"):
         with tempfile.TemporaryDirectory() as name:
             write_project(Path(name), library)
             ratios = measure(Path(name), histories, 1 if options.tiny else options.runs)
         for way, ratio in ratios.items():
             print(f"{library:<8}{way:<14}{ratio:6.2f}x")
-        if ratios["items"] > LIMIT:
-            failed.append(library)
-    print(f"items over one shared call: at most {LIMIT}x")
-    assert options.tiny or not failed, f"items share too little: {failed}"
+        claims.at_most(f"{library}: five items over one shared call", ratios["items"], LIMIT)
+    claims.settle()
 
 
 if __name__ == "__main__":
