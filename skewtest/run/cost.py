@@ -11,12 +11,12 @@ from skewtest.generate.history import LANE, Pack
 SCHEDULER = Path("/proc/thread-self/schedstat")
 """Linux tells here how long a thread waited for a processor that others held."""
 SLICE = 1.0
-"""Seconds that one pack may cost: so often progress is shown and Ctrl-C is heard."""
-GROWTH = 8
-"""A pack may be so many times as large as the largest before, in events and requests: code that is
-quick on a small table may be slow on a large one, and this finds out early."""
-CHEAP = 0.05
-"""What costs fewer seconds than this is allowed any pack: noise would decide otherwise."""
+"""Seconds that one pack of slow code may cost: so often progress is shown and Ctrl-C is heard."""
+ANY = 2**62
+"""More events and requests than any pack has."""
+QUICK = 0.15
+"""Where one history costs fewer seconds than this, a call has mostly fixed costs, and the next pack
+is not cut. So the packs of usual code are the same on any machine, and its results too."""
 
 
 def seconds_spent() -> float:
@@ -43,6 +43,8 @@ class Cost:
         online_steps: events and requests that the online side has got.
         online_seconds: what that took.
         largest: the most events and requests of one pack.
+        packs: how many packs have been run.
+        last: seconds that the last one cost.
     """
 
     budget: float | None
@@ -52,6 +54,8 @@ class Cost:
     online_steps: int = 0
     online_seconds: float = 0.0
     largest: int = 0
+    packs: int = 0
+    last: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -74,21 +78,28 @@ class Cost:
         return 1e6 * self.online_seconds / max(1, self.online_steps)
 
     def note(self, pack: Pack, batch: float, online: float) -> None:
-        """Take note of what a pack has cost: the seconds of batch and of the online side.
-
-        The dearest rate of a call does not last: the first one may import or compile.
-        """
+        """Take note of what a pack has cost: the seconds of batch and of the online side."""
         size = count_rows(pack)
-        is_first = self.largest == 0
-        if not is_first and self.batch_rows < size:
-            # A larger call says more than all before it: drop what the first one cost beside it.
+        if size >= self.largest:
+            # A larger call says more than all before it, whose fixed costs weigh more.
             self.batch_rows = self.online_steps = 0
             self.batch_seconds = self.online_seconds = 0.0
+        self.packs += 1
+        self.last = batch + online
         self.batch_rows += size
         self.online_steps += size
         self.batch_seconds += batch
         self.online_seconds += online
         self.largest = max(self.largest, size)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether only one history has been run, which says little of code that is not slow."""
+        return self.packs == 1 and self.last < QUICK
+
+    def forget(self) -> None:
+        """Forget the first pack: it may have imported or compiled what no other has to."""
+        self.packs = self.largest = 0
 
     @property
     def rate(self) -> float:
@@ -101,16 +112,15 @@ class Cost:
 
     def is_too_dear(self, rows: int, slices: int) -> bool:
         """Return whether a history of so many events and requests would eat up the budget."""
-        return self.budget is not None and self.predict(rows) > slices * SLICE
+        if self.budget is None or self.is_quick:
+            return False
+        return self.predict(rows) > slices * SLICE
 
     def allow_rows(self) -> int:
         """Return how many events and requests the next pack may have."""
-        if self.largest == 0:
-            return 1
-        allowed = int(min(SLICE, max(0.0, self.left)) / self.rate) if self.rate else 2**62
-        if self.predict(GROWTH * self.largest) < CHEAP:
-            return allowed
-        return min(allowed, GROWTH * self.largest)
+        if self.is_quick:
+            return ANY
+        return int(min(SLICE, max(0.0, self.left)) / self.rate) if self.rate else ANY
 
 
 def count_rows_by_lane(pack: Pack) -> list[int]:
