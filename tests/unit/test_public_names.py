@@ -96,7 +96,7 @@ def modules_after(code):
 
 def test_a_first_check_loads_no_report_formats_and_no_pytest():
     loaded = modules_after(CHECK)
-    formats = {"jinja2", "rich", "pygments", "IPython", "msgspec", "typer"}
+    formats = {"jinja2", "rich", "pygments", "IPython", "typer"}
     assert loaded & {*formats, "pytest", "_pytest"} == set()
     assert {"polars", "skewtest"} <= loaded
 
