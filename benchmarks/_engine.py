@@ -1,6 +1,6 @@
 """The few inner parts of skewtest that benchmarks measure one by one: none of them is public."""
 
-from skewtest.checks.cell import Placed, prepared, run_cell
+from skewtest.checks.cell import Placed, prepare_cell, run_cell
 from skewtest.checks.parity import search
 from skewtest.declare.view import FeatureView
 from skewtest.environments.build import build_environment
@@ -13,7 +13,7 @@ from skewtest.run.budget import Budget
 from skewtest.run.experiment import run_trial
 from skewtest.sides.process import end_workers
 
-__all__ = ["Cell", "Placed", "build_environment", "end_workers", "prepared"]
+__all__ = ["Cell", "Placed", "build_environment", "end_workers", "prepare_cell"]
 
 LANES = 1_024
 """The usual pack of a default check."""

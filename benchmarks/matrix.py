@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 from _claims import Claims, cpu_of, cpu_of_children, smoke_parser
-from _engine import Cell, build_environment, check_here, check_there, end_workers, prepared
+from _engine import Cell, build_environment, check_here, check_there, end_workers, prepare_cell
 
 import skewtest as sk
 
@@ -117,12 +117,12 @@ def main() -> None:
         build_environment(environment)
     cold = cpu_with_children(lambda: build_cold(old))
     cell = Cell(same, same)
-    start = cpu_with_children(lambda: prepared(view, cell))
+    start = cpu_with_children(lambda: prepare_cell(view, cell))
     check_here(view, histories)
     here = statistics.median(cpu_of(lambda: check_here(view, histories)) for _ in range(times))
 
     def run_cells() -> None:
-        placed = prepared(view, cell)
+        placed = prepare_cell(view, cell)
         for _ in range(times):
             check_there(view, placed, histories)
 

@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from skewtest.checks.cell import differences_on
-from skewtest.checks.spread import SIDES, answers_of
+from skewtest.checks.cell import SIDES, answers_in
+from skewtest.checks.spread import are_alike
 from skewtest.declare.environment import Environment
 from skewtest.declare.view import FeatureView
 from skewtest.environments.build import build_environment
@@ -24,7 +24,9 @@ from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.sides.answers import Answers, Failure
 
 PACKS = 4
+"""As many as tell versions apart in `skewtest.checks.spread`."""
 SECONDS = 60
+"""An index that has not answered by then will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +63,50 @@ class Bisection:
 
 @dataclass(slots=True)
 class Releases:
-    """What a view answers under each release of a package, run when it is first asked for."""
+    """What a view answers under each release of a package, run when it is first asked for.
+
+    Attributes:
+        view: whose sides are run.
+        base: the environment; only the package differs from it.
+        package: whose releases they are.
+        packs: the histories.
+        tell: is told of each release that is run.
+        runs: by release, the answers of each side, or why there are none.
+    """
 
     view: FeatureView
     base: Environment
     package: str
     packs: Sequence[Pack]
     tell: Tell
-    known: dict[str, dict[str, tuple[Answers, ...]] | str] = field(default_factory=dict)
+    runs: dict[str, dict[str, tuple[Answers, ...]] | str] = field(default_factory=dict)
 
     def answers(self, release: str) -> dict[str, tuple[Answers, ...]] | str:
         """Return the answers of both sides under a release, or why there are none."""
-        if release not in self.known:
-            self.known[release] = self._run(release)
-        return self.known[release]
+        if release not in self.runs:
+            self.runs[release] = self._try_release(release)
+        return self.runs[release]
 
-    def _run(self, release: str) -> dict[str, tuple[Answers, ...]] | str:
+    def _try_release(self, release: str) -> dict[str, tuple[Answers, ...]] | str:
         self.tell(f"{self.package} {release}")
+        answers: dict[str, tuple[Answers, ...]] = {}
         try:
-            one = build_environment(with_release(self.base, self.package, release), self.tell)
-            return {
-                side: tuple(answers_of(self.view, one, side, pack) for pack in self.packs)
-                for side in SIDES
-            }
+            environment = with_release(self.base, self.package, release)
+            built = build_environment(environment, self.tell)
+            for side in SIDES:
+                answers[side] = tuple(
+                    answers_in(self.view, built, side, pack) for pack in self.packs
+                )
         except SkewtestError as error:
             return str(error)
+        return answers
+
+    def does_as(self, oldest: str, release: str, side: str, feature: str) -> bool | None:
+        """Return whether a feature is answered as under the oldest release; None: one failed."""
+        before, after = self.answers(oldest), self.answers(release)
+        if isinstance(before, str) or isinstance(after, str):
+            return None
+        return are_alike(self.view, feature, before[side], after[side])
 
 
 def bisect(
@@ -112,74 +133,79 @@ def bisect(
         DeclarationError: there is no such release, or the two are in the wrong order.
         EnvironmentFailedError: one of the two ends cannot be had.
     """
-    releases = releases_between(base, package, first, last)
+    names = list_releases(base, package, first, last)
     hints = hints_of(view)
     fitted = fit_view(view, hints, seed)
     if isinstance(fitted, Failure):
         raise DeclarationError(f"{view!r}: its fitted= function fails; check the view first")
     packs = [draw_training_pack(fitted, hints, seed + number) for number in range(PACKS)]
-    runs = Releases(fitted, base, package, packs, tell)
-    for end in (releases[0], releases[-1]):
-        answers = runs.answers(end)
+    releases = Releases(fitted, base, package, packs, tell)
+    for end in (names[0], names[-1]):
+        answers = releases.answers(end)
         if isinstance(answers, str):
             raise EnvironmentFailedError("build failed", f"{package} {end}: {answers}")
-    changes = [
-        change
-        for side in SIDES
-        for feature in fitted.features
-        if (change := _change(runs, releases, side, feature)) is not None
-    ]
-    known = runs.known
-    return Bisection(
-        changes=tuple(changes),
-        tried=tuple(r for r in releases if r in known and not isinstance(known[r], str)),
-        failed=tuple((r, why) for r in releases if isinstance(why := known.get(r), str)),
-    )
+    changes = []
+    for side in SIDES:
+        for feature in fitted.features:
+            change = _find_change(releases, names, side, feature)
+            if change is not None:
+                changes.append(change)
+    tried: list[str] = []
+    failed: list[tuple[str, str]] = []
+    for name in names:
+        run = releases.runs.get(name)
+        if isinstance(run, str):
+            failed.append((name, run))
+        elif run is not None:
+            tried.append(name)
+    return Bisection(tuple(changes), tuple(tried), tuple(failed))
 
 
-def _change(runs: Releases, releases: Sequence[str], side: str, feature: str) -> Change | None:
+def _find_change(
+    releases: Releases, names: Sequence[str], side: str, feature: str
+) -> Change | None:
     """Return where a feature changes first seen from the oldest release, by halving."""
 
-    def is_old(release: str) -> bool | None:
-        oldest, found = runs.answers(releases[0]), runs.answers(release)
-        if isinstance(oldest, str) or isinstance(found, str):
-            return None
-        pairs = zip(oldest[side], found[side], strict=True)
-        return not any(differences_on(runs.view, left, right, feature) for left, right in pairs)
+    def is_old(name: str) -> bool | None:
+        return releases.does_as(names[0], name, side, feature)
 
-    if is_old(releases[-1]):
+    if is_old(names[-1]):
         return None
-    low, high = 0, len(releases) - 1
+    # The release at `low` answers as the oldest one does, and the one at `high` does not.
+    low, high = 0, len(names) - 1
     while high - low > 1:
-        place = _nearest_that_runs(low, high, is_old, releases)
-        if place is None:
+        number = _nearest_that_runs(low, high, is_old, names)
+        if number is None:
             break
-        if is_old(releases[place]):
-            low = place
+        if is_old(names[number]):
+            low = number
         else:
-            high = place
-    return Change(side, feature, releases[low], releases[high])
+            high = number
+    return Change(side, feature, names[low], names[high])
 
 
 def _nearest_that_runs(
-    low: int, high: int, is_old: Callable[[str], bool | None], releases: Sequence[str]
+    low: int, high: int, is_old: Callable[[str], bool | None], names: Sequence[str]
 ) -> int | None:
-    """Return the release nearest to the middle that can be run, None if there is none."""
+    """Return the number of the release nearest to the middle that can be run, if there is one."""
     middle = (low + high) // 2
-    for place in sorted(range(low + 1, high), key=lambda n: abs(n - middle)):
-        if is_old(releases[place]) is not None:
-            return place
+    for number in sorted(range(low + 1, high), key=lambda number: abs(number - middle)):
+        if is_old(names[number]) is not None:
+            return number
     return None
 
 
 def with_release(base: Environment, package: str, release: str) -> Environment:
     """Return an environment with one package at a release."""
     name = canonicalize_name(package)
-    others = [t for t in base.requirements if canonicalize_name(Requirement(t).name) != name]
+    requirements = []
+    for text in base.requirements:
+        if canonicalize_name(Requirement(text).name) != name:
+            requirements.append(text)
     return Environment(
         f"{base.name}.{name.replace('-', '_')}.{release}",
         python=base.python,
-        requirements=[*others, f"{package}=={release}"],
+        requirements=[*requirements, f"{package}=={release}"],
         prefer=base.prefer,
         path=base.path,
         variables=dict(base.variables),
@@ -188,34 +214,42 @@ def with_release(base: Environment, package: str, release: str) -> Environment:
     )
 
 
-def releases_between(base: Environment, package: str, first: str, last: str) -> list[str]:
+def list_releases(base: Environment, package: str, first: str, last: str) -> list[str]:
     """Return the releases of a package from one to another, oldest first; no pre-releases.
 
     Raises:
         DeclarationError: one of the two is no release, or they are in the wrong order.
         EnvironmentFailedError: the index cannot be asked.
     """
-    python = interpreter_of(base.python)
-    asked = subprocess.run(  # noqa: S603 - pip of an interpreter that the owner named
-        [python, "-m", "pip", "index", "versions", package],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    told = re.search(r"Available versions: (.*)", asked.stdout)
-    if told is None:
-        why = asked.stderr.strip().splitlines()[-1:] or ["pip told nothing"]
-        raise EnvironmentFailedError("index unreachable", f"{package}: {why[0]}")
-    versions = sorted(Version(text.strip()) for text in told[1].split(","))
+    versions = _ask_index(base, package)
     try:
         low, high = Version(first), Version(last)
     except InvalidVersion as error:
         raise DeclarationError(f"--from and --to take releases such as 1.5.3; {error}") from error
     for end in (low, high):
         if end not in versions:
-            near = [str(v) for v in versions if v.release[:2] == end.release[:2]]
+            near = [str(version) for version in versions if version.release[:2] == end.release[:2]]
             raise DeclarationError(f"{package} has no release {end}; near it: {listed(near)}")
     if low >= high:
         raise DeclarationError(f"--from {first} must be older than --to {last}")
     return [str(version) for version in versions if low <= version <= high]
+
+
+def _ask_index(base: Environment, package: str) -> list[Version]:
+    """Return all releases of a package that the environment's own index has, oldest first.
+
+    pip asks it, and not we: it knows the index, its credentials and what fits the interpreter.
+    """
+    python = interpreter_of(base.python)
+    answer = subprocess.run(  # noqa: S603 - pip of an interpreter that the owner named
+        [python, "-m", "pip", "index", "versions", package],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    match = re.search(r"Available versions: (.*)", answer.stdout)
+    if match is None:
+        why = answer.stderr.strip().splitlines()[-1:] or ["pip told nothing"]
+        raise EnvironmentFailedError("index unreachable", f"{package}: {why[0]}")
+    return sorted(Version(text.strip()) for text in match[1].split(","))

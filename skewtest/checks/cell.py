@@ -1,9 +1,9 @@
 """A cell of the matrix: batch under one set of versions, online under another, same histories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from skewtest.checks.culprits import find_culprits
@@ -40,7 +40,9 @@ from skewtest.worker.telling import cpu_features
 
 CAUSE = "library.version"
 SECONDS = 30
+"""The worker starts before it answers, and a busy machine takes its time for that."""
 NONDETERMINISTIC = "nondeterministic"
+SIDES: tuple[SideName, ...] = ("batch", "online")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +67,22 @@ class Placed:
         return versions_of(self.batch), versions_of(self.online)
 
 
-def versions_of(one: BuiltEnvironment) -> Versions:
+def versions_of(built: BuiltEnvironment) -> Versions:
     """Return an environment as a report has it, with what else numbers depend on."""
-    if one.environment.is_here:
-        return Versions(one.environment.name, one.versions, tuple(cpu_features()))
-    return Versions(one.environment.name, one.versions, _cpu_of(one.runtime()), threads=1)
+    name = built.environment.name
+    if built.environment.is_here:
+        return Versions(name, built.versions, tuple(cpu_features()))
+    # Workers compute on one thread: sums do not depend on how many cores share them.
+    return Versions(name, built.versions, _cpu_of(built.runtime()), threads=1)
 
 
 @lru_cache(maxsize=64)
 def _cpu_of(runtime: Runtime) -> tuple[str, ...]:
     try:
-        found = worker_of(runtime).ask({"do": "cpu"}, seconds=SECONDS)
+        reply = worker_of(runtime).ask({"do": "cpu"}, seconds=SECONDS)
     except (ProcessDiedError, RemoteError, TimeLimitExceeded):
         return ()
-    return tuple(found["cpu"])
+    return tuple(reply["cpu"])
 
 
 def in_environments(
@@ -93,7 +97,7 @@ def in_environments(
     return view.replaced(**changes)
 
 
-def prepared(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
+def prepare_cell(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
     """Build the environments of a cell and import both sides there.
 
     Raises:
@@ -106,16 +110,22 @@ def prepared(view: FeatureView, cell: Cell, tell: Tell = quiet) -> Placed:
             lambda environment: build_environment(environment, tell), (cell.batch, cell.online)
         )
     placed = Placed(batch, online)
+    # What is still to be fitted has nothing to import: it crosses once it is there.
     if view.batch is not None and view.online is not None and view.fitted is None:
-        for side in _remote_sides(placed.view(view)):
-            side.load()
+        load_remote_sides(placed.view(view))
     return placed
 
 
-def _remote_sides(view: FeatureView) -> list[Any]:
-    """Return what a view runs elsewhere."""
-    sides = (view.batch, view.online)
-    return [side for side in sides if callable(getattr(side, "load", None))]
+def load_remote_sides(view: FeatureView) -> None:
+    """Import what a view runs elsewhere.
+
+    Raises:
+        CannotLoadError: a side cannot be imported in its environment.
+    """
+    for side in (view.batch, view.online):
+        load = getattr(side, "load", None)
+        if callable(load):
+            load()
 
 
 def run_cell(
@@ -131,56 +141,74 @@ def run_cell(
     (outcome,) = search(
         view, [IN_ORDER], budget, kept, rejected, progress=progress, placed=placed.view
     )
-    findings = tuple(_attributed(view, placed, finding, tell) for finding in outcome.findings)
+    findings = tuple(_attribute(view, placed, finding, tell) for finding in outcome.findings)
     return replace(outcome, findings=findings, cell=placed.versions)
 
 
-def _attributed(view: FeatureView, placed: Placed, finding: Finding, tell: Tell) -> Finding:
+def _attribute(view: FeatureView, placed: Placed, finding: Finding, tell: Tell) -> Finding:
     """Return a finding with what the four runs of its counterexample say."""
     example = finding.counterexample
     if example is None or finding.kind in (NONDETERMINISTIC, "timeout"):
         return finding
-    # A view that was fitted has been fitted by now: the counterexample holds the fitted one.
-    pack = example.history.pack()
-    origin = view if view.fitted is None else None
-    if origin is None:
+    # The counterexample is of the fitted view, which is another one than the view given here.
+    if view.fitted is not None:
         return finding
-    found = attribution(origin, placed, pack, finding, tell)
-    cause = CAUSE if found.is_by_version and not found.logic_differs else finding.cause
-    if found.is_by_version and found.logic_differs and cause == UNKNOWN:
+    attribution = attribute_to_sides(view, placed, example.history.pack(), finding, tell)
+    cause = finding.cause
+    # Where logic differs as well, a cause that is known already says more than the versions do.
+    if attribution.is_by_version and (not attribution.logic_differs or cause == UNKNOWN):
         cause = CAUSE
-    return replace(finding, attribution=found, cause=cause)
+    return replace(finding, attribution=attribution, cause=cause)
 
 
-def attribution(
+@dataclass(frozen=True, slots=True)
+class FourRuns:
+    """Both sides of a view under both environments of a cell, on one history.
+
+    Attributes:
+        view: the view, wherever its sides run.
+        pack: the history.
+        feature: whose differences count; "" for all.
+        answers: by side and name of the environment.
+    """
+
+    view: FeatureView
+    pack: Pack
+    feature: str
+    answers: dict[tuple[SideName, str], Answers]
+
+    def differ(self, left: tuple[SideName, str], right: tuple[SideName, str]) -> bool:
+        """Return whether two of the runs differ, each told as side and environment."""
+        ends = self.answers[left], self.answers[right]
+        return bool(differences_on(self.view, *ends, self.feature))
+
+    def does_as(self, side: SideName, flipped: BuiltEnvironment, target: BuiltEnvironment) -> bool:
+        """Return whether a side answers in an environment as it did in one of the two."""
+        answers = answers_in(self.view, flipped, side, self.pack)
+        expected = self.answers[side, target.environment.name]
+        return not differences_on(self.view, answers, expected, self.feature)
+
+
+def attribute_to_sides(
     view: FeatureView, placed: Placed, pack: Pack, finding: Finding, tell: Tell
 ) -> Attribution:
-    """Run both sides under both environments on one history."""
-    train, serve = placed.batch, placed.online
+    """Run both sides under both environments on one history, and say whose doing a finding is."""
+    train, serve = placed.batch.environment.name, placed.online.environment.name
     answers: dict[tuple[SideName, str], Answers] = {}
-    for one in (train, serve):
-        both = in_environments(view, one, one)
-        answers["batch", one.environment.name] = batch_answers(both, pack)
-        answers["online", one.environment.name] = _online(both, pack)
-
-    def differ(left: Answers, right: Answers) -> bool:
-        return bool(differences_on(view, left, right, finding.divergence.feature))
-
-    names = train.environment.name, serve.environment.name
-    batch = differ(answers["batch", names[0]], answers["batch", names[1]])
-    online = differ(answers["online", names[0]], answers["online", names[1]])
-    logic = differ(answers["batch", names[1]], answers["online", names[1]])
+    for built in (placed.batch, placed.online):
+        for side in SIDES:
+            answers[side, built.environment.name] = answers_in(view, built, side, pack)
+    runs = FourRuns(view, pack, finding.divergence.feature, answers)
+    batch = runs.differ(("batch", train), ("batch", serve))
+    online = runs.differ(("online", train), ("online", serve))
+    # Under the versions that serve, both sides run the same libraries: what differs is logic.
+    logic = runs.differ(("batch", serve), ("online", serve))
     culprits: tuple[str, ...] = ()
     tried = 0
     if batch or online:
-        side: SideName = "batch" if batch else "online"
-
-        def does_as(flipped: BuiltEnvironment, target: BuiltEnvironment) -> bool:
-            there = in_environments(view, flipped, flipped)
-            found = batch_answers(there, pack) if side == "batch" else _online(there, pack)
-            return not differ(found, answers[side, target.environment.name])
-
-        culprits, tried = find_culprits(train, serve, does_as, tell, explain=True)
+        blamed: SideName = "batch" if batch else "online"
+        does_as = partial(runs.does_as, blamed)
+        culprits, tried = find_culprits(placed.batch, placed.online, does_as, tell, explain=True)
     return Attribution(
         verdict=name_blame(version=batch or online, logic=logic),
         batch_differs=batch,
@@ -188,32 +216,20 @@ def attribution(
         logic_differs=logic,
         culprits=culprits,
         tried=tried,
-        answers=_answers(view, pack, finding, answers),
+        answers=_answers_on_row(runs, finding),
     )
 
 
-def _answers(
-    view: FeatureView,
-    pack: Pack,
-    finding: Finding,
-    answers: Mapping[tuple[SideName, str], Answers],
-) -> tuple[EnvironmentAnswer, ...]:
-    """Return what was answered on the diverging row, and how far off the reference that is."""
-    exact = _exact(view, pack, finding)
-    on_row = []
-    for (side, environment), answered in answers.items():
-        value = _said(answered, finding)
-        ulps = None
-        if exact is not None and isinstance(value, int | float):
-            ulps = ulps_between(float(value), exact)
-        on_row.append(
-            EnvironmentAnswer(side=side, environment=environment, value=value, ulps_off=ulps)
-        )
-    return tuple(on_row)
+def answers_in(view: FeatureView, environment: BuiltEnvironment, side: str, pack: Pack) -> Answers:
+    """Return what one side of a view answers in an environment.
 
-
-def _online(view: FeatureView, pack: Pack) -> Answers:
-    return answer_online(view, pack)
+    Raises:
+        CannotLoadError: it cannot be imported there.
+    """
+    moved = in_environments(view, environment, environment)
+    if side == "batch":
+        return batch_answers(moved, pack)
+    return answer_online(moved, pack)
 
 
 def differences_on(
@@ -233,44 +249,70 @@ def is_told_apart(divergence: Divergence, feature: str) -> bool:
 def _fail_alike(left: object, right: object) -> bool:
     if not isinstance(left, Failure) or not isinstance(right, Failure):
         return False
+    # All but the side: it is the same failure wherever it happens.
     return left.signature[1:] == right.signature[1:]
 
 
-def _exact(view: FeatureView, pack: Pack, finding: Finding) -> float | None:
+def _value_at(finding: Finding, answers: Answers) -> Any:
+    """Return what was answered on the diverging row."""
+    row, feature = finding.divergence.row, finding.divergence.feature
+    if row in answers.failures:
+        return answers.failures[row]
+    if row < 0:
+        return None
+    if not feature:
+        return answers.row(row)
+    return answers.values[feature][row]
+
+
+def _answers_on_row(runs: FourRuns, finding: Finding) -> tuple[EnvironmentAnswer, ...]:
+    """Return what was answered on the diverging row, and how far off the reference that is."""
+    exact = _ask_reference(runs.view, runs.pack, finding)
+    on_row = []
+    for (side, environment), answers in runs.answers.items():
+        value = _value_at(finding, answers)
+        ulps = None
+        if exact is not None and isinstance(value, int | float):
+            ulps = ulps_between(float(value), exact)
+        on_row.append(
+            EnvironmentAnswer(side=side, environment=environment, value=value, ulps_off=ulps)
+        )
+    return tuple(on_row)
+
+
+def _ask_reference(view: FeatureView, pack: Pack, finding: Finding) -> float | None:
     """Return what the reference says of the diverging row; None where it says nothing."""
     row, feature = finding.divergence.row, finding.divergence.feature
     if view.reference is None or row < 0 or not feature:
         return None
     try:
-        return float(view.reference(*counted(view, pack, row))[feature])
+        return float(view.reference(*collect_inputs(view, pack, row))[feature])
     except Exception:  # noqa: BLE001 - a third opinion that fails is none
         return None
 
 
-def counted(view: FeatureView, pack: Pack, row: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the events of a request's entity that count at its `as_of`, and the request."""
+def collect_inputs(
+    view: FeatureView, pack: Pack, row: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the events of a request's entity that count at its `as_of`, and the request.
+
+    Events are in order of time, of all sources.
+    """
     request = event_dicts(view.spine_schema, pack.spine)[row]
-    at = instant(request[AS_OF])
-    found = []
+    last = instant(request[AS_OF])
+    # Whole microseconds: an event counts up to `as_of` where that includes it, else before it.
+    if view.as_of != "inclusive":
+        last -= 1
+    rows = []
     for name, source in view.sources.items():
         frame = pack.events[name]
-        own = [column for column in view.entity if column in source.schema]
+        key = {column: request[column] for column in view.entity if column in source.schema}
         moments = instants_of(frame[source.time]).to_list()
-        orders = frame[SEQUENCE].to_list()
+        sequence = frame[SEQUENCE].to_list()
         events = event_dicts(source.schema, frame)
-        for moment, order, event in zip(moments, orders, events, strict=True):
-            counts = moment <= at if view.as_of == "inclusive" else moment < at
-            if counts and all(event[column] == request[column] for column in own):
-                found.append((moment, order, event))
-    found.sort(key=lambda one: one[:2])
-    return [event for _, _, event in found], request
-
-
-def _said(found: Answers, finding: Finding) -> Any:
-    """Return what was answered on the diverging row."""
-    row, feature = finding.divergence.row, finding.divergence.feature
-    if row in found.failures:
-        return found.failures[row]
-    if row < 0:
-        return None
-    return found.values[feature][row] if feature else found.row(row)
+        for moment, number, event in zip(moments, sequence, events, strict=True):
+            is_own = all(event[column] == value for column, value in key.items())
+            if is_own and moment <= last:
+                rows.append((moment, number, event))
+    rows.sort(key=lambda entry: entry[:2])
+    return [event for _, _, event in rows], request

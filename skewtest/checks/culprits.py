@@ -70,7 +70,7 @@ def _name_companions(start: BuiltEnvironment, flipped: BuiltEnvironment, name: s
 
 def list_changes(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, str]]:
     """Return name and text of what differs between two environments, what was named first."""
-    named = dict.fromkeys([*_required_packages(a), *_required_packages(b)])
+    named = dict.fromkeys([*_packages_of_requirements(a), *_packages_of_requirements(b)])
     order = {name: number for number, name in enumerate(named)}
     names = []
     for name in {*a.versions, *b.versions} - IDLE:
@@ -85,7 +85,7 @@ def list_changes(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, st
     return changes
 
 
-def _required_packages(environment: BuiltEnvironment) -> list[str]:
+def _packages_of_requirements(environment: BuiltEnvironment) -> list[str]:
     requirements = environment.environment.requirements
     return [canonicalize_name(Requirement(text).name) for text in requirements]
 
@@ -102,7 +102,9 @@ def _flip_package(
     versions = {package: n for package, n in a.packages if package not in (*IDLE, name)}
     # What was not named was chosen by a solver, which is free to choose anew for the flipped one.
     pinned = {
-        package: versions[package] for package in _required_packages(a) if package in versions
+        package: versions[package]
+        for package in _packages_of_requirements(a)
+        if package in versions
     }
     pinned = pinned or dict(versions)
     if name != PYTHON and version is not None:

@@ -75,9 +75,9 @@ def _make_finding(
 def _find_unsteady(contrast: Contrast, side: str, answer: Answer, rows: Sequence[Row]) -> Finding:
     """Return the finding that one environment answers otherwise in another run."""
     divergence = Divergence(-1, contrast.name, "nondeterministic", None, None)
-    given = GivenRows(tuple(rows), len(rows))
+    given_rows = GivenRows(tuple(rows), len(rows))
     places = _places_of_two_runs(answer)
-    return _make_finding(contrast, given, divergence, pair=TWO_RUNS, side=side, places=places)
+    return _make_finding(contrast, given_rows, divergence, pair=TWO_RUNS, side=side, places=places)
 
 
 def _places_of_two_runs(answer: Answer) -> tuple[Place[Any], ...]:
@@ -121,8 +121,8 @@ def _find_failing(contrast: Contrast, rows: Sequence[Row], failures: Failures) -
                 fewest = _take_fewest(rows, lambda few: _fails_alone(contrast, few, failure))
         case (first, second) if first.signature[1:] == second.signature[1:]:
             cause = UNKNOWN
-    given = GivenRows(tuple(fewest), len(rows))
-    return _make_finding(contrast, given, divergence, cause=cause, side=side)
+    given_rows = GivenRows(tuple(fewest), len(rows))
+    return _make_finding(contrast, given_rows, divergence, cause=cause, side=side)
 
 
 def _kind_of(failures: Failures) -> Kind:
@@ -160,13 +160,15 @@ def _find_differing(
     places: dict[Kind, list[Place[Any]]] = {}
     for difference in differences:
         places.setdefault(difference.kind, []).append(_locate(difference, exact))
-    given = GivenRows(tuple(fewest), len(rows))
+    given_rows = GivenRows(tuple(fewest), len(rows))
     findings = []
     for kind, places_of_kind in places.items():
         first = places_of_kind[0]
         divergence = Divergence(-1, contrast.name, kind, first.a, first.b)
         shortened = tuple(places_of_kind[:PLACES])
-        findings.append(_make_finding(contrast, given, divergence, cause=CAUSE, places=shortened))
+        findings.append(
+            _make_finding(contrast, given_rows, divergence, cause=CAUSE, places=shortened)
+        )
     return tuple(findings)
 
 

@@ -97,11 +97,11 @@ class Contrast:
         environments = [self.left] * count + [self.right] * count
         seeds = [*HASH_SEEDS, *HASH_SEEDS]
 
-        def run(environment: BuiltEnvironment, seed: str) -> list[Answer]:
-            return _run_in_process(self.task, environment, seed, encoded)
+        def ask_one(environment: BuiltEnvironment, seed: str) -> list[Answer]:
+            return _ask_process(self.task, environment, seed, encoded)
 
         with ThreadPoolExecutor(len(environments)) as pool:
-            runs = list(pool.map(run, environments, seeds))
+            runs = list(pool.map(ask_one, environments, seeds))
         return _join_runs(runs[:count]), _join_runs(runs[count:])
 
     def does_same(self, rows: Sequence[Row]) -> bool:
@@ -112,7 +112,7 @@ class Contrast:
         return _fail_alike(left, right)
 
 
-def _run_in_process(
+def _ask_process(
     task: Task, environment: BuiltEnvironment, seed: str, rows: Sequence[Any]
 ) -> list[Answer]:
     """Return what one process answers, in each of its runs."""
@@ -134,11 +134,11 @@ def _run_in_process(
     except RemoteError as error:
         failure = Failure(name, "raised", {}, error)
     else:
-        return [_read_answer(name, answer) for answer in reply["answers"]]
+        return [_parse_answer(name, answer) for answer in reply["answers"]]
     return [Answer(None, failure)]
 
 
-def _read_answer(name: str, answer: Mapping[str, Any]) -> Answer:
+def _parse_answer(name: str, answer: Mapping[str, Any]) -> Answer:
     if "error" in answer:
         return Answer(None, Failure(name, "raised", {}, RemoteError.of(answer["error"])))
     return Answer(answer["value"], None)

@@ -11,7 +11,7 @@ from skewtest.generate.history import History
 from skewtest.results.outcome import Outcome
 from skewtest.results.values import Early, Seconds, mutations_of
 from skewtest.run.confirm import Suspect, findings_of
-from skewtest.run.draft import Draft, draft_of, pack_drafts
+from skewtest.run.draft import Ask, Draft, Event, draft_of, pack_drafts
 from skewtest.run.effort import REPLAY
 from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, judge
@@ -27,10 +27,20 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     draft = draft_of(view, history)
     pack = pack_drafts(view, [draft])
     trial = run_trial(view, pack)
-    suspects = [_suspect(view, draft, *one) for one in _first_rows(trial).items()]
-    stand = [suspect for suspect in suspects if suspect is not None]
-    findings = [replace(finding, scenario="replay") for finding in findings_of(view, stand, REPLAY)]
-    untested = [n for n in view.features if not trial.tallies.get(n, Tally()).compared]
+    suspects: list[Suspect] = []
+    unconfirmed = 0
+    for group, row in _first_rows(trial).items():
+        suspect = _find_suspect(view, draft, group, row)
+        if suspect is None:
+            unconfirmed += 1
+        else:
+            suspects.append(suspect)
+    findings = []
+    for finding in findings_of(view, suspects, REPLAY):
+        findings.append(replace(finding, scenario="replay"))
+    untested: tuple[str, ...] = ()
+    if not findings:
+        untested = _features_without_value(view, trial)
     return Outcome(
         subject=view,
         scenario="replay",
@@ -38,22 +48,31 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         histories=1,
         planned=1,
         findings=tuple(findings),
-        untested=() if findings else tuple(untested),
+        untested=untested,
         tallies=trial.tallies,
         distances=trial.distances,
         mutated=mutations_of(trial.mutated),
-        unconfirmed=len(suspects) - len(stand),
+        unconfirmed=unconfirmed,
         seconds=Seconds(
             total=time.perf_counter() - began,
             cpu=time.process_time() - cpu,
             batch=trial.left.seconds,
             online=trial.right.seconds,
         ),
-        early=_early(view, history),
+        early=_find_early(view, history),
     )
 
 
-def _early(view: FeatureView, history: History) -> tuple[Early, ...]:
+def _features_without_value(view: FeatureView, trial: Trial) -> tuple[str, ...]:
+    """Return the features that had no value on either side."""
+    features = []
+    for name in view.features:
+        if not trial.tallies.get(name, Tally()).compared:
+            features.append(name)
+    return tuple(features)
+
+
+def _find_early(view: FeatureView, history: History) -> tuple[Early, ...]:
     """Return the events that arrived before they happened, by source."""
     early = []
     for name, source in view.sources.items():
@@ -74,24 +93,30 @@ def _first_rows(trial: Trial) -> dict[Group, int]:
     return rows
 
 
-def _suspect(view: FeatureView, draft: Draft, group: Group, row: int) -> Suspect | None:
+def _find_suspect(view: FeatureView, draft: Draft, group: Group, row: int) -> Suspect | None:
     """Return the suspect of a divergence: on one request and its entity, else on the whole log."""
+    candidates = [draft]
     if row >= 0:
-        ask = draft.spine[row]
-        own = tuple(
-            event
-            for event in draft.events
-            if all(
-                value in ask.entity
-                for name, value in zip(
-                    view.sources[event.source].columns, event.values, strict=True
-                )
-                if name in view.entity
-            )
-        )
-        asks = tuple(a for a in draft.spine if a.entity == ask.entity)
-        alone = replace(draft, events=own, spine=asks)
-        for part in (replace(draft, events=own, spine=(ask,)), alone):
-            if group in judge(view, [part])[0]:
-                return Suspect(group, part, 1)
-    return Suspect(group, draft, 1) if group in judge(view, [draft])[0] else None
+        # A log has millions of events: the fewer a candidate has, the sooner it is small.
+        candidates = [*_narrow_to_entity(view, draft, row), draft]
+    for candidate in candidates:
+        if group in judge(view, [candidate])[0]:
+            return Suspect(group, candidate, 1)
+    return None
+
+
+def _narrow_to_entity(view: FeatureView, draft: Draft, row: int) -> tuple[Draft, Draft]:
+    """Return the events of a request's entity with that request alone, and with all of its own."""
+    ask = draft.spine[row]
+    events = tuple(event for event in draft.events if _is_of_entity(view, event, ask))
+    asks = tuple(request for request in draft.spine if request.entity == ask.entity)
+    narrow = replace(draft, events=events, spine=asks)
+    return replace(narrow, spine=(ask,)), narrow
+
+
+def _is_of_entity(view: FeatureView, event: Event, ask: Ask) -> bool:
+    columns = view.sources[event.source].columns
+    for name, value in zip(columns, event.values, strict=True):
+        if name in view.entity and value not in ask.entity:
+            return False
+    return True

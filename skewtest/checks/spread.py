@@ -4,17 +4,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-from packaging.version import InvalidVersion, Version
-
 from skewtest.checks.cell import (
+    SIDES,
+    answers_in,
     differences_on,
     in_environments,
     is_told_apart,
+    load_remote_sides,
     versions_of,
 )
+from skewtest.checks.thresholds import find_thresholds
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.environments.build import BuiltEnvironment, build_environment
@@ -33,15 +34,14 @@ from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
 from skewtest.run.experiment import Asked, Experiment
 from skewtest.run.fitted import draw_training_pack, fit_view
-from skewtest.run.isolation import batch_answers
 from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers, Failure
-from skewtest.sides.binding import answer_online
 from skewtest.sides.elsewhere import CannotLoadError
 
 PACKS = 4
-SIDES: tuple[SideName, ...] = ("batch", "online")
+"""So many packs are enough: what versions do otherwise they do on most histories, and each pack
+crosses into every environment."""
 VERSIONS = "versions"
 
 
@@ -56,7 +56,9 @@ class Alike:
     answers: tuple[Answers, ...]
 
 
-def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = quiet) -> Outcome:
+def check_spread(
+    view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = quiet
+) -> Outcome:
     """Run each side of a view in every environment of its cells, on the same histories.
 
     Args:
@@ -68,32 +70,24 @@ def spread(view: FeatureView, cells: Sequence[Cell], seed: int, tell: Tell = qui
     began = time.perf_counter()
     hints = hints_of(view)
     fitted = fit_view(view, hints, seed)
+    # That fitting fails is a finding of the view's own check: it is not told twice.
     if isinstance(fitted, Failure):
-        return _outcome(view, Spread((), {}, ()), seed, 0, began)
+        return _make_outcome(view, Spread((), {}, ()), seed, 0, began)
     packs = [draw_training_pack(fitted, hints, seed + number) for number in range(PACKS)]
-    environments, failed = _built(fitted, cells, tell)
-    partings = []
+    environments, failed = _build_environments(fitted, cells, tell)
+    partings: list[Parting[Any]] = []
     examples: dict[tuple[str, str], Counterexample] = {}
     for side in SIDES:
-        answers = {
-            one.environment.name: tuple(answers_of(fitted, one, side, pack) for pack in packs)
-            for one in environments
-        }
-        for feature in fitted.features:
-            groups = _groups(fitted, feature, environments, answers)
-            if len(groups) > 1:
-                example = _example(fitted, side, feature, groups, packs)
-                values = () if example is None else example.values
-                events = None if example is None else example.counterexample.events.height
-                if example is not None:
-                    examples[side, feature] = example.counterexample
-                partings.append(_parting(side, feature, groups, values, events))
-    there = tuple(versions_of(environment) for environment in environments)
+        partings += _find_partings(fitted, side, environments, packs, examples)
+    versions = tuple(versions_of(environment) for environment in environments)
+    spread = Spread(versions, failed, tuple(partings), examples)
     histories = sum(pack.lanes for pack in packs)
-    return _outcome(view, Spread(there, failed, tuple(partings), examples), seed, histories, began)
+    return _make_outcome(view, spread, seed, histories, began)
 
 
-def _outcome(view: FeatureView, spread: Spread, seed: int, histories: int, began: float) -> Outcome:
+def _make_outcome(
+    view: FeatureView, spread: Spread, seed: int, histories: int, began: float
+) -> Outcome:
     return Outcome(
         subject=view,
         scenario=VERSIONS,
@@ -106,22 +100,21 @@ def _outcome(view: FeatureView, spread: Spread, seed: int, histories: int, began
     )
 
 
-def _built(
+def _build_environments(
     view: FeatureView, cells: Sequence[Cell], tell: Tell
 ) -> tuple[list[BuiltEnvironment], dict[str, str]]:
     """Return the environments that can be had, "here" among them, and why the others cannot."""
-    wanted = {one.name: one for cell in cells for one in (cell.batch, cell.online)}
-    wanted = {here().name: here(), **wanted}
-    found: list[BuiltEnvironment] = []
+    declared = {here().name: here()}
+    for cell in cells:
+        for environment in (cell.batch, cell.online):
+            declared[environment.name] = environment
+    environments: list[BuiltEnvironment] = []
     failed: dict[str, str] = {}
-    for name, environment in wanted.items():
+    for name, environment in declared.items():
         try:
-            one = build_environment(environment, tell)
-            there = in_environments(view, one, one)
-            for side in (there.batch, there.online):
-                load = getattr(side, "load", None)
-                if load is not None:
-                    load()
+            built = build_environment(environment, tell)
+            # A side that cannot be imported would fail at every pack, and say so each time.
+            load_remote_sides(in_environments(view, built, built))
         except EnvironmentFailedError as error:
             failed[name] = error.kind
         except CannotLoadError:
@@ -129,23 +122,37 @@ def _built(
         except SkewtestError as error:
             failed[name] = str(error)
         else:
-            found.append(one)
-    return found, failed
+            environments.append(built)
+    return environments, failed
 
 
-def answers_of(view: FeatureView, one: BuiltEnvironment, side: str, pack: Pack) -> Answers:
-    """Return what one side of a view answers in an environment.
+def _find_partings(
+    view: FeatureView,
+    side: SideName,
+    environments: Sequence[BuiltEnvironment],
+    packs: Sequence[Pack],
+    examples: dict[tuple[str, str], Counterexample],
+) -> list[Parting[Any]]:
+    """Return, for each feature that some environments answer otherwise, what parts them.
 
-    Raises:
-        CannotLoadError: it cannot be imported there.
+    Histories that show it are added to `examples`, by side and feature.
     """
-    there = in_environments(view, one, one)
-    if side == "batch":
-        return batch_answers(there, pack)
-    return answer_online(there, pack)
+    answers: dict[str, tuple[Answers, ...]] = {}
+    for environment in environments:
+        name = environment.environment.name
+        answers[name] = tuple(answers_in(view, environment, side, pack) for pack in packs)
+    partings = []
+    for feature in view.features:
+        groups = _group_alike(view, feature, environments, answers)
+        if len(groups) > 1:
+            example = _find_example(view, side, feature, groups, packs)
+            if example is not None:
+                examples[side, feature] = example.counterexample
+            partings.append(_describe_parting(side, feature, groups, example))
+    return partings
 
 
-def _groups(
+def _group_alike(
     view: FeatureView,
     feature: str,
     environments: Sequence[BuiltEnvironment],
@@ -153,39 +160,23 @@ def _groups(
 ) -> list[Alike]:
     """Return environments by what they answer for a feature."""
     groups: list[Alike] = []
-    for one in environments:
-        own = answers[one.environment.name]
-        for place, group in enumerate(groups):
-            pairs = zip(group.answers, own, strict=True)
-            if not any(differences_on(view, left, right, feature) for left, right in pairs):
-                groups[place] = replace(group, members=(*group.members, one))
+    for environment in environments:
+        answers_there = answers[environment.environment.name]
+        for number, group in enumerate(groups):
+            if are_alike(view, feature, group.answers, answers_there):
+                groups[number] = replace(group, members=(*group.members, environment))
                 break
         else:
-            groups.append(Alike((one,), own))
+            groups.append(Alike((environment,), answers_there))
     return groups
 
 
-def _parting(
-    side: SideName,
-    feature: str,
-    groups: Sequence[Alike],
-    values: tuple[Any, ...],
-    events: int | None,
-) -> Parting[Any]:
-    """Return what parts environments: the groups, and the versions that explain them."""
-    names = []
-    versions = []
-    for group in groups:
-        names.append(tuple(member.environment.name for member in group.members))
-        versions.append([versions_of(member) for member in group.members])
-    return Parting(
-        side=side,
-        feature=feature,
-        groups=tuple(names),
-        thresholds=thresholds(versions),
-        values=values,
-        events=events,
-    )
+def are_alike(
+    view: FeatureView, feature: str, left: Sequence[Answers], right: Sequence[Answers]
+) -> bool:
+    """Return whether two sets of answers, one a pack, nowhere differ on a feature."""
+    pairs = zip(left, right, strict=True)
+    return not any(differences_on(view, *pair, feature) for pair in pairs)
 
 
 class Example(NamedTuple):
@@ -195,29 +186,56 @@ class Example(NamedTuple):
     values: tuple[Any, Any]
 
 
-def _example(
+def _describe_parting(
+    side: SideName, feature: str, groups: Sequence[Alike], example: Example | None
+) -> Parting[Any]:
+    """Return what parts environments: the groups, and the versions that explain them."""
+    names: list[tuple[str, ...]] = []
+    versions: list[list[Versions]] = []
+    for group in groups:
+        names.append(tuple(environment.environment.name for environment in group.members))
+        versions.append([versions_of(environment) for environment in group.members])
+    values: tuple[Any, ...] = ()
+    events = None
+    if example is not None:
+        values, events = example.values, example.counterexample.events.height
+    return Parting(
+        side=side,
+        feature=feature,
+        groups=tuple(names),
+        thresholds=find_thresholds(versions),
+        values=values,
+        events=events,
+    )
+
+
+def _find_example(
     view: FeatureView, side: str, feature: str, groups: Sequence[Alike], packs: Sequence[Pack]
 ) -> Example | None:
-    """Return the smallest history on which the first two groups differ, and what each answers."""
-    one, other = groups[0], groups[1]
-    experiment = _experiment(one.members[0], other.members[0], side, feature)
-    for place, pack in enumerate(packs):
-        found = differences_on(view, one.answers[place], other.answers[place], feature)
-        rows = [divergence.row for divergence in found if divergence.row >= 0]
+    """Return the smallest history on which the first two groups differ, and what each answers.
+
+    None where no history shows it by itself.
+    """
+    left, right = groups[0], groups[1]
+    experiment = _make_experiment(left.members[0], right.members[0], side, feature)
+    for pack, *pair in zip(packs, left.answers, right.answers, strict=True):
+        differences = differences_on(view, pair[0], pair[1], feature)
+        rows = [divergence.row for divergence in differences if divergence.row >= 0]
         if not rows:
             continue
-        lanes = pack.spine[LANE].to_list()
-        draft = replace(draft_of(view, pack.history(lanes[rows[0]])), lag=None)
+        lane = pack.spine[LANE][rows[0]]
+        draft = replace(draft_of(view, pack.history(lane)), lag=None)
         standing = judge(view, [draft], experiment=experiment)[0]
         if not standing:
             continue
-        group = next(iter(standing))
+        group, divergence = next(iter(standing.items()))
         draft = minimise(view, draft, group, VERSIONS_EFFORT.effort(), experiment=experiment)
-        found = list(experiment.diverge(view, pack_drafts(view, [draft])).get(0, []))
-        shown = [divergence for divergence in found if divergence.group == group]
-        divergence = shown[0] if shown else standing[group]
-        history = history_of_draft(view, draft)
-        return Example(Counterexample(view, history), (divergence.left, divergence.right))
+        for candidate in experiment.diverge(view, pack_drafts(view, [draft])).get(0, []):
+            if candidate.group == group:
+                divergence = candidate
+                break
+        counterexample = Counterexample(view, history_of_draft(view, draft))
+        return Example(counterexample, (divergence.left, divergence.right))
     return None
 
 
@@ -235,16 +253,16 @@ class AcrossEnvironments(Experiment):
         self, view: FeatureView, pack: Pack, left: Answers | None = None
     ) -> Mapping[int, list[Divergence]]:
         """Return, by lane, where the environments differ; to fail alike is to answer alike."""
-        by_lane = Experiment.diverge(self, view, pack, left)
-        kept = {}
-        for lane, divergences in by_lane.items():
-            differing = [d for d in divergences if is_told_apart(d, self.feature) and d.row >= 0]
-            if differing:
-                kept[lane] = differing
-        return kept
+        by_lane: dict[int, list[Divergence]] = {}
+        for lane, divergences in Experiment.diverge(self, view, pack, left).items():
+            for divergence in divergences:
+                # Rows that nobody asked for have no answer to be put side by side.
+                if divergence.row >= 0 and is_told_apart(divergence, self.feature):
+                    by_lane.setdefault(lane, []).append(divergence)
+        return by_lane
 
 
-def _experiment(
+def _make_experiment(
     left: BuiltEnvironment, right: BuiltEnvironment, side: str, feature: str
 ) -> AcrossEnvironments:
     pair = Pair(left.environment.name, right.environment.name)
@@ -258,44 +276,6 @@ def _experiment(
 
 
 def _ask_in(
-    place: BuiltEnvironment, side: str, view: FeatureView, pack: Pack, _left: Answers | None
+    environment: BuiltEnvironment, side: str, view: FeatureView, pack: Pack, _left: Answers | None
 ) -> Asked:
-    return Asked(answers_of(view, place, side, pack))
-
-
-def thresholds(groups: Sequence[Sequence[Versions]]) -> tuple[str, ...]:
-    """Return the packages whose versions part the groups, as `pandas: <= 1.5.3 | >= 2.0.0`.
-
-    A package explains the groups if, in order of its version, no group is torn apart.
-    """
-    names = set.intersection(*(set(one.packages) for group in groups for one in group))
-    found = []
-    for name in sorted(names):
-        spans = _spans(name, groups)
-        if spans is not None:
-            parts = [
-                _span_text(place, len(spans), low, high) for place, (low, high) in enumerate(spans)
-            ]
-            found.append(f"{name} {' | '.join(parts)}")
-    return tuple(found)
-
-
-def _spans(name: str, groups: Sequence[Sequence[Versions]]) -> list[tuple[Version, Version]] | None:
-    """Return the lowest and highest version of each group, ascending; None where they overlap."""
-    try:
-        held = [[Version(one.packages[name]) for one in group] for group in groups]
-    except InvalidVersion:
-        return None
-    spans = sorted((min(versions), max(versions)) for versions in held)
-    for (_, high), (low, _) in pairwise(spans):
-        if high >= low:
-            return None
-    return spans
-
-
-def _span_text(place: int, of: int, low: Version, high: Version) -> str:
-    if place == 0:
-        return f"<= {high}"
-    if place == of - 1:
-        return f">= {low}"
-    return f"{low} to {high}" if low != high else f"{low}"
+    return Asked(answers_in(view, environment, side, pack))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from skewtest.checks.cell import Placed, run_cell
-from skewtest.checks.spread import spread
+from skewtest.checks.spread import check_spread
 from skewtest.declare.view import FeatureView
 from skewtest.environments.cells import Cell
 from skewtest.report.result import Result
@@ -46,5 +46,5 @@ def compare_versions(
     progress: Progress,
 ) -> Result:
     """Tell which environments answer a view alike, each side by itself."""
-    outcome = spread(view, cells, budget.seed, progress.say)
+    outcome = check_spread(view, cells, budget.seed, progress.say)
     return Result(view, (outcome,), again(budget.seed))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import pytest
 
-from skewtest.checks.cell import Placed, prepared
+from skewtest.checks.cell import Placed, prepare_cell
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
@@ -158,7 +158,7 @@ class Harness:
         name = question.cell.name
         try:
             with progress_of_item(item) as progress:
-                placed = prepared(view, question.cell, progress.say)
+                placed = prepare_cell(view, question.cell, progress.say)
         except (EnvironmentFailedError, CannotLoadError, NoAddressError) as error:
             item.stash[CELL] = name, error.kind
             text = f"{name}: {cell_error_text(error)}"

@@ -10,8 +10,8 @@ import matrix_views as mv
 import pytest
 
 import skewtest as sk
-from skewtest.checks.cell import prepared, run_cell
-from skewtest.checks.spread import spread
+from skewtest.checks.cell import prepare_cell, run_cell
+from skewtest.checks.spread import check_spread
 from skewtest.environments.cells import Cell
 from skewtest.environments.settings import here
 from skewtest.run.budget import Budget
@@ -38,7 +38,7 @@ def workers():
 
 
 def outcome_of(view, batch=ONE, online=ONE, histories=300):
-    placed = prepared(view, Cell(batch, online))
+    placed = prepare_cell(view, Cell(batch, online))
     return run_cell(view, placed, Budget(histories, SEED))
 
 
@@ -143,7 +143,7 @@ def test_batch_that_hangs_is_a_timeout():
 
 def test_a_worker_that_is_killed_in_the_middle_costs_no_verdict(monkeypatch):
     view = mv.view()
-    placed = prepared(view, Cell(ONE, ONE))
+    placed = prepare_cell(view, Cell(ONE, ONE))
     ask, asked = Worker.ask, []
 
     def killed_now_and_then(self, message, *rest, **settings):
@@ -166,13 +166,13 @@ def test_code_that_does_not_import_there_is_told_with_its_traceback(tmp_path, mo
     import only_new  # noqa: PLC0415
 
     with pytest.raises(CannotLoadError, match="no_such_library") as caught:
-        prepared(mv.view(only_new.batch), Cell(ONE, TWO))
+        prepare_cell(mv.view(only_new.batch), Cell(ONE, TWO))
     assert "only_new.py" in caught.value.error.remote_traceback
 
 
 def test_what_no_module_holds_is_refused_by_name():
     with pytest.raises(NoAddressError, match="no module holds it by name"):
-        prepared(mv.view(lambda spine: spine), Cell(ONE, TWO))
+        prepare_cell(mv.view(lambda spine: spine), Cell(ONE, TWO))
 
 
 def test_a_module_that_declares_views_beside_its_code_is_imported_without_skewtest():
@@ -181,7 +181,7 @@ def test_a_module_that_declares_views_beside_its_code_is_imported_without_skewte
 
 def test_environments_are_parted_by_what_they_answer():
     three = environment("three", VERSION="2")
-    found = spread(mv.view(), [Cell(ONE, TWO), Cell(three, ONE)], SEED)
+    found = check_spread(mv.view(), [Cell(ONE, TWO), Cell(three, ONE)], SEED)
     (parting,) = found.spread.partings
     assert (parting.side, parting.feature) == ("batch", "spend")
     assert parting.groups == (("here", "one"), ("two", "three"))
@@ -194,6 +194,6 @@ def test_environments_are_parted_by_what_they_answer():
 
 def test_an_environment_that_cannot_be_had_does_not_stop_the_others():
     gone = sk.Environment("gone", interpreter="/no/python")
-    found = spread(mv.view(), [Cell(ONE, gone)], SEED)
+    found = check_spread(mv.view(), [Cell(ONE, gone)], SEED)
     assert found.spread.failed == {"gone": "interpreter missing"}
     assert [one.name for one in found.spread.environments] == ["here", "one"]

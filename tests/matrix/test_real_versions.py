@@ -10,8 +10,8 @@ import matrix_views as mv
 import pytest
 
 import skewtest as sk
-from skewtest.checks.cell import prepared, run_cell
-from skewtest.checks.spread import spread
+from skewtest.checks.cell import prepare_cell, run_cell
+from skewtest.checks.spread import check_spread
 from skewtest.environments.axes import Axes, choose_versions
 from skewtest.environments.build import build_environment
 from skewtest.environments.cells import Cell
@@ -46,7 +46,7 @@ def workers():
 @pytest.mark.parametrize("batch", [mv.pandas_batch, mv.polars_batch, mv.rows_batch])
 def test_right_code_agrees_under_every_version(name, batch):
     view = mv.view(batch)
-    found = run_cell(view, prepared(view, Cell(environment(name), here())), Budget(500, 3))
+    found = run_cell(view, prepare_cell(view, Cell(environment(name), here())), Budget(500, 3))
     assert found.ok, found.findings
     assert found.cell[0].packages["pandas"] == name.removeprefix("pandas")
 
@@ -72,11 +72,11 @@ def test_a_wide_matrix_runs_and_is_parted_by_the_version_that_matters():
     picked = choose_versions(axes, "pairwise")
     assert len(picked.pairs) == picked.valid_pairs
     cells = [Cell(axes.environment(choice), here()) for choice in picked.choices]
-    found = spread(mv.view(mv.pandas_batch), cells, 3)
+    found = check_spread(mv.view(mv.pandas_batch), cells, 3)
     assert found.spread.failed == {}
     assert len(found.spread.environments) == len(picked.choices) + 1
     assert found.spread.partings == ()
-    (parting,) = spread(mv.view(mv.promoted_batch), cells, 3).spread.partings
+    (parting,) = check_spread(mv.view(mv.promoted_batch), cells, 3).spread.partings
     assert "numpy <= 1.26.4 | >= 2.0.2" in parting.thresholds
 
 

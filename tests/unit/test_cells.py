@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 import skewtest as sk
-from skewtest.checks.spread import thresholds
+from skewtest.checks.thresholds import find_thresholds
 from skewtest.environments.axes import Axes, choose_versions
 from skewtest.environments.cells import cells_of
 from skewtest.environments.settings import environments_of, here
@@ -154,4 +154,4 @@ def groups(*versions):
     ],
 )
 def test_a_threshold_explains_groups_that_it_does_not_tear_apart(held, told):
-    assert thresholds(groups(*held)) == told
+    assert find_thresholds(groups(*held)) == told
