@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .zones import EPOCH, MICROSECOND, zone_of
 
-Follow = Callable[[int], None]
+# Of typing, since it is evaluated: Python 3.8 subscripts nothing of collections.abc.
+Follow = typing.Callable[[int], None]
 TRAINING = datetime(2030, 1, 1, tzinfo=timezone.utc)
 """When user code runs, until the clock is moved: long after all that happened, as training does."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from .zones import zone_name
 
-Encode = Callable[[Any], Any]
+# Of typing, since it is evaluated: Python 3.8 subscripts nothing of collections.abc.
+Encode = typing.Callable[[Any], Any]
 TAG = "$"
 """The key that tells a value of a type of its own from a dict."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+import typing
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 LAST_TURNS = 3
 """So many turns of a loop are left to what is cancelled: it may have files to close."""
 
-Steps = Generator[Any, Any, None]
+# Of typing, since it is evaluated: Python 3.8 subscripts nothing of collections.abc.
+Steps = typing.Generator[Any, Any, None]
 
 
 class Loop:

@@ -49,3 +49,13 @@ def test_no_conditional_expression_stands_in_an_argument_list(source):
 
 def test_a_file_is_short_enough_to_be_read_in_one_go(source):
     assert sum(bool(line.strip()) for line in source.splitlines()) <= LONGEST_FILE
+
+
+def test_the_worker_evaluates_no_type_that_python_3_8_cannot_subscript():
+    subscripted = []
+    for path in sorted((PACKAGE / "worker").glob("*.py")):
+        for statement in ast.parse(path.read_text(), feature_version=(3, 8)).body:
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
+                subscripted.append(f"{path.name}: {ast.unparse(statement)}")
+    assert subscripted == []
