@@ -80,12 +80,17 @@ class MutationExperiment(Experiment):
 
         A call over many lanes does not tell whose data were changed: each is called alone then.
         """
+        if left is None:
+            asked = self.left(view, pack, None)
+            if isinstance(asked, NotApplicable):
+                return asked
+            left = asked.answers
         trial = Experiment.run(self, view, pack, left)
         if isinstance(trial, NotApplicable):
             return trial
         divergences: dict[int, list[Divergence]] = {}
-        if trial.left.mutated:
-            divergences = self._look_at_lanes(view, pack, trial.left)
+        if left.mutated:
+            divergences = self._look_at_lanes(view, pack, left)
         return replace(trial, divergences=divergences)
 
     def _look_at_lanes(
