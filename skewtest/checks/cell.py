@@ -136,19 +136,35 @@ def run_cell(
     rejected: Sequence[tuple[str, str]] = (),
     progress: Progress = SILENT,
     tell: Tell = quiet,
-) -> Outcome:
-    """Check a view in a cell, and say of each finding whether versions or logic are to blame."""
-    (outcome,) = search(
-        view, [IN_ORDER], budget, kept, rejected, progress=progress, placed=placed.view
+    scenarios: Sequence[str] = (IN_ORDER,),
+) -> tuple[Outcome, ...]:
+    """Check a view in a cell, and say of each finding whether versions or logic are to blame.
+
+    Args:
+        view: the view.
+        placed: the environments of the cell, with both sides.
+        budget: how much to run.
+        kept: counterexamples of the corpus, with their file.
+        rejected: files of the corpus that could not be used, with the reason.
+        progress: is told how far the check is.
+        tell: is told of what is built to find the package to blame.
+        scenarios: under which deliveries; RELATIONS among them for the laws of each side there.
+    """
+    outcomes = search(
+        view, scenarios, budget, kept, rejected, progress=progress, placed=placed.view
     )
-    findings = tuple(_attribute(view, placed, finding, tell) for finding in outcome.findings)
-    return replace(outcome, findings=findings, cell=placed.versions)
+    attributed = []
+    for outcome in outcomes:
+        findings = tuple(_attribute(view, placed, finding, tell) for finding in outcome.findings)
+        attributed.append(replace(outcome, findings=findings, cell=placed.versions))
+    return tuple(attributed)
 
 
 def _attribute(view: FeatureView, placed: Placed, finding: Finding, tell: Tell) -> Finding:
     """Return a finding with what the four runs of its counterexample say."""
     example = finding.counterexample
-    if example is None or finding.kind in (NONDETERMINISTIC, "timeout"):
+    # A law is broken by one side in its own environment: there is no other to hold it against.
+    if example is None or finding.relation or finding.kind in (NONDETERMINISTIC, "timeout"):
         return finding
     # The counterexample is of the fitted view, which is another one than the view given here.
     if view.fitted is not None:

@@ -33,7 +33,7 @@ from skewtest.results.pair import pair_of_change
 from skewtest.results.values import SideName
 from skewtest.run.experiment import ASK, Ask, Asked, Experiment, NotApplicable, Trial
 from skewtest.sides.answers import Answers
-from skewtest.sides.binding import answer_online, lacking_for
+from skewtest.sides.binding import answer_online, lacking_for, side_of
 from skewtest.sides.fresh import answered_afresh
 
 MOST_MUTATING = 64
@@ -171,6 +171,8 @@ def _ask_afresh(
     side: SideName, view: FeatureView, pack: Pack, _left: Answers | None
 ) -> Asked | NotApplicable:
     """Ask in another process, whose hashes are salted otherwise."""
+    if getattr(side_of(view, side), "place", None) is not None:
+        return NotApplicable("it runs in an environment of its own, not in this interpreter")
     answers = answered_afresh(view, pack, side)
     return NotApplicable(answers) if isinstance(answers, str) else Asked(answers)
 

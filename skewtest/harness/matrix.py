@@ -15,26 +15,28 @@ from skewtest.session import Again, Corpus, command_of, mark_known
 def check_in_cell(
     placed: Placed,
     view: FeatureView,
+    scenarios: Sequence[str],
     budget: Budget,
     again: Again,
     *,
     corpus: Corpus,
     progress: Progress,
 ) -> Result:
-    """Check a view in a cell of the matrix, in order, within a budget.
+    """Check a view in a cell of the matrix, within a budget.
 
     Args:
         placed: the environments of the cell, built.
         view: the view.
+        scenarios: under which deliveries, or RELATIONS.
         budget: how much to run.
         again: makes the command that runs it again.
         corpus: what is replayed first, and where findings are kept.
         progress: is told how far the check is, and what is built to find the package to blame.
     """
     replayed, rejected = corpus.load(view)
-    outcome = run_cell(view, placed, budget, replayed, rejected, progress, progress.say)
-    outcomes = (mark_known(corpus.keep(outcome), budget, None),)
-    return Result(view, outcomes, command_of(outcomes, again))
+    outcomes = run_cell(view, placed, budget, replayed, rejected, progress, progress.say, scenarios)
+    marked = tuple(mark_known(corpus.keep(outcome), budget, None) for outcome in outcomes)
+    return Result(view, marked, command_of(marked, again))
 
 
 def compare_versions(

@@ -66,6 +66,10 @@ class InCell:
         """What stands in brackets in the id of the item."""
         return f"{self.scenario}-{self.cell.name}"
 
+    def scenarios(self, view: FeatureView) -> list[str]:
+        """Return the scenarios to run: the laws of each side there are told with in order."""
+        return UnderScenario(self.scenario).scenarios(view)
+
 
 @dataclass(frozen=True, slots=True)
 class AcrossVersions:

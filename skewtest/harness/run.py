@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, assert_never
 import pytest
 
 from skewtest.checks.cell import Placed, prepare_cell
-from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
 from skewtest.environments.cells import Cells, cells_of
@@ -81,7 +80,8 @@ class Harness:
         if self._config.getoption("skew_explore"):
             questions.append(Exploring())
         cells = self._cells.for_view(view.name) if self._cells is not None else ()
-        questions += [InCell(IN_ORDER, cell) for cell in cells]
+        for cell in cells:
+            questions += [InCell(name, cell) for name in view.delivery.scenarios]
         if cells:
             questions.append(AcrossVersions())
         return questions
@@ -200,7 +200,13 @@ class Harness:
                 budget = self._budget(view, placed.name)
                 with progress_of_item(item) as progress:
                     return check_in_cell(
-                        placed, view, budget, again, corpus=self._corpus, progress=progress
+                        placed,
+                        view,
+                        question.scenarios(view),
+                        budget,
+                        again,
+                        corpus=self._corpus,
+                        progress=progress,
                     )
             case AcrossVersions():
                 cells = self._cells.for_view(view.name) if self._cells is not None else ()

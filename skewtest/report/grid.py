@@ -125,7 +125,7 @@ class Grid:
             return self
         scenarios: dict[str, list[str]] = {}
         for name in self.columns:
-            scenarios.setdefault(name.partition("-")[0], []).append(name)
+            scenarios.setdefault(_scenario_of(name), []).append(name)
         rows = []
         for row in self.rows:
             cells = {}
@@ -143,6 +143,14 @@ class Grid:
         for row in rows:
             failing.update(name for name, cell in row.cells.items() if cell.state in GATING)
         return Grid(tuple(name for name in self.columns if name in failing), rows)
+
+
+def _scenario_of(column: str) -> str:
+    """Return the scenario of a column; a cell may follow it, as in `late-train~serve`."""
+    for scenario in (*SCENARIOS, RELATIONS):
+        if column == scenario or column.startswith(f"{scenario}-"):
+            return scenario
+    return column.partition("-")[0]
 
 
 def worst(states: Iterable[State]) -> State:

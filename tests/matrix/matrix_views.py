@@ -161,6 +161,16 @@ def slow_batch(orders: pl.DataFrame, spine: pl.DataFrame):
     return spine.select("user_id", "as_of", pl.lit(0.0).alias("spend"))
 
 
+class Forgets(Online):
+    """Its snapshot leaves out what it has seen: a restart loses the sums."""
+
+    def snapshot(self):
+        return b""
+
+    def restore(self, state):
+        """Take nothing over."""
+
+
 def view(batch=polars_batch, online=Online, **settings):
     given = {
         "sources": [EVENTS],

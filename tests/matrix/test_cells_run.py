@@ -39,7 +39,7 @@ def workers():
 
 def outcome_of(view, batch=ONE, online=ONE, histories=300):
     placed = prepare_cell(view, Cell(batch, online))
-    return run_cell(view, placed, Budget(histories, SEED))
+    return run_cell(view, placed, Budget(histories, SEED))[0]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,22 @@ def test_every_shape_of_implementation_runs_elsewhere_as_it_runs_here(batch, onl
     assert there.histories == at_home.histories
     assert there.tallies == at_home.tallies
     assert [f.kind for f in there.findings] == [f.kind for f in at_home.findings]
+
+
+def test_scenarios_and_relations_run_in_cells_too():
+    restarts = sk.Delivery(restarts=True)
+    view = mv.view(online=mv.Forgets, delivery=restarts, relations="default")
+    placed = prepare_cell(view, Cell(ONE, TWO))
+    scenarios = ("in_order", "restarted", "relations")
+    outcomes = run_cell(view, placed, Budget(300, SEED), scenarios=scenarios)
+    in_order, restarted, relations = outcomes
+    assert (in_order.findings, in_order.ok) == ((), True)
+    assert {finding.scenario for finding in restarted.findings} == {"restarted"}
+    assert restarted.findings[0].attribution is not None
+    assert all(outcome.cell is not None for outcome in outcomes)
+    states = {(check.law, check.change): check.state for check in relations.checks}
+    assert states["entity_isolation", "other entities removed"] == "held"
+    assert states["determinism", "in a fresh process"] == "not applicable"
 
 
 @pytest.mark.parametrize("side", ["batch", "online"])
@@ -153,7 +169,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_no_verdict(monkeypatch):
         return ask(self, message, *rest, **settings)
 
     monkeypatch.setattr(Worker, "ask", killed_now_and_then)
-    assert run_cell(view, placed, Budget(600, SEED)).ok
+    assert run_cell(view, placed, Budget(600, SEED))[0].ok
     assert asked.count("load") >= 3
 
 

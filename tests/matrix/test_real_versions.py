@@ -46,7 +46,7 @@ def workers():
 @pytest.mark.parametrize("batch", [mv.pandas_batch, mv.polars_batch, mv.rows_batch])
 def test_right_code_agrees_under_every_version(name, batch):
     view = mv.view(batch)
-    found = run_cell(view, prepare_cell(view, Cell(environment(name), here())), Budget(500, 3))
+    (found,) = run_cell(view, prepare_cell(view, Cell(environment(name), here())), Budget(500, 3))
     assert found.ok, found.findings
     assert found.cell[0].packages["pandas"] == name.removeprefix("pandas")
 
