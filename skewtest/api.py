@@ -35,7 +35,8 @@ def check(
         scenarios: which scenarios to run, by default those that the view's delivery declares, and
             "relations".
             Others are run as advice: what they find does not make the result fail.
-        seconds: the most CPU seconds to spend; by default the number of histories alone decides.
+        seconds: the most seconds to spend, time in which others hold the processor not counted; 60
+            by default. What they do not reach is told.
 
     Raises:
         DeclarationError: an argument is wrong.

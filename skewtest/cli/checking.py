@@ -22,7 +22,7 @@ from skewtest.environments.settings import project_file, tool_table
 from skewtest.errors import SkewtestError, listed, nearest
 from skewtest.files import remove_report
 from skewtest.harness.progress import progress_on
-from skewtest.report.closing import known_lines
+from skewtest.report.closing import known_lines, reach_lines
 from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
 from skewtest.report.outputs import Baseline, Files, report_of
@@ -174,7 +174,7 @@ def _show(view: FeatureView, result: Result) -> None:
     part = result.part(Path.cwd())
     for outcome in part.outcomes:
         typer.echo(summary_line(outcome))
-    for line in (*known_lines(part), *advice(part.outcomes)):
+    for line in (*reach_lines(part), *known_lines(part), *advice(part.outcomes)):
         typer.echo(line)
 
 

@@ -51,7 +51,7 @@ def check(
     histories: Annotated[int | None, typer.Option(min=1, help="Histories for each view.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed that reproduces a run.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(help="The most CPU seconds to spend on each view.")
+        float | None, typer.Option(help="The most seconds to spend on each view.")
     ] = None,
     profile: Annotated[str, typer.Option(help="dev, ci or nightly.")] = "",
     report: Annotated[Path | None, typer.Option(help="Write the parity report here.")] = None,

@@ -22,7 +22,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--skew-seconds",
         type=_seconds,
         metavar="S",
-        help="the most CPU seconds to spend on each view",
+        help="the most seconds to spend on each view (dev: 60, ci: 120, nightly: 1,800)",
     )
     group.addoption(
         "--skew-profile",
@@ -92,7 +92,7 @@ def histories_of(config: pytest.Config) -> int | None:
 
 
 def seconds_of(config: pytest.Config) -> float | None:
-    """Return how many CPU seconds the option or the ini key says; None where neither does."""
+    """Return how many seconds the option or the ini key says; None where neither does."""
     given: float | None = config.getoption("skew_seconds")
     text = config.getini("skew_seconds")
     return _seconds(text) if given is None and text else given
@@ -126,5 +126,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of CPU seconds above 0; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0; got {text!r}")
     return seconds

@@ -36,7 +36,7 @@ class Budget:
         histories: how many to generate.
         seed: of what is generated.
         known: divergences that are known, which end no search.
-        seconds: how many CPU seconds may be spent; None where histories alone decide.
+        seconds: how many seconds may be spent, by `run.cost.seconds_spent`; None: any number.
     """
 
     histories: int
@@ -108,7 +108,7 @@ def budget_of(
 def _checked_seconds(seconds: float) -> float:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not is_number or not 0 < seconds < math.inf:
-        raise DeclarationError(f"seconds must be a number above 0, of CPU seconds; got {seconds!r}")
+        raise DeclarationError(f"seconds must be a number above 0; got {seconds!r}")
     return float(seconds)
 
 

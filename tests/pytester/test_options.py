@@ -73,7 +73,7 @@ def test_a_number_of_histories_below_1_is_refused(project, number):
 def test_seconds_that_are_none_are_refused(project, text):
     result = project.run(f"--skew-seconds={text}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    told = f"*--skew-seconds: must be a number of CPU seconds above 0; got '{text}'"
+    told = f"*--skew-seconds: must be a number of seconds above 0; got '{text}'"
     result.stderr.fnmatch_lines([told])
 
 
@@ -81,7 +81,7 @@ def test_an_ini_key_of_seconds_that_is_none_is_refused_with_its_name(project):
     project.file("tox.ini", "[pytest]\nskew_seconds = 0\n")
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    told = "ERROR: skew_seconds must be a number of CPU seconds above 0; got '0'"
+    told = "ERROR: skew_seconds must be a number of seconds above 0; got '0'"
     result.stderr.fnmatch_lines([told])
 
 
