@@ -50,7 +50,8 @@ def closing_table(
     grid = grid_of(report)
     shown = grid if verbose else grid.failing()
     # What fails of a single check stands right above.
-    if not shown.rows or (len(report.outcomes) == 1 and not verbose):
+    tried = [outcome for outcome in report.outcomes if outcome.histories or outcome.skipped]
+    if not shown.rows or (len(tried) == 1 and not verbose):
         return []
     lines = table_lines(shown, colour=colour, width=width)
     if verbose:

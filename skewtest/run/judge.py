@@ -16,10 +16,14 @@ from skewtest.declare.divergence import Kind
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Ask, Draft, Event, can_share, pack_drafts
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
+from skewtest.times import HOUR_US, SECOND_US
 
 Group = tuple[str, Kind, object]
 Standing = dict[Group, Divergence]
 Row = TypeVar("Row", Event, Ask)
+LATER = (0, SECOND_US + 3, HOUR_US + SECOND_US)
+"""How far events are moved past a request, in microseconds and at least by a tick: the least, and
+lengths that gaps counted in milliseconds, seconds or minutes do not round away."""
 ROWS_A_CALL = 30_000
 """A batch call gets up to so many events and requests: it costs little per row by then, and more
 of them would only take memory."""
@@ -102,8 +106,9 @@ def _without_late_requests(
 ) -> list[Standing]:
     """Drop what differs only because a request came after an event of its own instant.
 
-    It stands where prompt requests show it too, and where it is gone once those events lie one
-    tick later: then the side looks at their times, and not only at what came first.
+    It stands where prompt requests show it too, and where it is gone once those events lie a
+    little later: then the side looks at their times, and not only at what came first. Three lengths
+    are tried: by one alone a gap between events may come out as the other side has it by chance.
     """
     sifted = list(standings)
     trailing = []
@@ -113,26 +118,28 @@ def _without_late_requests(
     if not trailing:
         return sifted
     prompt = find_divergences(view, [replace(drafts[i], lag=None) for i in trailing])
-    later = find_divergences(view, [_one_tick_later(view, drafts[i]) for i in trailing])
-    for index, when_prompt, when_later in zip(trailing, prompt, later, strict=True):
-        trust = [group for group in when_later if group not in when_prompt]
-        sifted[index] = _drop_groups(standings[index], trust)
+    for length in LATER:
+        length = max(length - length % view.time.tick, view.time.tick)  # noqa: PLW2901
+        moved = [_move_past(drafts[index], length) for index in trailing]
+        later = find_divergences(view, moved)
+        for index, when_prompt, when_later in zip(trailing, prompt, later, strict=True):
+            trust = [group for group in when_later if group not in when_prompt]
+            sifted[index] = _drop_groups(sifted[index], trust)
     return sifted
 
 
-def _one_tick_later(view: FeatureView, draft: Draft) -> Draft:
+def _move_past(draft: Draft, length: int) -> Draft:
     """Return the draft with events at an `as_of` moved past it, still before the late request.
 
-    Those that were a tick past it make room: they come after the request, as they did.
+    Those that were so little past it make room: they come after the request, as they did.
     """
-    tick = view.time.tick
     moments = {ask.at for ask in draft.spine}
     events = []
     for event in draft.events:
-        if {event.at, event.at - tick} & moments:
-            event = event._replace(at=event.at + tick)  # noqa: PLW2901
+        if any(0 <= event.at - moment <= length for moment in moments):
+            event = event._replace(at=event.at + length)  # noqa: PLW2901
         events.append(event)
-    return replace(draft, events=tuple(events), lag=tick).ordered()
+    return replace(draft, events=tuple(events), lag=length).ordered()
 
 
 def _without_those_in_order(
