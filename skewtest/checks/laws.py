@@ -215,10 +215,11 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
     experiment = experiment_of(relation)
     draft = minimise(view, breach.draft, group, LAWS.effort(), experiment=experiment)
     pack = pack_drafts(view, [draft])
-    found: list[Divergence] = []
-    for divergences in experiment.diverge(view, pack).values():
-        found += divergences
-    shown = next((d for d in found if d.group == group), Divergence(-1, group[0], "value", 0, 0))
+    divergences: list[Divergence] = []
+    for of_lane in experiment.diverge(view, pack).values():
+        divergences += of_lane
+    nothing = Divergence(-1, group[0], "value", 0, 0)
+    shown = next((d for d in divergences if d.group == group), nothing)
     return Finding(
         feature=name_feature(view, group[0]),
         scenario=RELATIONS,
@@ -226,7 +227,7 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
         counterexample=Counterexample(view, history_of_draft(view, draft)),
         divergence=shown,
         pair=experiment.pair,
-        values={d.feature: (d.left, d.right) for d in found if d.row == shown.row},
+        values={d.feature: (d.left, d.right) for d in divergences if d.row == shown.row},
         cause=RELATION_CAUSES[relation.name],
         side=relation.side,
         found_at=breach.found_at,

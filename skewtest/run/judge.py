@@ -111,10 +111,7 @@ def _without_late_requests(
     are tried: by one alone a gap between events may come out as the other side has it by chance.
     """
     sifted = list(standings)
-    trailing = []
-    for index, draft in enumerate(drafts):
-        if draft.lag is not None and standings[index]:
-            trailing.append(index)
+    trailing = _find_trailing(drafts, standings)
     if not trailing:
         return sifted
     prompt = find_divergences(view, [replace(drafts[i], lag=None) for i in trailing])
@@ -126,6 +123,15 @@ def _without_late_requests(
             trust = [group for group in when_later if group not in when_prompt]
             sifted[index] = _drop_groups(sifted[index], trust)
     return sifted
+
+
+def _find_trailing(drafts: Sequence[Draft], standings: Sequence[Standing]) -> list[int]:
+    """Return the drafts whose requests trail an event, and that show something."""
+    trailing = []
+    for index, draft in enumerate(drafts):
+        if draft.lag is not None and standings[index]:
+            trailing.append(index)
+    return trailing
 
 
 def _move_past(draft: Draft, length: int) -> Draft:

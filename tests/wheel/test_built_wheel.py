@@ -128,4 +128,4 @@ def test_the_plugin_template_builds_and_passes_beside_the_wheel(tools, tmp_path)
     run(tools / "python", "-m", "pip", "install", template, cwd=tmp_path)
     ran = run(tools / "pytest", "-q", ROOT / "plugins" / "template", cwd=tmp_path)
 
-    assert "2 passed" in ran.stdout
+    assert "6 passed" in ran.stdout
