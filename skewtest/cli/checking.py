@@ -59,7 +59,7 @@ class CheckRequest:
     explore: bool
 
     @property
-    def used_profile(self) -> str:
+    def profile_in_force(self) -> str:
         """The profile that says how much to run."""
         return self.profile or default_profile()
 
@@ -72,12 +72,12 @@ class CheckRequest:
             words.append(f"--seed={seed}")
             if self.histories is not None:
                 words.append(f"--histories={self.histories}")
-            elif self.used_profile != DEV:
-                words.append(f"--profile={self.used_profile}")
+            elif self.profile_in_force != DEV:
+                words.append(f"--profile={self.profile_in_force}")
         return " ".join(words)
 
 
-def run_demo(folder: Path) -> NoReturn:
+def show_demo(folder: Path) -> NoReturn:
     """Check the embedded view, and write the report to a folder."""
     began = time.time()
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
@@ -94,7 +94,8 @@ def run_demo(folder: Path) -> NoReturn:
         )
     _show(view, result)
     _write(_report_of([result], "skewtest demo", "", began), folder)
-    raise typer.Exit(PARITY if result.findings else SKEW)
+    code = PARITY if result.findings else SKEW
+    raise typer.Exit(code)
 
 
 def check_views(
@@ -112,7 +113,7 @@ def check_views(
         baseline: an earlier report to compare it with.
         history: the file to append the run to.
     """
-    known = _known_divergences()
+    divergences = _load_known_divergences()
     began = time.time()
     earlier = None if baseline is None else Baseline.of(baseline)
     if report is not None:
@@ -122,20 +123,21 @@ def check_views(
     views = _views_of(request.target)
     try:
         for name, view in views:
-            results.append(_check_view(request, name, view, known))
+            results.append(_check_view(request, name, view, divergences))
             _show(view, results[-1])
     except KeyboardInterrupt:
         unchecked = listed(view.name for _, view in views[len(results) :])
         typer.echo(f"skewtest: interrupted; not checked: {unchecked}", err=True)
         if report is not None:
             gap = f"interrupted; not checked: {unchecked}"
-            part = _report_of(results, command, request.used_profile, began, incomplete=[gap])
+            part = _report_of(results, command, request.profile_in_force, began, incomplete=[gap])
             _write(part, report, earlier)
         raise typer.Exit(INTERRUPTED) from None
-    _write(_report_of(results, command, request.used_profile, began), report, earlier, history)
+    _write(_report_of(results, command, request.profile_in_force, began), report, earlier, history)
     if any(result.broken for result in results):
         raise typer.Exit(BROKEN)
-    raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
+    code = PARITY if all(result.ok for result in results) else SKEW
+    raise typer.Exit(code)
 
 
 def _check_view(
@@ -148,7 +150,7 @@ def _check_view(
             histories=request.histories,
             seed=request.seed,
             seconds=request.seconds,
-            profile=request.used_profile,
+            profile=request.profile_in_force,
             known=known,
         )
         with progress_on(sys.stderr, view.name) as progress:
@@ -178,7 +180,7 @@ def _show(view: FeatureView, result: Result) -> None:
         typer.echo(line)
 
 
-def _known_divergences() -> tuple[Known, ...]:
+def _load_known_divergences() -> tuple[Known, ...]:
     """Return the known divergences of pyproject.toml."""
     project = project_file()
     try:
@@ -227,22 +229,22 @@ def _write(
 
 def _views_of(target: str) -> list[tuple[str, FeatureView]]:
     """Return the views that `module:view` or `module` names."""
-    module_name, _, wanted = target.partition(":")
-    module = _imported_module(module_name)
+    module_name, _, view_name = target.partition(":")
+    module = _import_module(module_name)
     views = {name: obj for name, obj in vars(module).items() if isinstance(obj, FeatureView)}
     if not views:
         refuse(f"the module {module_name!r} holds no FeatureView")
-    if not wanted:
+    if not view_name:
         return list(views.items())
-    if wanted not in views:
+    if view_name not in views:
         refuse(
-            f"{module_name!r} has no feature view {wanted!r}; it has {listed(views)}."
-            + nearest(wanted, views)
+            f"{module_name!r} has no feature view {view_name!r}; it has {listed(views)}."
+            + nearest(view_name, views)
         )
-    return [(wanted, views[wanted])]
+    return [(view_name, views[view_name])]
 
 
-def _imported_module(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     usage = "name one as in: skewtest check my_repo.features:spend"
     if not all(part.isidentifier() for part in name.split(".")):
         refuse(f"{name!r} is no module; {usage}")

@@ -51,8 +51,8 @@ class Ending:
         """Tell what was found; write the parity report where `--skew-report` says."""
         for line in matrix_lines(self._cells, self._gathering.cells):
             reporter.write_line(f"skewtest: {line}")
-        asked = ("skew_report", "skew_history", "skew_baseline")
-        if not self._gathering.parts and not any(map(self._config.getoption, asked)):
+        options = ("skew_report", "skew_history", "skew_baseline")
+        if not self._gathering.parts and not any(map(self._config.getoption, options)):
             return
         gaps = [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
         try:

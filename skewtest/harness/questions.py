@@ -86,5 +86,5 @@ Question: TypeAlias = Here | InCell | AcrossVersions
 def question_of(item: pytest.Item) -> Question | None:
     """Return what an item asks; None where it checks no view, or was given no question."""
     callspec = getattr(item, "callspec", None)
-    given = getattr(item, "question", None) or getattr(callspec, "params", {}).get("skew")
-    return given if isinstance(given, Question) else None
+    question = getattr(item, "question", None) or getattr(callspec, "params", {}).get("skew")
+    return question if isinstance(question, Question) else None

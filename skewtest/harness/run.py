@@ -23,7 +23,7 @@ from skewtest.harness.items import (
     BrokenViews,
     ViewItem,
     is_named_by_a_test,
-    registered_items,
+    items_of_modules,
     view_items,
     views_named_by,
     views_of_parameters,
@@ -69,7 +69,7 @@ class Harness:
         self, config: pytest.Config, project: "Project | None", gathering: Gathering
     ) -> None:
         self._config = config
-        self._known, self._cells = _declared(config, project)
+        self._known, self._cells = _read_declarations(config, project)
         self._corpus = Corpus(config.rootpath / config.getini("skew_corpus"), config.rootpath)
         self._shared: dict[tuple[str, int], tuple[Sequence[str], Result]] = {}
         self.ending = Ending(config, gathering, self._known, self._cells)
@@ -111,11 +111,11 @@ class Harness:
             return []
         return list(view_items(self, module, view))
 
-    def registered_items(
+    def collect_modules(
         self, session: pytest.Session, modules: Sequence[str], items: Sequence[pytest.Item]
     ) -> list[pytest.Item]:
         """Return the items of the modules that pyproject.toml registers."""
-        return list(registered_items(self, session, modules, items))
+        return list(items_of_modules(self, session, modules, items))
 
     def has_made(self, item: pytest.Item) -> bool:
         """Return whether an item stands for a view, or for the lack of one."""
@@ -226,12 +226,12 @@ class Harness:
         histories, when the first of them has its turn.
         """
         again = partial(command_again, item, question)
-        wanted = question.scenarios(view)
+        names = question.scenarios(view)
         key = family_of(item.nodeid), id(view)
         scenarios, result = self._shared.get(key, ((), None))
-        if result is None or not set(wanted) <= set(scenarios):
+        if result is None or not set(names) <= set(scenarios):
             siblings = self._scenarios_of_siblings(item, view)
-            scenarios = list(dict.fromkeys([*wanted, *siblings]))
+            scenarios = list(dict.fromkeys([*names, *siblings]))
             with progress_of_item(item) as progress:
                 result = run(
                     view,
@@ -242,20 +242,20 @@ class Harness:
                     progress=progress,
                 )
             self._shared[key] = scenarios, result
-        return part_of(result, wanted, again)
+        return part_of(result, names, again)
 
     def _scenarios_of_siblings(self, item: pytest.Item, view: FeatureView) -> list[str]:
         """Return the declared scenarios whose items run in this process too."""
         if not are_together(self._config):
             return []
         family = family_of(item.nodeid)
-        asked = set()
+        scenarios = set()
         for sibling in item.session.items:
             if family_of(sibling.nodeid) == family:
                 question = question_of(sibling)
                 if isinstance(question, UnderScenario):
-                    asked.add(question.scenario)
-        return [name for name in view.delivery.scenarios if name in asked]
+                    scenarios.add(question.scenario)
+        return [name for name in view.delivery.scenarios if name in scenarios]
 
     def _budget(self, view: FeatureView, cell: str = "") -> Budget:
         return budget_of(
@@ -269,20 +269,20 @@ class Harness:
         )
 
 
-def _declared(
+def _read_declarations(
     config: pytest.Config, project: "Project | None"
 ) -> tuple[Sequence[Known], Cells | None]:
     """Return the known divergences and the cells of the matrix that pyproject.toml declares."""
     if project is None:
         return (), None
     try:
-        known = known_of(project.known, str(project.file)) if project.known else ()
+        divergences = known_of(project.known, str(project.file)) if project.known else ()
         cells = None
         if project.has_matrix:
             cells = cells_of(project.file, config.getoption("skew_matrix"))
     except DeclarationError as error:
         raise pytest.UsageError(str(error)) from error
-    return known, cells
+    return divergences, cells
 
 
 @contextmanager
