@@ -30,7 +30,7 @@ from skewtest.report.result import Result
 from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
 from skewtest.run.budget import DEV, budget_of, default_profile
-from skewtest.session import Corpus, declared_scenarios, part_of, run
+from skewtest.session import Corpus, check_view, part_of, scenarios_of
 
 DEMO_SEED = 1
 """Any would do; a fixed one shows the same counterexample that the tutorial does."""
@@ -85,9 +85,9 @@ def show_demo(folder: Path) -> NoReturn:
     view = skewed.spend
     budget = budget_of(view, seed=DEMO_SEED)
     with progress_on(sys.stderr, "demo") as progress:
-        result = run(
+        result = check_view(
             view,
-            declared_scenarios(view),
+            scenarios_of(view),
             budget,
             lambda _seed: "skewtest demo",
             progress=progress,
@@ -143,7 +143,7 @@ def check_views(
 def _check_view(
     request: CheckRequest, name: str, view: FeatureView, known: Sequence[Known]
 ) -> Result:
-    scenarios = (*SCENARIOS, RELATIONS) if request.explore else declared_scenarios(view)
+    scenarios = (*SCENARIOS, RELATIONS) if request.explore else scenarios_of(view)
     try:
         budget = budget_of(
             view,
@@ -154,7 +154,7 @@ def _check_view(
             known=known,
         )
         with progress_on(sys.stderr, view.name) as progress:
-            return run(
+            return check_view(
                 view,
                 scenarios,
                 budget,

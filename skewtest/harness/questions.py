@@ -8,7 +8,7 @@ import pytest
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.environments.cells import Cell
-from skewtest.session import declared_scenarios
+from skewtest.session import scenarios_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Everything:
 
     def scenarios(self, view: FeatureView) -> list[str]:
         """Return all scenarios of the view, and its relations."""
-        return declared_scenarios(view)
+        return scenarios_of(view)
 
 
 @dataclass(frozen=True, slots=True)

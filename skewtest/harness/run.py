@@ -46,7 +46,7 @@ from skewtest.report.closing import properties
 from skewtest.report.result import Result
 from skewtest.report.versions import cell_error_text
 from skewtest.run.budget import Budget, budget_of
-from skewtest.session import Corpus, part_of, run
+from skewtest.session import Corpus, check_view, part_of
 from skewtest.sides.addresses import NoAddressError
 from skewtest.sides.elsewhere import CannotLoadError
 
@@ -175,15 +175,25 @@ class Harness:
         """Put into an item's report what it was asked, what was found, and the words for it."""
         carried = vars(report)  # pytest carries what else a report holds, from workers too
         carried["skewtest_asked"] = True
-        if CELL in item.stash and (call.when == "call" or report.outcome != "passed"):
+        is_over = call.when == "call" or report.outcome != "passed"
+        if CELL in item.stash and is_over:
             carried["skewtest_cell"] = item.stash[CELL]
         results = item.stash.get(RESULTS, [])
-        if call.when != "call" or not results:
-            return
+        if call.when == "call" and results:
+            error = None if call.excinfo is None else call.excinfo.value
+            self._carry_results(report, item, results, error)
+
+    def _carry_results(
+        self,
+        report: pytest.TestReport,
+        item: pytest.Item,
+        results: Sequence[Result],
+        error: BaseException | None,
+    ) -> None:
+        carried = vars(report)
         parts = [result.part(self._config.rootpath) for result in results]
         carried["skewtest_parts"] = [model.to_dict(part) for part in parts]
         item.user_properties.extend(properties(parts))  # JUnit XML has those of the teardown
-        error = None if call.excinfo is None else call.excinfo.value
         if isinstance(error, SkewError) and isinstance(error.result, Result):
             colour = self._config.get_terminal_writer().hasmarkup
             carried["longrepr"] = SkewText(error.result, colour=colour)
@@ -233,7 +243,7 @@ class Harness:
             siblings = self._scenarios_of_siblings(item, view)
             scenarios = list(dict.fromkeys([*names, *siblings]))
             with progress_of_item(item) as progress:
-                result = run(
+                result = check_view(
                     view,
                     scenarios,
                     self._budget(view),
