@@ -12,7 +12,7 @@ from skewtest.generate.history import history_of
 from skewtest.report.result import Result
 from skewtest.results.tables import tables_digest
 from skewtest.run.budget import CI, budget_of, default_profile, default_seed
-from skewtest.session import checked_scenarios, run
+from skewtest.session import check_scenarios, check_view
 from skewtest.sides.functions import call_by_name, named_frames
 
 
@@ -43,19 +43,19 @@ def check(
     """
     if not isinstance(view, FeatureView):
         raise DeclarationError(f"check takes a FeatureView; got {view!r}")
-    wanted = checked_scenarios(view, scenarios)
+    names = check_scenarios(view, scenarios)
     if seed is None:
         seed = default_seed(fixed=default_profile() == CI)
     elif isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise DeclarationError(f"check(seed=...) must be an int of at least 0; got {seed!r}")
-    budget = budget_of(view, histories=_checked_histories(histories), seed=seed, seconds=seconds)
-    given = _told_arguments(histories=histories, seconds=seconds)
-    return run(
-        view, wanted, budget, lambda _seed: f"skewtest.check({view.name}, seed={seed}{given})"
+    budget = budget_of(view, histories=_check_histories(histories), seed=seed, seconds=seconds)
+    arguments = _format_arguments(histories=histories, seconds=seconds)
+    return check_view(
+        view, names, budget, lambda _seed: f"skewtest.check({view.name}, seed={seed}{arguments})"
     )
 
 
-def _told_arguments(**arguments: float | None) -> str:
+def _format_arguments(**arguments: float | None) -> str:
     """Return the arguments that were given, as a call of `check` has them."""
     texts = [f", {name}={value}" for name, value in arguments.items() if value is not None]
     return "".join(texts)
@@ -78,28 +78,28 @@ def replay(
     Raises:
         DeclarationError: a source or column is missing, or has a type that cannot be cast.
     """
-    tables = _checked_tables(view, events)
-    asked = _default_spine(view, tables) if spine is None else spine
-    lacking = [name for name in view.spine_schema if name not in asked.columns]
+    tables = _check_tables(view, events)
+    requests = _default_spine(view, tables) if spine is None else spine
+    lacking = [name for name in view.spine_schema if name not in requests.columns]
     if lacking:
         raise DeclarationError(
             f"replay({view.name!r}): the spine has no column {listed(lacking)}; "
-            f"it has {listed(asked.columns)}." + nearest(lacking[0], asked.columns)
+            f"it has {listed(requests.columns)}." + nearest(lacking[0], requests.columns)
         )
-    _check_times(view, "spine", asked[AS_OF])
+    _check_times(view, "spine", requests[AS_OF])
     try:
-        history = history_of(view, tables, asked)
+        history = history_of(view, tables, requests)
     except pl.exceptions.PolarsError as error:
         raise DeclarationError(f"replay({view.name!r}): {error}") from error
     if view.fitted is not None:
         view = view.with_fitted(call_by_name(view.fitted, named_frames(history.pack())))
-    given = {name: tables[name].select(*source.schema) for name, source in view.sources.items()}
-    data = tables_digest({**given, "spine": asked.select(*view.spine_schema)})
+    log = {name: tables[name].select(*source.schema) for name, source in view.sources.items()}
+    data = tables_digest({**log, "spine": requests.select(*view.spine_schema)})
     outcome = replace(replay_outcome(view, history), data=data)
     return Result(view, (outcome,), f"skewtest.replay({view.name}, events)")
 
 
-def _checked_histories(histories: int | None) -> int | None:
+def _check_histories(histories: int | None) -> int | None:
     if histories is None:
         return None
     if isinstance(histories, bool) or not isinstance(histories, int) or histories < 1:
@@ -107,7 +107,7 @@ def _checked_histories(histories: int | None) -> int | None:
     return histories
 
 
-def _checked_tables(
+def _check_tables(
     view: FeatureView, events: pl.DataFrame | Mapping[str, pl.DataFrame]
 ) -> Mapping[str, pl.DataFrame]:
     if isinstance(events, pl.DataFrame):
@@ -131,24 +131,24 @@ def _checked_tables(
     return events
 
 
-def _check_times(view: FeatureView, place: str, times: pl.Series) -> None:
+def _check_times(view: FeatureView, table: str, times: pl.Series) -> None:
     """Raise DeclarationError unless a log's times are moments that the view's clock can hold."""
-    place = f"replay({view.name!r}): {times.name!r} of {place!r}"
+    column = f"replay({view.name!r}): {times.name!r} of {table!r}"
     if not isinstance(times.dtype, pl.Datetime):
         raise DeclarationError(
-            f"{place} must be a Datetime column; got {times.dtype}. Cast it, for instance with "
+            f"{column} must be a Datetime column; got {times.dtype}. Cast it, for instance with "
             f"pl.from_epoch({times.name!r}) or .str.to_datetime()."
         )
     zone = times.dtype.time_zone
     if (zone is None) != (view.time.zone is None):
-        got, wanted = ("no zone", "one") if zone is None else (f"the zone {zone}", "none")
+        got, declared = ("no zone", "one") if zone is None else (f"the zone {zone}", "none")
         raise DeclarationError(
-            f"{place} has {got}, and the source is declared with {wanted}. Use "
+            f"{column} has {got}, and the source is declared with {declared}. Use "
             f".dt.replace_time_zone(...), or declare Source(zone=...) alike."
         )
     if nulls := times.null_count():
         raise DeclarationError(
-            f"{place} has {nulls:,} nulls, the first in row {times.is_null().arg_max():,}; "
+            f"{column} has {nulls:,} nulls, the first in row {times.is_null().arg_max():,}; "
             "an event must have a time. Drop those rows, or fill them."
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import pytest
 
 from skewtest import harness
-from skewtest.harness.families import marked_families, tell_worker
+from skewtest.harness.families import mark_families, tell_worker
 from skewtest.harness.gathering import GATHERING, Gathering
 from skewtest.harness.options import add_options, check_options
 
@@ -115,13 +115,13 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     project = session.config.stash[PROJECT]
     is_whole = session.config.args_source is not pytest.Config.ArgsSource.ARGS
     if project is not None and project.views and is_whole:
-        items.extend(harness_of(session.config).registered_items(session, project.views, items))
+        items.extend(harness_of(session.config).collect_modules(session, project.views, items))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_finish(session: pytest.Session) -> Generator[None]:
     """Tell xdist's scheduler, from a worker, which items are to stay together."""
-    with marked_families(session.config, session.items, asks_for_a_check):
+    with mark_families(session.config, session.items, asks_for_a_check):
         return (yield)
 
 

@@ -28,7 +28,7 @@ Again = Callable[[int | None], str]
 """Makes the command that runs a check again, of the seed; of None where no seed matters."""
 
 
-def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
+def check_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Sequence[str]:
     """Return the scenarios to run, by default those that the view declares.
 
     Raises:
@@ -45,10 +45,10 @@ def checked_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Seq
                 f"check(scenarios=...) must be among {listed((*SCENARIOS, RELATIONS))}; "
                 f"got {name!r}." + nearest(name, (*SCENARIOS, RELATIONS))
             )
-    return scenarios or declared_scenarios(view)
+    return scenarios or scenarios_of(view)
 
 
-def declared_scenarios(view: FeatureView) -> list[str]:
+def scenarios_of(view: FeatureView) -> list[str]:
     """Return the scenarios that a view declares, and "relations" where it has any."""
     relations = [RELATIONS] if view.relations else []
     return [*view.delivery.scenarios, *relations]
@@ -72,8 +72,8 @@ class Corpus:
             return (), ()
         histories, rejected = load(self.folder, view)
         return (
-            [(self._shown(path), history) for path, history in histories],
-            [(self._shown(path), reason) for path, reason in rejected],
+            [(self._relative(path), history) for path, history in histories],
+            [(self._relative(path), reason) for path, reason in rejected],
         )
 
     def keep(self, outcome: Outcome) -> Outcome:
@@ -90,14 +90,14 @@ class Corpus:
                 findings.append(finding)
                 continue
             try:
-                path = self._shown(save(self.folder, finding))
+                path = self._relative(save(self.folder, finding))
                 findings.append(replace(finding, corpus=path))
             except CorpusError as error:
                 findings.append(finding)
                 errors[str(error)] = None
         return replace(outcome, findings=tuple(findings), unkept=tuple(errors))
 
-    def _shown(self, path: str | Path) -> str:
+    def _relative(self, path: str | Path) -> str:
         full = Path(path)
         if self.root is not None and full.is_relative_to(self.root):
             return str(full.relative_to(self.root))
@@ -107,7 +107,7 @@ class Corpus:
 NO_CORPUS = Corpus()
 
 
-def run(
+def check_view(
     view: FeatureView,
     scenarios: Sequence[str],
     budget: Budget,
@@ -169,7 +169,7 @@ def mark_known(outcome: Outcome, budget: Budget, today: date | None) -> Outcome:
         entry = _entry_of(finding, entries)
         if entry is not None:
             met.add(entry)
-        findings.append(replace(finding, known=_known_of(entry, today)))
+        findings.append(replace(finding, known=_describe_known(entry, today)))
     gone: list[Stale] = []
     was_run = outcome.skipped is None and outcome.histories > 0
     is_usual = was_run and budget.histories >= default_histories(outcome.view)
@@ -186,7 +186,7 @@ def _entry_of(finding: Finding, entries: Sequence[Known]) -> Known | None:
     return None
 
 
-def _known_of(entry: Known | None, today: date) -> values.Known | None:
+def _describe_known(entry: Known | None, today: date) -> values.Known | None:
     """Return what a finding says of itself that is known."""
     if entry is None:
         return None

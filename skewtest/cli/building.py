@@ -21,6 +21,7 @@ from skewtest.errors import SkewtestError
 
 SHOWN = ("numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "duckdb")
 """The packages that features are made with: of others a list would hold dozens."""
+HEADINGS = ("environment", "holds", "MB", "last used")
 NARROWEST = 80
 """Columns of a table of environments; in fewer, versions break in the middle of a word."""
 MEGABYTE = 1e6
@@ -33,7 +34,7 @@ def build_environments(names: Sequence[str], lock: Path | None) -> NoReturn:
         names: which ones.
         lock: the file to write the pins of the one environment to.
     """
-    environments = _chosen_environments(names)
+    environments = _choose_environments(names)
     if lock is not None:
         if len(environments) != 1:
             refuse("--lock takes one environment: name it, as in skewtest env build train --lock F")
@@ -41,22 +42,25 @@ def build_environments(names: Sequence[str], lock: Path | None) -> NoReturn:
     any_failed = False
     for environment in environments:
         try:
-            there = build_environment(environment, echo_error)
+            result = build_environment(environment, echo_error)
         except EnvironmentFailedError as error:
             any_failed = True
             _tell_failure(environment, error)
         else:
-            contents = _versions_text(there.version, dict(there.packages))
+            contents = _versions_text(result.version, dict(result.packages))
             typer.echo(f"{environment.name}: {contents}")
-    raise typer.Exit(BROKEN if any_failed else PARITY)
+    if any_failed:
+        raise typer.Exit(BROKEN)
+    raise typer.Exit(PARITY)
 
 
 def list_environments() -> None:
     """Show what the cache holds, and what is declared that it does not hold."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("environment", "holds", "MB", "last used"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
-    for row in _rows_of_environments(_declared_environments()):
+    for heading in HEADINGS:
+        table.add_column(heading)
+    table.columns[HEADINGS.index("MB")].justify = "right"
+    for row in _rows_of_environments(_load_declared()):
         table.add_row(*row)
     if table.row_count:
         Console(width=max(NARROWEST, Console().width), soft_wrap=False).print(table)
@@ -67,10 +71,9 @@ def prune_environments(days: float, *, everything: bool) -> None:
     """Remove what was not used for some days; what is declared only where everything goes."""
     spared = []
     if not everything:
-        spared = [
-            find_cache_key(env) for env in _declared_environments() if env.interpreter is None
-        ]
-    removed = prune(0 if everything else days, spared)
+        spared = [find_cache_key(env) for env in _load_declared() if env.interpreter is None]
+    oldest = 0 if everything else days
+    removed = prune(oldest, spared)
     for environment in removed:
         contents = _versions_text(environment.python, environment.packages)
         typer.echo(f"removed {environment.name}: {contents}")
@@ -84,13 +87,13 @@ def _rows_of_environments(declared: Sequence[Environment]) -> Iterator[tuple[str
     for environment in declared:
         names.setdefault(find_cache_key(environment), environment.name)
     present = set()
-    for kept in list_cached():
-        present.add(kept.key)
-        used = datetime.fromtimestamp(kept.used, UTC).strftime("%Y-%m-%d")
+    for cached in list_cached():
+        present.add(cached.key)
+        used = datetime.fromtimestamp(cached.used, UTC).strftime("%Y-%m-%d")
         yield (
-            names.get(kept.key, f"({kept.name})"),
-            _versions_text(kept.python, kept.packages),
-            f"{kept.size / MEGABYTE:,.0f}",
+            names.get(cached.key, f"({cached.name})"),
+            _versions_text(cached.python, cached.packages),
+            f"{cached.size / MEGABYTE:,.0f}",
             used,
         )
     for environment in declared:
@@ -100,13 +103,13 @@ def _rows_of_environments(declared: Sequence[Environment]) -> Iterator[tuple[str
             yield environment.name, "not built; run: skewtest env build", "", ""
 
 
-def _chosen_environments(names: Sequence[str]) -> list[Environment]:
+def _choose_environments(names: Sequence[str]) -> list[Environment]:
     try:
         if names:
             return [find_environment(name) for name in names]
     except SkewtestError as error:
         refuse(str(error))
-    environments = _declared_environments()
+    environments = _load_declared()
     if not environments:
         refuse(
             "pyproject.toml declares no environment. Declare one as "
@@ -115,7 +118,7 @@ def _chosen_environments(names: Sequence[str]) -> list[Environment]:
     return environments
 
 
-def _declared_environments() -> list[Environment]:
+def _load_declared() -> list[Environment]:
     try:
         declared = environments_of(project_file())
     except SkewtestError as error:

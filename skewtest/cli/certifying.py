@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from skewtest.cli.exits import PARITY, SKEW
-from skewtest.cli.rendering import or_refuse, read_report, write_file
+from skewtest.cli.rendering import load_report, or_refuse, write_file
 from skewtest.errors import ReportError
 from skewtest.report import certificate
 from skewtest.report.plain import one_line
@@ -25,7 +25,7 @@ def certify(file: Path, out: Path, *, any_verdict: bool) -> None:
         out: the certificate to write.
         any_verdict: whether to write one for a report without parity too.
     """
-    report = read_report(file)
+    report = load_report(file)
     if report.verdict != "parity" and not any_verdict:
         typer.echo(
             f"skewtest: {file} has the verdict {report.verdict}: no certificate was written. "
@@ -55,14 +55,15 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
         report: the report.json that it was made of; None: it is not looked at.
     """
     certified = or_refuse(lambda: certificate.read_certificate(file))
-    content = None if report is None else or_refuse(lambda: _read_bytes(report))
+    content = None if report is None else or_refuse(lambda: _bytes_of(report))
     git = git_of(root)
+    revision = "" if git is None else git.revision
     moves = certificate.verified(
         certified,
         digest=lambda name: file_digest(root / name),
         packages=packages(),
         python=".".join(map(str, sys.version_info[:3])),
-        revision="" if git is None else git.revision,
+        revision=revision,
         report=content,
     )
     for move in moves:
@@ -70,7 +71,8 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     _tell_uncovered(certified)
     typer.echo(one_line(f"{file}: {certified.verdict} on {certified.time}; {_moves_text(moves)}"))
     is_as_it_was = certified.verdict == "parity" and not _moves_that_matter(moves)
-    raise typer.Exit(PARITY if is_as_it_was else SKEW)
+    code = PARITY if is_as_it_was else SKEW
+    raise typer.Exit(code)
 
 
 def _moves_that_matter(moves: Sequence[certificate.Difference]) -> list[certificate.Difference]:
@@ -96,7 +98,7 @@ def _tell_uncovered(certified: certificate.Certificate) -> None:
         typer.echo(one_line(line), err=True)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

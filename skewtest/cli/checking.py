@@ -30,7 +30,7 @@ from skewtest.report.result import Result
 from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
 from skewtest.run.budget import DEV, budget_of, default_profile
-from skewtest.session import Corpus, declared_scenarios, part_of, run
+from skewtest.session import Corpus, check_view, part_of, scenarios_of
 
 DEMO_SEED = 1
 """Any would do; a fixed one shows the same counterexample that the tutorial does."""
@@ -59,7 +59,7 @@ class CheckRequest:
     explore: bool
 
     @property
-    def used_profile(self) -> str:
+    def profile_in_force(self) -> str:
         """The profile that says how much to run."""
         return self.profile or default_profile()
 
@@ -72,12 +72,12 @@ class CheckRequest:
             words.append(f"--seed={seed}")
             if self.histories is not None:
                 words.append(f"--histories={self.histories}")
-            elif self.used_profile != DEV:
-                words.append(f"--profile={self.used_profile}")
+            elif self.profile_in_force != DEV:
+                words.append(f"--profile={self.profile_in_force}")
         return " ".join(words)
 
 
-def run_demo(folder: Path) -> NoReturn:
+def show_demo(folder: Path) -> NoReturn:
     """Check the embedded view, and write the report to a folder."""
     began = time.time()
     typer.echo("A 7-day spend, in two implementations that look alike:\n")
@@ -85,16 +85,17 @@ def run_demo(folder: Path) -> NoReturn:
     view = skewed.spend
     budget = budget_of(view, seed=DEMO_SEED)
     with progress_on(sys.stderr, "demo") as progress:
-        result = run(
+        result = check_view(
             view,
-            declared_scenarios(view),
+            scenarios_of(view),
             budget,
             lambda _seed: "skewtest demo",
             progress=progress,
         )
     _show(view, result)
     _write(_report_of([result], "skewtest demo", "", began), folder)
-    raise typer.Exit(PARITY if result.findings else SKEW)
+    code = PARITY if result.findings else SKEW
+    raise typer.Exit(code)
 
 
 def check_views(
@@ -112,7 +113,7 @@ def check_views(
         baseline: an earlier report to compare it with.
         history: the file to append the run to.
     """
-    known = _known_divergences()
+    divergences = _load_known_divergences()
     began = time.time()
     earlier = None if baseline is None else Baseline.of(baseline)
     if report is not None:
@@ -122,37 +123,38 @@ def check_views(
     views = _views_of(request.target)
     try:
         for name, view in views:
-            results.append(_check_view(request, name, view, known))
+            results.append(_check_view(request, name, view, divergences))
             _show(view, results[-1])
     except KeyboardInterrupt:
         unchecked = listed(view.name for _, view in views[len(results) :])
         typer.echo(f"skewtest: interrupted; not checked: {unchecked}", err=True)
         if report is not None:
             gap = f"interrupted; not checked: {unchecked}"
-            part = _report_of(results, command, request.used_profile, began, incomplete=[gap])
+            part = _report_of(results, command, request.profile_in_force, began, incomplete=[gap])
             _write(part, report, earlier)
         raise typer.Exit(INTERRUPTED) from None
-    _write(_report_of(results, command, request.used_profile, began), report, earlier, history)
+    _write(_report_of(results, command, request.profile_in_force, began), report, earlier, history)
     if any(result.broken for result in results):
         raise typer.Exit(BROKEN)
-    raise typer.Exit(PARITY if all(result.ok for result in results) else SKEW)
+    code = PARITY if all(result.ok for result in results) else SKEW
+    raise typer.Exit(code)
 
 
 def _check_view(
     request: CheckRequest, name: str, view: FeatureView, known: Sequence[Known]
 ) -> Result:
-    scenarios = (*SCENARIOS, RELATIONS) if request.explore else declared_scenarios(view)
+    scenarios = (*SCENARIOS, RELATIONS) if request.explore else scenarios_of(view)
     try:
         budget = budget_of(
             view,
             histories=request.histories,
             seed=request.seed,
             seconds=request.seconds,
-            profile=request.used_profile,
+            profile=request.profile_in_force,
             known=known,
         )
         with progress_on(sys.stderr, view.name) as progress:
-            return run(
+            return check_view(
                 view,
                 scenarios,
                 budget,
@@ -178,7 +180,7 @@ def _show(view: FeatureView, result: Result) -> None:
         typer.echo(line)
 
 
-def _known_divergences() -> tuple[Known, ...]:
+def _load_known_divergences() -> tuple[Known, ...]:
     """Return the known divergences of pyproject.toml."""
     project = project_file()
     try:
@@ -227,22 +229,22 @@ def _write(
 
 def _views_of(target: str) -> list[tuple[str, FeatureView]]:
     """Return the views that `module:view` or `module` names."""
-    module_name, _, wanted = target.partition(":")
-    module = _imported_module(module_name)
+    module_name, _, view_name = target.partition(":")
+    module = _import_module(module_name)
     views = {name: obj for name, obj in vars(module).items() if isinstance(obj, FeatureView)}
     if not views:
         refuse(f"the module {module_name!r} holds no FeatureView")
-    if not wanted:
+    if not view_name:
         return list(views.items())
-    if wanted not in views:
+    if view_name not in views:
         refuse(
-            f"{module_name!r} has no feature view {wanted!r}; it has {listed(views)}."
-            + nearest(wanted, views)
+            f"{module_name!r} has no feature view {view_name!r}; it has {listed(views)}."
+            + nearest(view_name, views)
         )
-    return [(wanted, views[wanted])]
+    return [(view_name, views[view_name])]
 
 
-def _imported_module(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     usage = "name one as in: skewtest check my_repo.features:spend"
     if not all(part.isidentifier() for part in name.split(".")):
         refuse(f"{name!r} is no module; {usage}")

@@ -42,7 +42,7 @@ def demo(
 
     Exits with 0 when the planted skew was found, with 1 when it was not.
     """
-    cli.checking.run_demo(report)
+    cli.checking.show_demo(report)
 
 
 @app.command()

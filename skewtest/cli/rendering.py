@@ -67,8 +67,8 @@ def render_report(
         baseline: an earlier report.json.
         github: whether to print annotations and write the job's summary.
     """
-    report = read_report(file)
-    changes = None if baseline is None else compared_reports(read_report(baseline), report)
+    report = load_report(file)
+    changes = None if baseline is None else compared_reports(load_report(baseline), report)
     for name in formats:
         file_name, make = FORMATS[name]
         write_file((out or file.parent) / file_name, make(report, changes).encode())
@@ -100,9 +100,9 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
         else:
             # A shard that is given twice counts once.
             distinct.setdefault(model.to_json(report), (str(path), report))
-    given = len(distinct) + len(gaps)
-    if expect is not None and given < expect:
-        gaps.append(_never_written(given + 1, expect))
+    parts = len(distinct) + len(gaps)
+    if expect is not None and parts < expect:
+        gaps.append(_never_written(parts + 1, expect))
     merged = merge_reports_of_shards([*distinct.values()], gaps)
     write_file(out, model.to_json(merged))
     _show(merged, None)
@@ -111,18 +111,19 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
 
 def compare_files(before: Path, after: Path, *, as_json: bool) -> NoReturn:
     """Show what changed from one report.json to another."""
-    changes = compared_reports(read_report(before), read_report(after))
+    changes = compared_reports(load_report(before), load_report(after))
     if as_json:
         typer.echo(json.dumps(_changes_as_dict(changes), indent=1))
     else:
         for line in change_lines(changes):
             typer.echo(line)
-    raise typer.Exit(PARITY if changes.ok else SKEW)
+    code = PARITY if changes.ok else SKEW
+    raise typer.Exit(code)
 
 
 def record_run(file: Path, history: Path) -> None:
     """Append the run of a report.json to a history file."""
-    report = read_report(file)
+    report = load_report(file)
     or_refuse(lambda: record(history, report))
     typer.echo(f"recorded in {history}")
 
@@ -139,7 +140,7 @@ def write_trend(history: Path, out: Path, last: int) -> None:
     write_file(out, trend_page(runs.points[-last:], runs.broken[:MOST_BROKEN]).encode())
 
 
-def read_report(path: Path) -> model.Report:
+def load_report(path: Path) -> model.Report:
     """Return a report.json; what cannot be read ends the command."""
     return or_refuse(lambda: model.read(path))
 

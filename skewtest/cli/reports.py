@@ -72,14 +72,14 @@ def render(
 
     Exits with 0 if they were made, whatever the verdict, and with 2 if they cannot be.
     """
-    wanted = {
+    options = {
         "html": html,
         "md": md,
         "junit": junit_xml,
         "sarif": sarif_log,
         "gitlab": gitlab,
     }
-    formats = [name for name, is_wanted in wanted.items() if is_wanted]
+    formats = [name for name, is_given in options.items() if is_given]
     cli.rendering.render_report(result, formats, out=out, baseline=baseline, github=github)
 
 

@@ -45,7 +45,7 @@ def compare_function(
         as_json: whether to print the result as JSON.
     """
     import_from_here()
-    rows = _read_rows(file)
+    rows = _load_rows(file)
     try:
         result = compare_environments(
             function, rows, a=a, b=b, timeout=timeout, explain=explain, tell=echo_error
@@ -96,7 +96,8 @@ def bisect_package(
         typer.echo(f"{package} {release} was not run: {reason.splitlines()[0]}")
     if not bisected.changes:
         typer.echo(f"{view.name}: nothing changes from {package} {ends[0]} to {ends[1]}")
-    raise typer.Exit(SKEW if bisected.changes else PARITY)
+    code = SKEW if bisected.changes else PARITY
+    raise typer.Exit(code)
 
 
 def _exit_code(result: Result) -> int:
@@ -154,7 +155,7 @@ def _agreement_text(result: Result, a: str, b: str) -> str:
     return f"{result.view.name}: {a} and {b} return {same} on {result.histories:,} rows"
 
 
-def _read_rows(file: Path) -> list[dict[str, Any]]:
+def _load_rows(file: Path) -> list[dict[str, Any]]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

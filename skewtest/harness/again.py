@@ -37,8 +37,8 @@ def command_again(item: pytest.Item, question: Question, seed: int | None) -> st
     """
     path, _, name = _plain_nodeid(item).partition("::")
     if path.endswith(".py"):
-        place = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
-        chosen = _quoted(f"{Path(place).as_posix()}::{name}")
+        relative = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
+        chosen = _quote_word(f"{Path(relative).as_posix()}::{name}")
     else:  # a registered view, which lies in no file that pytest collects
         words = re.split(r"[^\w.]+", name)
         chosen = f'-k "{" and ".join(filter(None, words))}"'
@@ -80,6 +80,6 @@ def _question_options(config: pytest.Config, question: Question) -> Iterator[str
             assert_never(question)
 
 
-def _quoted(word: str) -> str:
+def _quote_word(word: str) -> str:
     """Return a word as a shell takes it: in double quotes, which all know, where they do."""
     return shlex.quote(word) if any(mark in word for mark in '"$`\\!') else f'"{word}"'

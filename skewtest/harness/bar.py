@@ -55,8 +55,8 @@ class Bar:
     def advance(self, histories: int, planned: int) -> None:
         """Draw how many histories of those that are planned are done."""
         self._bar.update(self._task, completed=histories, total=planned, description=self._title)
-        now = time.monotonic()
-        if now - self._began >= QUIET_SECONDS and now - self._drawn >= REDRAW_SECONDS:
+        moment = time.monotonic()
+        if moment - self._began >= QUIET_SECONDS and moment - self._drawn >= REDRAW_SECONDS:
             self._draw()
 
     def say(self, line: str) -> None:

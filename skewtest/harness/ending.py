@@ -51,8 +51,8 @@ class Ending:
         """Tell what was found; write the parity report where `--skew-report` says."""
         for line in matrix_lines(self._cells, self._gathering.cells):
             reporter.write_line(f"skewtest: {line}")
-        asked = ("skew_report", "skew_history", "skew_baseline")
-        if not self._gathering.parts and not any(map(self._config.getoption, asked)):
+        options = ("skew_report", "skew_history", "skew_baseline")
+        if not self._gathering.parts and not any(map(self._config.getoption, options)):
             return
         gaps = [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
         try:
@@ -147,20 +147,26 @@ def matrix_of(cells: Cells | None, became: dict[str, str]) -> model.Matrix | Non
 def _gaps_of_tests(reporter: pytest.TerminalReporter) -> list[str]:
     """Return why the report lacks something: tests that broke, were skipped, or saw no view."""
     stats = reporter.stats
-    root = reporter.config.rootpath
-    gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
     failed = stats.get("failed", ())
+    gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
     gaps += [f"failed without a result: {r.nodeid}" for r in failed if _lacks_result(r)]
-    for report in stats.get("skipped", ()):
-        # The matrix itself tells which of its cells could not be had.
-        is_silent = _lacks_result(report) and not hasattr(report, "skewtest_cell")
-        if is_silent or _may_hold_views(report, root):
-            gaps.append(f"skipped: {report.nodeid}: {_reason(report)}")
+    gaps += _list_skipped(stats.get("skipped", ()), reporter.config.rootpath)
     for outcome in ("passed", "xfailed", "xpassed"):
         ended = stats.get(outcome, ())
         gaps += [f"checked nothing: {r.nodeid}" for r in ended if _lacks_result(r)]
     gaps += [f"a worker crashed: {r.nodeid}" for r in failed if r.when not in PHASES]
     return list(dict.fromkeys(gaps))  # each worker of xdist tells of the same module
+
+
+def _list_skipped(reports: Sequence[Any], root: Path) -> list[str]:
+    """Return the tests that were skipped and may have checked views, with the reason."""
+    gaps = []
+    for report in reports:
+        # The matrix itself tells which of its cells could not be had.
+        is_silent = _lacks_result(report) and not hasattr(report, "skewtest_cell")
+        if is_silent or _may_hold_views(report, root):
+            gaps.append(f"skipped: {report.nodeid}: {_reason(report)}")
+    return gaps
 
 
 def _gaps_of_the_run(reporter: pytest.TerminalReporter, gathering: Gathering) -> list[str]:

@@ -40,7 +40,7 @@ def are_together(config: pytest.Config) -> bool:
 
 
 @contextmanager
-def marked_families(
+def mark_families(
     config: pytest.Config,
     items: Sequence[pytest.Item],
     asks_for_a_check: Callable[[pytest.Item], bool],

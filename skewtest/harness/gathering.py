@@ -46,15 +46,15 @@ class Gathering:
             self.cells[name] = became
 
 
-def drop_entries_without_lines(place: TracebackType | None) -> None:
+def drop_entries_without_lines(entry: TracebackType | None) -> None:
     """Leave out of a traceback what has no line: pytest cannot show it, and dies of it.
 
     A signal may come at an instruction that the compiler has put in, which belongs to none.
     """
-    while place is not None:
-        below = place.tb_next
+    while entry is not None:
+        below = entry.tb_next
         while below is not None and below.tb_lineno is None:
             below = below.tb_next
-        if below is not place.tb_next:
-            place.tb_next = below
-        place = below
+        if below is not entry.tb_next:
+            entry.tb_next = below
+        entry = below

@@ -61,7 +61,7 @@ class BrokenViews(pytest.Item):
 
 
 class _RegisteredModule(pytest.Collector):
-    """A module of registered views; its items are made by `registered_items`."""
+    """A module of registered views; its items are made by `items_of_modules`."""
 
     def collect(self) -> Iterable[pytest.Item]:
         return ()
@@ -80,7 +80,7 @@ def view_items(
         )
 
 
-def registered_items(
+def items_of_modules(
     harness: "Harness",
     session: pytest.Session,
     modules: Iterable[str],
@@ -89,7 +89,7 @@ def registered_items(
     """Return items for the views of the registered modules that no test module has collected."""
     collected = {id(item.view) for item in items if isinstance(item, ViewItem)}
     for name in modules:
-        module = _imported_module(name, session.config.rootpath)
+        module = _import_module(name, session.config.rootpath)
         if isinstance(module, str):
             yield _broken_views(session, name, "import", module)
             continue
@@ -112,7 +112,7 @@ def _broken_views(session: pytest.Session, module: str, name: str, message: str)
     return item
 
 
-def _imported_module(name: str, root: Path) -> ModuleType | str:
+def _import_module(name: str, root: Path) -> ModuleType | str:
     """Return a module, or its own traceback as text."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))

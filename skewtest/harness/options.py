@@ -67,10 +67,10 @@ def add_options(parser: pytest.Parser) -> None:
 
 def check_options(config: pytest.Config) -> None:
     """Raise UsageError for an option without its file, or an ini key with a wrong value."""
-    for option, wanted in (("report", "DIR"), ("baseline", "FILE"), ("history", "FILE")):
+    for option, metavar in (("report", "DIR"), ("baseline", "FILE"), ("history", "FILE")):
         if config.getoption(f"skew_{option}") == "":
-            what = "folder" if wanted == "DIR" else "file"
-            raise pytest.UsageError(f"--skew-{option}={wanted} needs a {what}; got ''")
+            kind = "folder" if metavar == "DIR" else "file"
+            raise pytest.UsageError(f"--skew-{option}={metavar} needs a {kind}; got ''")
     profile = config.getini("skew_profile")
     if profile and profile not in PROFILES:
         profiles = ", ".join(map(repr, PROFILES))
@@ -86,23 +86,23 @@ def check_options(config: pytest.Config) -> None:
 
 def histories_of(config: pytest.Config) -> int | None:
     """Return how many histories the option or the ini key says; None where neither does."""
-    given: int | None = config.getoption("skew_histories")
+    option: int | None = config.getoption("skew_histories")
     text = config.getini("skew_histories")
-    return _count(text) if given is None and text else given
+    return _count(text) if option is None and text else option
 
 
 def seconds_of(config: pytest.Config) -> float | None:
     """Return how many seconds the option or the ini key says; None where neither does."""
-    given: float | None = config.getoption("skew_seconds")
+    option: float | None = config.getoption("skew_seconds")
     text = config.getini("skew_seconds")
-    return _seconds(text) if given is None and text else given
+    return _seconds(text) if option is None and text else option
 
 
 def seed_of(config: pytest.Config) -> int | None:
     """Return the seed that our option says, or Hypothesis's; None where neither does."""
-    given: int | None = config.getoption("skew_seed")
-    if given is not None:
-        return given
+    option: int | None = config.getoption("skew_seed")
+    if option is not None:
+        return option
     hypothesis_seed = str(config.getoption("hypothesis_seed", None) or "")
     return int(hypothesis_seed) if hypothesis_seed.isdigit() else None
 

@@ -8,7 +8,7 @@ import pytest
 from skewtest.declare.delivery import IN_ORDER, RELATIONS, SCENARIOS
 from skewtest.declare.view import FeatureView
 from skewtest.environments.cells import Cell
-from skewtest.session import declared_scenarios
+from skewtest.session import scenarios_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Everything:
 
     def scenarios(self, view: FeatureView) -> list[str]:
         """Return all scenarios of the view, and its relations."""
-        return declared_scenarios(view)
+        return scenarios_of(view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +86,5 @@ Question: TypeAlias = Here | InCell | AcrossVersions
 def question_of(item: pytest.Item) -> Question | None:
     """Return what an item asks; None where it checks no view, or was given no question."""
     callspec = getattr(item, "callspec", None)
-    given = getattr(item, "question", None) or getattr(callspec, "params", {}).get("skew")
-    return given if isinstance(given, Question) else None
+    question = getattr(item, "question", None) or getattr(callspec, "params", {}).get("skew")
+    return question if isinstance(question, Question) else None

@@ -23,7 +23,7 @@ from skewtest.harness.items import (
     BrokenViews,
     ViewItem,
     is_named_by_a_test,
-    registered_items,
+    items_of_modules,
     view_items,
     views_named_by,
     views_of_parameters,
@@ -46,7 +46,7 @@ from skewtest.report.closing import properties
 from skewtest.report.result import Result
 from skewtest.report.versions import cell_error_text
 from skewtest.run.budget import Budget, budget_of
-from skewtest.session import Corpus, part_of, run
+from skewtest.session import Corpus, check_view, part_of
 from skewtest.sides.addresses import NoAddressError
 from skewtest.sides.elsewhere import CannotLoadError
 
@@ -69,7 +69,7 @@ class Harness:
         self, config: pytest.Config, project: "Project | None", gathering: Gathering
     ) -> None:
         self._config = config
-        self._known, self._cells = _declared(config, project)
+        self._known, self._cells = _read_declarations(config, project)
         self._corpus = Corpus(config.rootpath / config.getini("skew_corpus"), config.rootpath)
         self._shared: dict[tuple[str, int], tuple[Sequence[str], Result]] = {}
         self.ending = Ending(config, gathering, self._known, self._cells)
@@ -111,11 +111,11 @@ class Harness:
             return []
         return list(view_items(self, module, view))
 
-    def registered_items(
+    def collect_modules(
         self, session: pytest.Session, modules: Sequence[str], items: Sequence[pytest.Item]
     ) -> list[pytest.Item]:
         """Return the items of the modules that pyproject.toml registers."""
-        return list(registered_items(self, session, modules, items))
+        return list(items_of_modules(self, session, modules, items))
 
     def has_made(self, item: pytest.Item) -> bool:
         """Return whether an item stands for a view, or for the lack of one."""
@@ -175,15 +175,25 @@ class Harness:
         """Put into an item's report what it was asked, what was found, and the words for it."""
         carried = vars(report)  # pytest carries what else a report holds, from workers too
         carried["skewtest_asked"] = True
-        if CELL in item.stash and (call.when == "call" or report.outcome != "passed"):
+        is_over = call.when == "call" or report.outcome != "passed"
+        if CELL in item.stash and is_over:
             carried["skewtest_cell"] = item.stash[CELL]
         results = item.stash.get(RESULTS, [])
-        if call.when != "call" or not results:
-            return
+        if call.when == "call" and results:
+            error = None if call.excinfo is None else call.excinfo.value
+            self._carry_results(report, item, results, error)
+
+    def _carry_results(
+        self,
+        report: pytest.TestReport,
+        item: pytest.Item,
+        results: Sequence[Result],
+        error: BaseException | None,
+    ) -> None:
+        carried = vars(report)
         parts = [result.part(self._config.rootpath) for result in results]
         carried["skewtest_parts"] = [model.to_dict(part) for part in parts]
         item.user_properties.extend(properties(parts))  # JUnit XML has those of the teardown
-        error = None if call.excinfo is None else call.excinfo.value
         if isinstance(error, SkewError) and isinstance(error.result, Result):
             colour = self._config.get_terminal_writer().hasmarkup
             carried["longrepr"] = SkewText(error.result, colour=colour)
@@ -226,14 +236,14 @@ class Harness:
         histories, when the first of them has its turn.
         """
         again = partial(command_again, item, question)
-        wanted = question.scenarios(view)
+        names = question.scenarios(view)
         key = family_of(item.nodeid), id(view)
         scenarios, result = self._shared.get(key, ((), None))
-        if result is None or not set(wanted) <= set(scenarios):
+        if result is None or not set(names) <= set(scenarios):
             siblings = self._scenarios_of_siblings(item, view)
-            scenarios = list(dict.fromkeys([*wanted, *siblings]))
+            scenarios = list(dict.fromkeys([*names, *siblings]))
             with progress_of_item(item) as progress:
-                result = run(
+                result = check_view(
                     view,
                     scenarios,
                     self._budget(view),
@@ -242,20 +252,20 @@ class Harness:
                     progress=progress,
                 )
             self._shared[key] = scenarios, result
-        return part_of(result, wanted, again)
+        return part_of(result, names, again)
 
     def _scenarios_of_siblings(self, item: pytest.Item, view: FeatureView) -> list[str]:
         """Return the declared scenarios whose items run in this process too."""
         if not are_together(self._config):
             return []
         family = family_of(item.nodeid)
-        asked = set()
+        scenarios = set()
         for sibling in item.session.items:
             if family_of(sibling.nodeid) == family:
                 question = question_of(sibling)
                 if isinstance(question, UnderScenario):
-                    asked.add(question.scenario)
-        return [name for name in view.delivery.scenarios if name in asked]
+                    scenarios.add(question.scenario)
+        return [name for name in view.delivery.scenarios if name in scenarios]
 
     def _budget(self, view: FeatureView, cell: str = "") -> Budget:
         return budget_of(
@@ -269,20 +279,20 @@ class Harness:
         )
 
 
-def _declared(
+def _read_declarations(
     config: pytest.Config, project: "Project | None"
 ) -> tuple[Sequence[Known], Cells | None]:
     """Return the known divergences and the cells of the matrix that pyproject.toml declares."""
     if project is None:
         return (), None
     try:
-        known = known_of(project.known, str(project.file)) if project.known else ()
+        divergences = known_of(project.known, str(project.file)) if project.known else ()
         cells = None
         if project.has_matrix:
             cells = cells_of(project.file, config.getoption("skew_matrix"))
     except DeclarationError as error:
         raise pytest.UsageError(str(error)) from error
-    return known, cells
+    return divergences, cells
 
 
 @contextmanager

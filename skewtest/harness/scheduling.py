@@ -30,13 +30,13 @@ class FamilyScheduling(LoadScheduling):  # type: ignore[misc] # xdist has no typ
         families = {
             self._families[index] for index in self.pending[:num] if index in self._families
         }
-        chosen, rest = self.pending[:num], []
+        chosen, remaining = self.pending[:num], []
         for index in self.pending[num:]:
             if self._families.get(index) in families:
                 chosen.append(index)
             else:
-                rest.append(index)
-        self.pending[:] = [*chosen, *rest]
+                remaining.append(index)
+        self.pending[:] = [*chosen, *remaining]
         super()._send_tests(node, len(chosen))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import typing
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 LAST_TURNS = 3
 """So many turns of a loop are left to what is cancelled: it may have files to close."""
@@ -24,6 +26,8 @@ class Loop:
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end; return its result."""
         if self.loop is None:
+            import asyncio
+
             self.loop = asyncio.new_event_loop()
         return self.loop.run_until_complete(coroutine)
 
@@ -32,6 +36,8 @@ class Loop:
         loop, self.loop = self.loop, None
         if loop is None:
             return
+        import asyncio
+
         loop.set_exception_handler(lambda _loop, _context: None)
         for task in asyncio.all_tasks(loop):
             task.cancel()

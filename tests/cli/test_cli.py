@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import skewtest
 from skewtest.cli.main import app
-from skewtest.session import run
+from skewtest.session import check_view
 
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -380,9 +380,9 @@ def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
     def interrupted(view, *rest, **settings):
         if view.name == "skewed":
             raise KeyboardInterrupt
-        return run(view, *rest, **settings)
+        return check_view(view, *rest, **settings)
 
-    monkeypatch.setattr("skewtest.cli.checking.run", interrupted)
+    monkeypatch.setattr("skewtest.cli.checking.check_view", interrupted)
     done = skew("check", "my_repo.views", "--report=out", *FEW)
     assert done.returncode == INTERRUPTED
     assert "skewtest: interrupted; not checked: 'skewed', 'broken'" in done.stderr

@@ -48,8 +48,8 @@ def view_of(features, *, batch=None, online=None, **given):
 
 def checked(view, *entries, histories=None):
     budget = budget_of(view, histories=histories, seed=1, known=entries)
-    scenarios = session.declared_scenarios(view)
-    return session.run(view, scenarios, budget, lambda _seed: "again", today=TODAY)
+    scenarios = session.scenarios_of(view)
+    return session.check_view(view, scenarios, budget, lambda _seed: "again", today=TODAY)
 
 
 NINE = [f"f{number}" for number in range(9)]

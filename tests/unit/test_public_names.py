@@ -98,6 +98,8 @@ def test_a_first_check_loads_no_report_formats_and_no_pytest():
     loaded = modules_after(CHECK)
     formats = {"jinja2", "rich", "pygments", "IPython", "typer"}
     assert loaded & {*formats, "pytest", "_pytest"} == set()
+    # Only columns with a strategy, frames of other libraries and coroutines need these.
+    assert loaded & {"hypothesis", "narwhals", "asyncio"} == set()
     assert {"polars", "skewtest"} <= loaded
 
 
