@@ -115,7 +115,7 @@ def _without_corpus(report):
     for outcome in values["outcomes"]:
         outcome["histories"] = outcome["unconfirmed"] = None
         for finding in outcome["findings"]:
-            finding["corpus"] = finding["found_at"] = None
+            finding["corpus"] = finding["found_at"] = finding["replayed"] = None
     return values
 
 

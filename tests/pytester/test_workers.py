@@ -51,7 +51,7 @@ def workers_of(result, name):
 
 
 def test_the_items_of_a_view_go_to_one_worker_under_their_own_ids(many):
-    result = many.run_workers("-n", "2", "-v")
+    result = many.run_apart("-n", "2", "-v")
     result.assert_outcomes(passed=12)
     workers = workers_of(result, "test_spend")
     assert sorted(workers) == [
@@ -62,12 +62,12 @@ def test_the_items_of_a_view_go_to_one_worker_under_their_own_ids(many):
 
 
 def test_other_tests_with_parameters_are_spread_as_ever(many):
-    result = many.run_workers("-n", "2", "-v", "-k", "plain")
+    result = many.run_apart("-n", "2", "-v", "-k", "plain")
     assert set(workers_of(result, "test_plain").values()) == {"gw0", "gw1"}
 
 
 def test_the_items_of_a_view_share_their_batch_calls_in_a_worker(many):
-    many.run_workers("-n", "2", "-k", "spend").assert_outcomes(passed=4)
+    many.run_apart("-n", "2", "-k", "spend").assert_outcomes(passed=4)
     shared = (many.path / "calls").read_text().splitlines()
     (many.path / "calls").unlink()
     many.run_apart("-k", "spend").assert_outcomes(passed=4)
@@ -78,6 +78,6 @@ def test_the_items_of_a_view_share_their_batch_calls_in_a_worker(many):
 
 @pytest.mark.parametrize("dist", ["worksteal", "loadscope"])
 def test_other_ways_to_send_tests_stay_what_they_are(many, dist):
-    result = many.run_workers("-n", "2", "--dist", dist, "-v", "-k", "spend")
+    result = many.run_apart("-n", "2", "--dist", dist, "-v", "-k", "spend")
     result.assert_outcomes(passed=4)
     assert len(workers_of(result, "test_spend")) == 4
