@@ -43,6 +43,9 @@ class SpendOnline:
         return {"spend_7d": sum(found), "orders_7d": len(found)}
 """
 
+# The default relations but those that need a process or a snapshot: to start Python for each
+# project would be a third of what these tests cost.
+QUICK = '["no_future_leakage", "entity_isolation", "spine_independence", "pure_reads"]'
 VIEW = """
 import skewtest as sk
 
@@ -53,6 +56,7 @@ spend = sk.FeatureView(
     "spend",
     sources=[orders],
     entity=["user_id"],
+    relations=RELATIONS,
     batch=spend_batch,
     online=SpendOnline,
     features={"spend_7d": sk.close(), "orders_7d": sk.exact()},
@@ -84,10 +88,10 @@ class Project:
         text = FEATURES.replace("age <= pl", "age < pl") if skewed else FEATURES
         self.file("features.py", "from datetime import timedelta\n" + text)
 
-    def view(self, name: str = "test_skew.py", more: str = TEST) -> None:
+    def view(self, name: str = "test_skew.py", more: str = TEST, relations: str = QUICK) -> None:
         """Write a module with the view, and with more of it."""
         imports = "from datetime import timedelta\nfrom features import spend_batch, SpendOnline\n"
-        self.file(name, imports + VIEW + dedent(more))
+        self.file(name, imports + VIEW.replace("RELATIONS", relations) + dedent(more))
 
     def file(self, name: str, text: str) -> Path:
         """Write a file of the project."""

@@ -145,6 +145,7 @@ def test_junit_xml_carries_the_verdict_the_seed_and_the_histories(skewed):
 
 def test_a_run_that_ends_early_is_incomplete(skewed):
     """What was never reached may be skewed, whatever failed before it."""
+    skewed.view(relations='"default"')
     skewed.file("test_a.py", "def test_a():\n    raise ValueError\n")
     skewed.run("--skew-report=out", "-x")
     found = read(skewed, "out")

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-DELIVERY = "    delivery=sk.Delivery(duplicates=True, restarts=True),\n    relations=None,\n)"
+DELIVERY = "    delivery=sk.Delivery(duplicates=True, restarts=True),\n)"
 
 
 @pytest.fixture
 def delivered(project):
     """A view that declares duplicates, which break it, and restarts, which it cannot run."""
+    project.view(relations="None")
     path = project.path / "test_skew.py"
     text = path.read_text()
     head, _, tail = text.partition("    windows=[timedelta(days=7)],\n)")
