@@ -23,7 +23,7 @@ from skewtest.declare import kinds
 from skewtest.drive.frames import columns_of
 from skewtest.drive.values import plain
 from skewtest.sides.answers import NULL_OR_NAN
-from skewtest.sides.functions import call_by_name
+from skewtest.sides.functions import LocalCaller, call_by_name
 
 EXAMPLES = 100
 MOST_EVENTS = 20
@@ -37,11 +37,19 @@ Event = tuple[str, Row]
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What the property test came to: CPU seconds and examples, up to the first failure."""
+    """What the property test came to: CPU seconds and examples, up to the first failure.
+
+    Attributes:
+        found: whether it failed.
+        examples: how many it ran.
+        cpu: CPU seconds.
+        error: what was raised, "" where the sides differed or nothing was found.
+    """
 
     found: bool
     examples: int
     cpu: float
+    error: str = ""
 
 
 class DiffersError(BaseException):
@@ -130,7 +138,7 @@ def batch_answers(view: sk.FeatureView, events: list[Event], spine: list[Row]) -
         frames["events"] = next(iter(frames.values()))
     frames["spine"] = pl.DataFrame(spine, schema=view.spine_schema)
     adapted = getattr(view.batch, "batch", None)
-    result = adapted(view, frames) if adapted else call_by_name(view.batch, frames)
+    result = adapted(view, frames, LocalCaller()) if adapted else call_by_name(view.batch, frames)
     columns = columns_of(result)
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return {tuple(row[name] for name in view.entity): row for row in rows}
@@ -139,7 +147,7 @@ def batch_answers(view: sk.FeatureView, events: list[Event], spine: list[Row]) -
 def online_answers(view: sk.FeatureView, events: list[Event], spine: list[Row]) -> dict[Any, Row]:
     """Feed the events before `as_of` to a fresh online object; return its answers by entity."""
     started = getattr(view.online, "start", None)
-    online = started(view) if started else view.online()
+    online = started(view, LocalCaller()) if started else view.online()
     as_of = spine[0]["as_of"]
     for name, row in events:
         at = row[view.sources[name].time]
@@ -211,6 +219,9 @@ def check_by_hand(view: sk.FeatureView, first: int) -> Searched:
     started = time.process_time()
     try:
         test()
-    except DiffersError:
-        return Searched(found=True, examples=examples, cpu=time.process_time() - started)
+    except DiffersError as failure:
+        spent, cause = time.process_time() - started, failure.__cause__
+        return Searched(
+            found=True, examples=examples, cpu=spent, error="" if cause is None else repr(cause)
+        )
     return Searched(found=False, examples=examples, cpu=time.process_time() - started)
