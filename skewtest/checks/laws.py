@@ -24,7 +24,7 @@ from skewtest.run.confirm import name_feature
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Experiment, NotApplicable
-from skewtest.run.judge import Group, judge
+from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers
 
@@ -40,7 +40,7 @@ class Breach:
     """A relation that is broken, and the history on which it is."""
 
     relation: Relation
-    group: Group
+    divergence: Divergence
     draft: Draft
     found_at: int
 
@@ -80,11 +80,6 @@ class Laws:
             self.progress[relation] = Progress(reason=reason_against(self.view, relation))
 
     @property
-    def is_any_open(self) -> bool:
-        """Whether a relation is left that can be applied."""
-        return any(not progress.reason for progress in self.progress.values())
-
-    @property
     def stop_at(self) -> int:
         """After how many histories enough is known."""
         return min(256, self.budget.histories)
@@ -119,17 +114,15 @@ class Laws:
                     progress.reason = asked.reason
                     continue
                 answers[relation.side] = asked.answers
-            self._try(relation, experiment, pack, answers[relation.side], lanes)
+            self._try(relation, experiment, pack, answers[relation.side])
 
-    def _try(
-        self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers, lanes: int
-    ) -> None:
+    def _try(self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers) -> None:
         progress = self.progress[relation]
         trial = experiment.run(self.view, pack, left)
         if isinstance(trial, NotApplicable):
             progress.reason = trial.reason
             return
-        progress.histories += lanes
+        progress.histories += trial.lanes
         if trial.divergences:
             self._look_into(relation, experiment, pack, trial.divergences)
 
@@ -154,9 +147,10 @@ class Laws:
                 continue
             history = replace(pack.history(lane), lag=None)
             draft = draft_of(self.view, history)
-            for group in judge(self.view, [draft], experiment=experiment)[0]:
+            standing = judge(self.view, [draft], experiment=experiment)[0]
+            for group, divergence in standing.items():
                 if group in fresh:
-                    breach = Breach(relation, group, draft, self.first + lane + 1)
+                    breach = Breach(relation, divergence, draft, self.first + lane + 1)
                     key = relation.name, relation.side, group[0]
                     self.breaches.setdefault(key, breach)
                     self.progress[relation].is_broken = True
@@ -213,15 +207,15 @@ def _state_of(progress: Progress, stopped: str) -> tuple[CheckState, str]:
 
 
 def _finding(view: FeatureView, breach: Breach) -> Finding:
-    relation, group = breach.relation, breach.group
+    relation, group = breach.relation, breach.divergence.group
     experiment = experiment_of(relation)
     draft = minimise(view, breach.draft, group, LAWS.effort(), experiment=experiment)
     pack = pack_drafts(view, [draft])
     divergences: list[Divergence] = []
     for of_lane in experiment.diverge(view, pack).values():
         divergences += of_lane
-    nothing = Divergence(-1, group[0], "value", 0, 0)
-    shown = next((d for d in divergences if d.group == group), nothing)
+    # What does not show once more is told as it was seen.
+    shown = next((d for d in divergences if d.group == group), breach.divergence)
     return Finding(
         feature=name_feature(view, group[0]),
         scenario=RELATIONS,

@@ -206,7 +206,7 @@ class Search:
 
     def _note_cost(self, pack: Pack, online: float, run: ScenarioRun) -> None:
         self.cost.note(pack, self.batch_seconds, online)
-        if self.cost.packs == 1 and not self.cost.is_quick and not run.suspects:
+        if self.cost.packs == 1 and not self.cost.is_quick:
             self._measure_again(pack)
         if run.has_news and self.stops_by is None:
             spent = self.cost.seconds

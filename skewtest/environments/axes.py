@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from itertools import combinations, product
 from math import prod
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -14,7 +14,6 @@ from skewtest.declare.environment import HERE, Environment
 from skewtest.errors import DeclarationError
 
 Selection: TypeAlias = Literal["none", "declared", "star", "pairwise", "full"]
-SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PYTHON = "python"
 
 # All combinations are listed to find the valid ones; more than these take minutes and gigabytes.

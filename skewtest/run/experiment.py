@@ -59,6 +59,8 @@ class Trial:
         left: what the left side answered.
         right: what the right side answered.
         mutated: (side, frame or payload) that user code changed although it was not its own.
+        lanes: how many lanes have a request that both sides answered: what was not answered says
+            nothing, whatever is asked.
     """
 
     divergences: Mapping[int, list[Divergence]]
@@ -66,7 +68,8 @@ class Trial:
     distances: Mapping[str, Distances]
     left: Answers
     right: Answers
-    mutated: frozenset[tuple[SideName, str]]
+    mutated: frozenset[tuple[SideName, str]] = frozenset()
+    lanes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class Experiment:
         if isinstance(asked, NotApplicable):
             return asked
         if self.is_parity:
-            return _trial(view, pack, left, asked.answers, None)
+            trial = _trial(view, pack, left, asked.answers, None)
+            return replace(trial, mutated=_find_mutated(left, asked.answers))
         ends = left if asked.rows is None else left.take(asked.rows), asked.answers
         return _trial(view, pack, *_without_failures(*ends), asked.rows)
 
@@ -130,16 +134,32 @@ def _trial(
     view: FeatureView, pack: Pack, left: Answers, right: Answers, rows: RowArray | None
 ) -> Trial:
     comparison = compare(view, left, right)
-    mutated: set[tuple[SideName, str]] = {("batch", name) for name in left.mutated}
-    mutated |= {("online", name) for name in right.mutated}
     return Trial(
         divergences=_by_lane(view, pack, comparison, rows),
         tallies=comparison.tallies,
         distances=comparison.distances,
         left=left,
         right=right,
-        mutated=frozenset(mutated),
+        lanes=_count_compared_lanes(pack, left, right, rows),
     )
+
+
+def _find_mutated(batch: Answers, online: Answers) -> frozenset[tuple[SideName, str]]:
+    mutated: set[tuple[SideName, str]] = {("batch", name) for name in batch.mutated}
+    mutated |= {("online", name) for name in online.mutated}
+    return frozenset(mutated)
+
+
+def _count_compared_lanes(pack: Pack, left: Answers, right: Answers, rows: RowArray | None) -> int:
+    """Return in how many lanes a request was answered by both sides."""
+    lanes = pack.spine[LANE].to_numpy()
+    if rows is not None:
+        lanes = lanes[rows]
+    is_answered = np.ones(len(lanes), dtype=np.bool_)
+    for answers in (left, right):
+        for unknown in (answers.skipped, answers.failures):
+            is_answered[list(unknown)] = False
+    return len(np.unique(lanes[is_answered]))
 
 
 def _by_lane(

@@ -1,6 +1,12 @@
 """What becomes of a law: held, broken, not applicable or incomplete."""
 
 import skewtest as sk
+from skewtest.checks.laws import Laws
+from skewtest.generate.blocks import Blocks
+from skewtest.generate.hints import Hints
+from skewtest.generate.instants import Clock
+from skewtest.run.budget import Budget
+from skewtest.sides.binding import answer_batch
 
 orders = sk.Source("orders", time="ts", columns={"user_id": sk.key(), "n": sk.ints(0, 9)})
 
@@ -76,3 +82,19 @@ def test_laws_are_told_as_not_tried_where_the_sides_differ_in_order():
     result = sk.check(view_of(Late), histories=64, seed=1)
     assert {check.state for check in result.checks} == {"incomplete"}
     assert {check.reason for check in result.checks} == {"the sides differ in order"}
+
+
+def test_a_law_holds_only_where_the_side_answers():
+    class Refusing(Count):
+        def query(self, request):
+            raise ValueError("not served here")
+
+    view = view_of(Refusing)
+    laws = Laws(view, Budget(histories=8, seed=1))
+    pack = Blocks(view, Clock.of(view, Hints()), Hints(), seed=1).pack(0, 8)
+    laws.try_pack(pack, answer_batch(view, pack), 0, lanes=8, is_last=True)
+    check = {(c.law, c.side, c.change): c for c in laws.checks()}
+    batch = check["determinism", "batch", "run again"]
+    assert (batch.state, batch.histories) == ("held", 8)
+    online = check["determinism", "online", "run again"]
+    assert (online.state, online.histories) == ("incomplete", 0)
