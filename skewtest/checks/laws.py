@@ -209,7 +209,8 @@ def _state_of(progress: Progress, stopped: str) -> tuple[CheckState, str]:
 def _finding(view: FeatureView, breach: Breach) -> Finding:
     relation, group = breach.relation, breach.divergence.group
     experiment = experiment_of(relation)
-    draft = minimise(view, breach.draft, group, LAWS.effort(), experiment=experiment)
+    effort = LAWS.effort()
+    draft = minimise(view, breach.draft, group, effort, experiment=experiment)
     pack = pack_drafts(view, [draft])
     divergences: list[Divergence] = []
     for of_lane in experiment.diverge(view, pack).values():
@@ -226,6 +227,7 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
         values={d.feature: (d.left, d.right) for d in divergences if d.row == shown.row},
         cause=RELATION_CAUSES[relation.name],
         side=relation.side,
+        is_minimal=draft.is_small or not effort.is_spent,
         found_at=breach.found_at,
         relation=relation.name,
     )

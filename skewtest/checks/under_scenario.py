@@ -163,7 +163,8 @@ class ScenarioRun:
             self.replayed += 1
             for group in judge(self.view, [draft])[0]:
                 finding = finding_of(self.view, Suspect(group, draft, 0), NONE.effort())
-                finding = replace(finding, corpus=path, replayed=True)
+                # What was kept was made as small as it gets when it was found.
+                finding = replace(finding, corpus=path, replayed=True, is_minimal=True)
                 # A file that was kept for another feature shows this one too: its own goes first.
                 is_own = Path(path).name.startswith(f"{finding.slug}-")
                 if group not in findings or (is_own and group not in with_own_file):

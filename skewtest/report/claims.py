@@ -13,6 +13,7 @@ from skewtest.results.outcome import Outcome
 # A view of 200 features has one that differs and 199 beside it: more than these hide it.
 MOST_VALUES = 12
 MIXES = "it shows only where entities share a batch call: they mix"
+NOT_MINIMISED = "its history was not minimised to its end"
 # Kinds that concern whole rows, or that no row is counted for.
 UNCOUNTED_KINDS = ("missing row", "extra row", "error", "timeout")
 
@@ -53,6 +54,8 @@ def evidence(outcome: Outcome, finding: Finding) -> list[str]:
         sentences.append(f"{finding.scenario}: {setting}")
     if not finding.alone:
         sentences.append(MIXES)
+    if not finding.is_minimal:
+        sentences.append(NOT_MINIMISED)
     attribution = finding.attribution
     if attribution is not None and attribution.is_by_version:
         sentences.append(culprits_text(attribution.culprits, attribution.tried or 1))

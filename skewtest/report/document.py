@@ -166,6 +166,7 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         nothings=nothings_text(finding),
         surplus=surplus_text(finding),
         replayed=finding.replayed,
+        is_minimal=finding.is_minimal,
     )
 
 

@@ -98,6 +98,8 @@ class Finding:
         values: what both ends answered on the diverging row, by feature.
         side: the side to blame where that is certain: it failed, returned too many rows, breaks a
             law, or is nondeterministic.
+        is_minimal: False where the counterexample is not small and was not minimised to its end:
+            the effort was spent, each try costs a hang, or it does not show again.
         alone: False if it shows only where histories share a batch call: entities mix.
         found_at: the number of the history that showed it first, from 1; 0 for a kept one.
         corpus: the file it is kept in.
@@ -117,6 +119,7 @@ class Finding:
     values: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     cause: str = UNKNOWN
     side: str | None = None
+    is_minimal: bool = True
     alone: bool = True
     found_at: int = 0
     corpus: str | None = None

@@ -205,12 +205,15 @@ def finding_of(view: FeatureView, suspect: Suspect, effort: Effort) -> Finding:
     """
     if suspect.restless is not None:
         side, divergence = suspect.restless
-        return _make_finding(view, suspect, divergence, side=side)
+        finding = _make_finding(view, suspect, divergence, side=side)
+        return replace(finding, is_minimal=suspect.draft.is_small)
     draft, group = suspect.draft, suspect.group
     is_hang = group[1] == "timeout"
+    is_minimised = False
     # A hang costs its whole time limit at every try: it is not minimised, nor run a second time.
     if not is_hang and (suspect.alone or group in judge(view, [draft])[0]):
         draft = _minimise_suspect(view, suspect, effort)
+        is_minimised = not effort.is_spent
     first = run_trial(view, pack_drafts(view, [draft]))
     second = first
     if not is_hang:
@@ -226,9 +229,10 @@ def finding_of(view: FeatureView, suspect: Suspect, effort: Effort) -> Finding:
         )
         blamed = _side_surely_wrong(divergence)
     values = answers_at(first, divergence.row)
-    return _make_finding(
+    finding = _make_finding(
         view, replace(suspect, draft=draft), divergence, side=blamed, values=values
     )
+    return replace(finding, is_minimal=is_minimised or draft.is_small)
 
 
 def _side_surely_wrong(divergence: Divergence) -> str | None:

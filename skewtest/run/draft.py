@@ -30,6 +30,9 @@ from skewtest.generate.values import arrival_series
 from skewtest.run.names import Names, Own, Slot, number_cells, render_cells
 from skewtest.times import instants_of
 
+SMALL = 20
+"""A history of so many events and requests is read as it is, whether it is minimal or not."""
+
 
 class Event(NamedTuple):
     """One event: source, event time in microseconds, values in the order of its columns.
@@ -64,6 +67,11 @@ class Draft:
     restarts: tuple[Restart, ...] = ()
     boot: int | None = None
     scenario: Scenario = Scenario()  # noqa: RUF009 - frozen
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is read as it is, minimal or not."""
+        return len(self.events) + len(self.spine) <= SMALL
 
     def ordered(self) -> "Draft":
         """Return the draft with events and requests in order of time, ties as they stood."""

@@ -226,6 +226,7 @@ def test_a_hang():
 
           cause  unknown (timeout)
           blame  batch
+          note   its history was not minimised to its end
           again  skewtest.check(spend, seed=1, histories=300)
         """,
     )

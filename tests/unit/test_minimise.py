@@ -7,6 +7,7 @@ import pytest
 
 import skewtest as sk
 from skewtest.run import minimise as module
+from skewtest.run.confirm import Suspect, finding_of
 from skewtest.run.draft import Ask, Draft, Event
 from skewtest.run.edits import Edit, apply_edits
 from skewtest.run.effort import NONE, Effort
@@ -312,6 +313,20 @@ def test_cpu_seconds_end_what_slow_code_would_draw_out():
     view, draft = failing(lambda events, _: bool(events)), messy(60)
     assert still_fails(view, minimise(view, draft, group_of(view, draft), effort))
     assert effort.is_spent
+
+
+def test_a_finding_tells_where_its_large_history_was_not_minimised_to_its_end():
+    view, draft = failing(lambda events, _: len(events) >= 25), messy(90)
+    suspect = Suspect(group_of(view, draft), draft, 1)
+    assert not finding_of(view, suspect, Effort(rows=100, cpu=60.0)).is_minimal
+    # A cap needs its events: that many are no sign that the minimising was cut short.
+    assert finding_of(view, suspect, Effort(rows=2_000_000, cpu=60.0)).is_minimal
+
+
+def test_a_small_history_needs_no_word_of_how_far_it_was_minimised():
+    view, draft = failing(lambda events, _: bool(events)), messy(8)
+    suspect = Suspect(group_of(view, draft), draft, 1)
+    assert finding_of(view, suspect, Effort(rows=5, cpu=60.0)).is_minimal
 
 
 def test_a_failure_that_shows_only_alone_is_minimised_alone():

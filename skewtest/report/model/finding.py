@@ -62,7 +62,8 @@ class Finding(Part, frozen=True, kw_only=True):
     its own feature, of those that differ too and of others, up to 12; `unshown` is how many more
     features there are. `setting` is what the scenario was tried with, such as a zone; `nothings`
     which side has no value; `surplus` which row nobody asked for; each "" where there is none.
-    `replayed` tells that it comes from a kept file.
+    `replayed` tells that it comes from a kept file. `is_minimal` is false where the counterexample
+    is not small and was not minimised to its end.
     """
 
     feature: str
@@ -88,6 +89,7 @@ class Finding(Part, frozen=True, kw_only=True):
     nothings: str = ""
     surplus: str = ""
     replayed: bool = False
+    is_minimal: bool = True
 
     @property
     def is_news(self) -> bool:
