@@ -19,6 +19,9 @@ Role = Literal["batch", "online"]
 OUR_SIDES = (FunctionSide, ObjectSide, ForeignSide)
 NEEDS = {"restarted": "snapshot", "split": "snapshot", "bootstrapped": "bootstrap"}
 """The capability that a scenario needs, by its name."""
+ROWS_OF_A_HISTORY = 2_000
+"""Generated histories have about so many events and requests at most, and `timeout` is meant for one
+of them. A real log is worth many, and has the time of as many: it is no hang for being long."""
 
 
 def bind(implementation: Any, role: Role) -> Side:
@@ -66,20 +69,27 @@ def lacking_for(view: FeatureView, scenario: Scenario) -> str | None:
     return f"needs the capability {needed!r}"
 
 
-def answer_batch(view: FeatureView, pack: Pack, seconds: float | None = None) -> Answers | Failure:
+def answer_batch(view: FeatureView, pack: Pack, patience: float | None = None) -> Answers | Failure:
     """Return what the batch side of a view answers; see `Side.answer`.
 
     Args:
         view: the view.
         pack: what is asked.
-        seconds: the time limit of the call; that of the view by default.
+        patience: CPU seconds after which the call is given up, if that is sooner than its limit:
+            the view's `timeout`, as often as the pack holds a history's worth of rows.
     """
     if view.batch is None:
         return Failure("batch", "not_given")
     conditions = Conditions.of(view, pack.scenario)
-    if seconds is not None:
-        conditions = replace(conditions, seconds=min(seconds, conditions.seconds))
+    seconds = view.timeout * max(1.0, _count_rows(pack) / ROWS_OF_A_HISTORY)
+    if patience is not None:
+        seconds = min(seconds, patience)
+    conditions = replace(conditions, seconds=seconds)
     return side_of(view, "batch").answer(pack, conditions)
+
+
+def _count_rows(pack: Pack) -> int:
+    return pack.spine.height + sum(frame.height for frame in pack.events.values())
 
 
 def answer_online(

@@ -1,5 +1,6 @@
 """Replaying a given log: its arrivals are given to batch as they are, and odd ones are counted."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -92,3 +93,27 @@ def test_arrivals_before_the_event_are_counted_and_taken_as_they_are(lags, early
     [run] = result.to_dict()["outcomes"]
     columns = {"source": "orders", "arrival": "arrived", "time": "ts"}
     assert run["early"] == ([columns | {"events": early}] if early else [])
+
+
+def test_batch_has_as_much_time_for_a_long_log_as_for_the_histories_it_is_worth():
+    """It takes longer than `timeout`, which is meant for one history, and far less a row."""
+
+    def slow(orders, spine):
+        end = time.process_time() + 0.6
+        while time.process_time() < end:
+            pass
+        return lags_of(orders, spine)
+
+    slow_view = sk.FeatureView(
+        "lags",
+        sources=[ORDERS],
+        entity=["user_id"],
+        batch=slow,
+        online=Lags,
+        features={"lag": sk.exact()},
+        timeout=0.3,
+    )
+    spine = pl.DataFrame({"user_id": ["u-17"], "as_of": [AT + timedelta(days=30)]})
+    assert sk.replay(slow_view, log(*[0.0] * 20_000), spine).ok
+    (finding,) = sk.replay(slow_view, log(0.0), spine).findings
+    assert finding.kind == "timeout"
