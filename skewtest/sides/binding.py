@@ -20,8 +20,8 @@ OUR_SIDES = (FunctionSide, ObjectSide, ForeignSide)
 NEEDS = {"restarted": "snapshot", "split": "snapshot", "bootstrapped": "bootstrap"}
 """The capability that a scenario needs, by its name."""
 ROWS_OF_A_HISTORY = 2_000
-"""Generated histories have about so many events and requests at most, and `timeout` is meant for one
-of them. A real log is worth many, and has the time of as many: it is no hang for being long."""
+"""Generated histories have about so many events and requests at most, and `timeout` is meant for
+one of them. A real log is worth many, and has the time of as many: it is no hang for being long."""
 
 
 def bind(implementation: Any, role: Role) -> Side:
