@@ -133,9 +133,14 @@ def test_a_click_on_a_heading_sorts_and_another_one_turns(opened):
     assert page.shown_rows() == ["spend.a", "spend.b", "visits.n"]
 
 
+def wait_for_open(details):
+    """Wait until an element is open: the page hears of a new address some time after the click."""
+    details.and_(details.page.locator("[open]")).wait_for()
+
+
 def test_a_deep_link_opens_its_feature(opened):
     page = opened(html_page(small()), "#spend.b").page
-    assert page.locator("details[id='spend.b']").get_attribute("open") is not None
+    wait_for_open(page.locator("details[id='spend.b']"))
     assert page.evaluate("document.activeElement.parentElement.id") == "spend.b"
 
 
@@ -144,7 +149,7 @@ def test_a_deep_link_to_a_strange_name_opens_it_too(opened):
     text = html_page(report(outcome("v", features=(name,))))
     page = opened(text).page
     page.click("#grid tbody a")
-    assert page.locator("details.feature").get_attribute("open") is not None
+    wait_for_open(page.locator("details.feature"))
     assert page.locator("details.feature summary b").inner_text() == name
 
 
@@ -153,7 +158,7 @@ def test_features_that_are_called_alike_have_links_of_their_own(opened):
     page = opened(html_page(both)).page
     for place in (0, 1):
         page.locator("#grid tbody th a").nth(place).click()
-        assert page.locator("details.feature").nth(place).get_attribute("open") is not None
+        wait_for_open(page.locator("details.feature").nth(place))
         assert page.locator("details.feature[open]").count() == place + 1
 
 
@@ -173,7 +178,7 @@ def test_everything_can_be_reached_by_keyboard(opened):
     assert page.get_attribute("#grid thead th:nth-child(2)", "aria-sort") == "ascending"
     page.focus("details[id='spend.b'] summary")
     page.keyboard.press("Enter")
-    assert page.locator("details[id='spend.b']").get_attribute("open") is not None
+    wait_for_open(page.locator("details[id='spend.b']"))
 
 
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
