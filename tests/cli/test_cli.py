@@ -195,6 +195,9 @@ def test_a_kept_counterexample_is_replayed(repo):
     assert again.stdout.splitlines()[0].endswith("kept counterexample")
 
 
+@pytest.mark.fault(
+    "user code raises under skewtest check", "its finding, and exit 3", ends="finding"
+)
 def test_user_code_that_broke_exits_with_3(repo):
     done = skew("check", "my_repo.views:broken", *FEW)
     assert done.returncode == BROKEN
@@ -255,6 +258,9 @@ def test_a_target_that_is_no_module_name_exits_with_2_without_a_traceback(repo, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.fault(
+    "skewtest check of a module that fails to import", "its own traceback, and exit 3", ends="gap"
+)
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -304,6 +310,9 @@ def test_the_report_is_written(repo):
     assert json.loads((repo / "out" / "report.json").read_text())["ok"] is False
 
 
+@pytest.mark.fault(
+    "skewtest check cannot write its report", "an error names the folder, and exit 2", ends="gap"
+)
 def test_a_report_that_cannot_be_written_exits_with_2(repo):
     (repo / "out").write_text("a file")
     done = skew("check", "my_repo.views:right", *FEW, "--report=out")
@@ -376,6 +385,11 @@ def test_ctrl_c_ends_the_check_without_a_traceback(repo):
     assert "Traceback" not in errors
 
 
+@pytest.mark.fault(
+    "Ctrl-C in skewtest check",
+    "what was checked is in the report, and what was not is named",
+    ends="stopped",
+)
 def test_ctrl_c_keeps_what_was_checked_and_says_what_was_not(repo, monkeypatch):
     def interrupted(view, *rest, **settings):
         if view.name == "skewed":

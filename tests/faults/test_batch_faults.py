@@ -28,6 +28,11 @@ def a_broken_batch(result, *, kind="error"):
     return finding
 
 
+@pytest.mark.fault(
+    "batch returns None, a generator, tuples, a number",
+    "an error names what it returned and what was expected",
+    ends="finding",
+)
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
@@ -60,6 +65,9 @@ def test_rows_are_accepted_in_every_shape_and_order(answer):
     assert checked(lambda orders, spine: answer(right_batch(orders, spine))).ok
 
 
+@pytest.mark.fault(
+    "batch misspells a feature's column", "an error names the nearest column", ends="finding"
+)
 def test_a_misspelt_feature_column_is_told_with_the_nearest_spelling():
     result = checked(lambda orders, spine: right_batch(orders, spine).rename({"total": "totl"}))
     finding = a_broken_batch(result)
@@ -70,6 +78,7 @@ def test_a_misspelt_feature_column_is_told_with_the_nearest_spelling():
     )
 
 
+@pytest.mark.fault("batch leaves out a key column", "an error names it", ends="finding")
 def test_a_lacking_key_column_is_told():
     finding = a_broken_batch(
         checked(lambda orders, spine: right_batch(orders, spine).drop("as_of"))
@@ -79,6 +88,9 @@ def test_a_lacking_key_column_is_told():
     )
 
 
+@pytest.mark.fault(
+    "a parameter of batch names no frame", "an error names the nearest frame", ends="finding"
+)
 def test_a_parameter_that_names_no_frame_is_told_with_the_nearest_spelling():
     def misnamed(order, spine):
         return right_batch(order, spine)
@@ -91,6 +103,9 @@ def test_a_parameter_that_names_no_frame_is_told_with_the_nearest_spelling():
     )
 
 
+@pytest.mark.fault(
+    "batch answers as_of as text", "an error names the type and the one expected", ends="finding"
+)
 def test_an_as_of_of_strings_is_told():
     def batch(orders, spine):
         return right_batch(orders, spine).with_columns(pl.col("as_of").cast(pl.String))
@@ -100,6 +115,9 @@ def test_an_as_of_of_strings_is_told():
     assert told(finding) == "The key columns of batch hold str; as_of must be a datetime."
 
 
+@pytest.mark.fault(
+    "batch answers objects of a class of its own", "an error names the type", ends="finding"
+)
 def test_a_value_of_no_known_type_is_told():
     def batch(orders, spine):
         return [{**row, "n": object()} for row in right_batch(orders, spine).to_dicts()]
@@ -112,6 +130,7 @@ def test_a_value_of_no_known_type_is_told():
     )
 
 
+@pytest.mark.fault("batch answers a request twice", "extra rows", ends="finding")
 def test_duplicated_keys_are_extra_rows():
     result = checked(lambda orders, spine: pl.concat([right_batch(orders, spine)] * 2))
     finding = only(result)
@@ -123,6 +142,7 @@ def test_duplicated_keys_are_extra_rows():
     assert judged(result, "total") > 0
 
 
+@pytest.mark.fault("batch answers at moments nobody asked for", "extra rows", ends="finding")
 def test_rows_at_moments_nobody_asked_for_are_extra_rows():
     def batch(orders, spine):
         rows = right_batch(orders, spine)
@@ -152,6 +172,7 @@ def test_rows_that_nobody_asked_for_are_kept_apart_from_doubled_ones():
     assert "2 rows for the entity a at an as_of that the spine" in " ".join(str(result).split())
 
 
+@pytest.mark.fault("batch answers for an entity nobody asked for", "extra rows", ends="finding")
 def test_rows_of_an_entity_nobody_has_are_extra_rows():
     def batch(orders, spine):
         rows = right_batch(orders, spine)
@@ -164,12 +185,16 @@ def test_rows_of_an_entity_nobody_has_are_extra_rows():
     assert size(finding) == (0, 1)
 
 
+@pytest.mark.fault("batch answers keys of another type", "missing and extra rows", ends="finding")
 def test_keys_of_another_type_are_missing_and_extra_rows():
     result = checked(lambda orders, spine: right_batch(orders, spine).with_columns(user_id=1))
     assert {finding.kind for finding in result.findings} == {"missing row", "extra row"}
     assert all(size(finding) == (0, 1) for finding in result.findings)
 
 
+@pytest.mark.fault(
+    "batch leaves out rows", "one finding of missing rows for all features", ends="finding"
+)
 def test_missing_rows_are_one_finding_for_all_features():
     result = checked(lambda orders, spine: right_batch(orders, spine).filter(pl.col("n") > 0))
     finding = only(result)
@@ -179,6 +204,9 @@ def test_missing_rows_are_one_finding_for_all_features():
     assert judged(result, "total") > 0
 
 
+@pytest.mark.fault(
+    "batch answers counts as text or bool", "a finding of that feature alone", ends="finding"
+)
 @pytest.mark.parametrize(
     ("feature", "wrong"),
     [
@@ -200,6 +228,7 @@ def test_a_wrong_dtype_is_a_finding_of_its_feature_alone(feature, wrong):
     assert judged(result, {"n": "total", "total": "n"}[feature]) > 500
 
 
+@pytest.mark.fault("batch hangs on every call", "a timeout after few waits", ends="finding")
 def test_batch_that_always_hangs_is_a_timeout_and_is_not_waited_for_long():
     waits = []
 
@@ -218,6 +247,9 @@ def test_batch_that_always_hangs_is_a_timeout_and_is_not_waited_for_long():
     )
 
 
+@pytest.mark.fault(
+    "batch hangs on rare histories", "a timeout; the other histories are judged", ends="finding"
+)
 def test_batch_that_hangs_on_rare_lanes_is_no_parity():
     waits = []
 
@@ -234,6 +266,9 @@ def test_batch_that_hangs_on_rare_lanes_is_no_parity():
     assert judged(result, "total") > 0
 
 
+@pytest.mark.fault(
+    "batch raises on rare histories", "an error; the other histories are judged", ends="finding"
+)
 def test_batch_that_raises_on_a_rare_lane_leaves_the_others_judged():
     def batch(orders, spine):
         if (orders["amount"] == 100).any():
@@ -250,6 +285,9 @@ def test_batch_that_raises_on_a_rare_lane_leaves_the_others_judged():
     assert judged(result, "total") > 100
 
 
+@pytest.mark.fault(
+    "batch raises on some histories and is skewed on others", "both are found", ends="finding"
+)
 def test_a_skew_beside_a_raise_is_found_too():
     def batch(orders, spine):
         if (orders["amount"] == 100).any():
@@ -266,6 +304,7 @@ class Panic(BaseException):
     """As polars raises where its Rust code panics: no Exception."""
 
 
+@pytest.mark.fault("batch raises what is no Exception", "an error", ends="finding")
 @pytest.mark.parametrize(
     "error",
     [Panic("boom"), SystemExit(3), GeneratorExit(), pl.exceptions.PanicException("boom")],
@@ -279,6 +318,7 @@ def test_what_is_no_exception_is_a_finding_all_the_same(error):
     assert claim(finding) == f"spend: batch raises {type(error).__name__}"
 
 
+@pytest.mark.fault("batch calls sys.exit", "an error; the run goes on", ends="finding")
 def test_sys_exit_in_batch_does_not_end_the_run():
     finding = a_broken_batch(checked(lambda orders, spine: sys.exit("bye")))
     assert told(finding).endswith("SystemExit: bye")
@@ -292,6 +332,11 @@ def test_ctrl_c_in_batch_goes_through():
         checked(batch)
 
 
+@pytest.mark.fault(
+    "batch changes the frame it is handed",
+    "a warning; both sides are judged on what was generated",
+    ends="told",
+)
 def test_batch_that_changes_its_pandas_frame_is_warned_of_and_still_judged():
     def batch(orders: pd.DataFrame, spine):
         right = right_batch(
@@ -306,6 +351,11 @@ def test_batch_that_changes_its_pandas_frame_is_warned_of_and_still_judged():
     assert "warning: spend: batch changes its input 'orders' in place" in str(result.report())
 
 
+@pytest.mark.fault(
+    "batch changes its frame and then raises",
+    "the error, and a warning of the change",
+    ends="finding",
+)
 def test_a_change_of_the_input_is_reported_beside_a_raise():
     def batch(orders: pd.DataFrame, spine):
         if (orders["amount"] == 100).any():
@@ -331,6 +381,9 @@ def test_online_is_not_harmed_by_what_batch_does_to_its_frames():
     assert {"value"} <= {finding.kind for finding in result.findings}
 
 
+@pytest.mark.fault(
+    "batch answers differently from call to call", "nondeterministic", ends="finding"
+)
 def test_batch_that_differs_from_run_to_run_is_nondeterministic():
     calls = iter(range(1_000_000))
 
@@ -344,6 +397,7 @@ def test_batch_that_differs_from_run_to_run_is_nondeterministic():
     assert size(finding) == (0, 1)
 
 
+@pytest.mark.fault("batch mixes entities of a call", "a finding that says they mix", ends="finding")
 def test_entities_that_mix_only_in_company_are_told_so():
     def batch(orders, spine):
         mixed = pl.col("n").max().over("as_of")
@@ -367,6 +421,9 @@ def test_batch_that_counts_the_company_is_told_so():
     assert judged(result, "total") > 500
 
 
+@pytest.mark.fault(
+    "batch raises on tables of several entities only", "a finding that says so", ends="finding"
+)
 def test_batch_that_raises_only_in_company_is_told_so():
     def batch(orders, spine):
         if spine["user_id"].n_unique() > 10:
@@ -380,6 +437,7 @@ def test_batch_that_raises_only_in_company_is_told_so():
     assert judged(result, "total") > 100
 
 
+@pytest.mark.fault("a view without a batch side", "an error names the argument", ends="refused")
 def test_no_batch_at_all_is_an_error():
     result = checked(batch=None)
     finding = only(result)
@@ -390,6 +448,11 @@ def test_no_batch_at_all_is_an_error():
     )
 
 
+@pytest.mark.fault(
+    "a tolerance that does not suit the values",
+    "an error names the feature, its values and its tolerance",
+    ends="finding",
+)
 def test_a_tolerance_that_does_not_suit_the_values_is_told():
     def batch(orders, spine):
         return right_batch(orders, spine).with_columns(n=pl.lit("x"))

@@ -32,6 +32,9 @@ class SwallowsTheLimitInALoop(RightOnline):
                 pass
 
 
+@pytest.mark.fault(
+    "online awaits for ever, or swallows its time limit", "one timeout", ends="finding"
+)
 @pytest.mark.parametrize("online", [AwaitsForEver, SwallowsTheLimit, SwallowsTheLimitInALoop])
 def test_code_that_waits_for_ever_is_one_timeout(online):
     finding = only(checked(online=online, timeout=0.1))
@@ -59,6 +62,11 @@ class KillsItself(Leaves):
         RightOnline.update(self, event)
 
 
+@pytest.mark.fault(
+    "online calls os._exit or os.abort, or kills itself",
+    "an error with its one event",
+    ends="finding",
+)
 @pytest.mark.parametrize(
     ("online", "how"),
     [(Leaves, "exit code 0"), (Aborts, "SIGABRT"), (KillsItself, "SIGKILL")],
@@ -70,6 +78,7 @@ def test_code_that_ends_the_process_is_a_finding_with_its_history(online, how):
     assert finding.counterexample.events["amount"].to_list() == [100]
 
 
+@pytest.mark.fault("batch calls os._exit", "an error", ends="finding")
 def test_a_batch_function_that_ends_the_process_is_a_finding():
     def batch(orders, spine):
         os._exit(0)
@@ -78,6 +87,7 @@ def test_a_batch_function_that_ends_the_process_is_a_finding():
     assert (finding.side, finding.failures[0].code) == ("batch", "crashed")
 
 
+@pytest.mark.fault("MemoryError on one history", "an error; the run goes on", ends="finding")
 def test_the_memory_of_one_history_is_not_the_end_of_the_run():
     class Online(RightOnline):
         def update(self, event):
@@ -89,6 +99,9 @@ def test_the_memory_of_one_history_is_not_the_end_of_the_run():
     assert finding.failures[0].signature == ("online", "raised", "MemoryError")
 
 
+@pytest.mark.fault(
+    "code that is slow and gets on", "it is judged, not called a hang", ends="harmless"
+)
 def test_slow_code_that_gets_on_is_no_hang():
     class Online(RightOnline):
         def update(self, event):
@@ -100,6 +113,9 @@ def test_slow_code_that_gets_on_is_no_hang():
     assert checked(online=Online, timeout=0.02, histories=8, relations=None).ok
 
 
+@pytest.mark.fault(
+    "query forks a child that raises", "the child ends; the run is judged", ends="harmless"
+)
 def test_a_child_that_code_forks_and_leaves_does_not_run_on():
     class Online(RightOnline):
         def query(self, request):

@@ -26,6 +26,11 @@ def outcome(result, name):
     return next(outcome for outcome in result.outcomes if outcome.scenario == name)
 
 
+@pytest.mark.fault(
+    "a scenario that the online side has no method for",
+    "it is skipped by name, and the result is not ok",
+    ends="gap",
+)
 @pytest.mark.parametrize(
     ("name", "delivery", "reason"),
     [
@@ -55,6 +60,9 @@ def test_another_zone_needs_times_with_a_zone():
     assert outcome(result, "zoned").skipped == "needs times with a zone"
 
 
+@pytest.mark.fault(
+    "snapshot() returns what is not bytes", "an error names its type", ends="finding"
+)
 def test_a_snapshot_that_is_not_bytes_is_told():
     class Online(Saved):
         def snapshot(self):
@@ -78,6 +86,7 @@ def test_a_snapshot_of_an_unknown_kind_is_told():
     assert outcome(result, "restarted").skipped == "needs snapshot()"
 
 
+@pytest.mark.fault("restore() raises", "an error with the owner's frames", ends="finding")
 def test_a_restore_that_raises_shows_the_owners_frames():
     class Online(Saved):
         def restore(self, state):
@@ -91,6 +100,7 @@ def test_a_restore_that_raises_shows_the_owners_frames():
     assert "skewtest/sides" not in told(finding)
 
 
+@pytest.mark.fault("a codec raises", "an error with the payload", ends="finding")
 def test_a_codec_that_raises_is_told():
     def codec(payload):
         raise KeyError("schema")
@@ -105,6 +115,7 @@ def test_a_codec_that_raises_is_told():
     assert "in codec" in told(finding)
 
 
+@pytest.mark.fault("a codec returns another type", "an error names it", ends="finding")
 def test_a_codec_that_returns_another_type_is_told():
     result, _ = under("re-encoded", wire=lambda payload: json.dumps(str(payload)))
     assert told(only(result)) == (
@@ -113,6 +124,9 @@ def test_a_codec_that_returns_another_type_is_told():
     )
 
 
+@pytest.mark.fault(
+    "a value that the wire cannot carry", "an error with that payload", ends="finding"
+)
 def test_what_a_wire_cannot_carry_ends_the_history_at_that_payload():
     # Avro's widest integer is signed.
     numbers = st.sampled_from([2**63, 2**64 - 1])
@@ -125,6 +139,7 @@ def test_what_a_wire_cannot_carry_ends_the_history_at_that_payload():
     assert finding.counterexample.events.height == 1
 
 
+@pytest.mark.fault("a store raises", "an error", ends="finding")
 def test_a_store_that_raises_is_told():
     def store(value):
         raise OverflowError("too large for the store")
@@ -136,6 +151,9 @@ def test_a_store_that_raises_is_told():
     assert "too large for the store" in told(finding)
 
 
+@pytest.mark.fault(
+    "lateness that no history is long enough for", "an error names the argument", ends="refused"
+)
 def test_lateness_longer_than_any_history_is_refused():
     with pytest.raises(sk.DeclarationError) as error:
         sk.Delivery(late=timedelta(days=500))
@@ -200,6 +218,9 @@ def test_two_workers_are_merged():
     assert outcome(result, "split").histories > 50
 
 
+@pytest.mark.fault(
+    "merge() drops the other worker's state", "a finding under `merged`", ends="finding"
+)
 def test_a_merge_that_forgets_is_found():
     class Online(Saved):
         def merge(self, state):

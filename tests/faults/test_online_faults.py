@@ -37,6 +37,9 @@ def a_broken_online(result, *, kind="error", events=0):
     return finding
 
 
+@pytest.mark.fault(
+    "an online object without query", "an error names the nearest method", ends="finding"
+)
 def test_online_without_query_is_told_with_the_nearest_spelling():
     class Online:
         def update(self, event):
@@ -53,6 +56,7 @@ def test_online_without_query_is_told_with_the_nearest_spelling():
     )
 
 
+@pytest.mark.fault("a factory returns None", "an error says so", ends="finding")
 def test_a_factory_that_returns_nothing_is_told():
     finding = a_broken_online(checked(online=lambda: None))
     assert told(finding) == (
@@ -61,6 +65,7 @@ def test_a_factory_that_returns_nothing_is_told():
     )
 
 
+@pytest.mark.fault("online answers a list in place of a dict", "one error", ends="finding")
 def test_a_list_in_place_of_a_dict_is_one_finding_whatever_it_holds():
     class Online(RightOnline):
         def query(self, request):
@@ -73,6 +78,7 @@ def test_a_list_in_place_of_a_dict_is_one_finding_whatever_it_holds():
     )
 
 
+@pytest.mark.fault("online leaves out a feature", "an error names it", ends="finding")
 def test_a_lacking_feature_is_told():
     class Online(RightOnline):
         def query(self, request):
@@ -100,6 +106,9 @@ def test_a_mapping_that_is_no_dict_is_accepted():
     assert checked(online=Online).ok
 
 
+@pytest.mark.fault(
+    "online answers a future as a value", "an error says that it was never awaited", ends="finding"
+)
 def test_a_future_as_a_value_is_told():
     class Online(RightOnline):
         def query(self, request):
@@ -113,6 +122,9 @@ def test_a_future_as_a_value_is_told():
     )
 
 
+@pytest.mark.fault(
+    "online answers a future", "an error says that it was never awaited", ends="finding"
+)
 def test_a_future_as_the_answer_is_told():
     class Online(RightOnline):
         def query(self, request):
@@ -123,6 +135,9 @@ def test_a_future_as_the_answer_is_told():
     assert told(finding).startswith("query() returned Future: ")
 
 
+@pytest.mark.fault(
+    "online raises on the third event", "an error with a history of three events", ends="finding"
+)
 def test_a_raise_on_the_third_event_needs_three_events():
     class Online(RightOnline):
         count = 0
@@ -142,6 +157,9 @@ def test_a_raise_on_the_third_event_needs_three_events():
     assert judged(result, "total") > 100
 
 
+@pytest.mark.fault(
+    "online raises for one value", "an error; the other histories are judged", ends="finding"
+)
 def test_a_raise_for_one_value_leaves_the_other_lanes_judged():
     class Online(RightOnline):
         def update(self, event):
@@ -155,6 +173,7 @@ def test_a_raise_for_one_value_leaves_the_other_lanes_judged():
     assert judged(result, "total") > 100
 
 
+@pytest.mark.fault("a factory raises", "an error", ends="finding")
 def test_a_factory_that_raises_is_told():
     class Online:
         def __init__(self):
@@ -166,6 +185,7 @@ def test_a_factory_that_raises_is_told():
     assert "operation" not in told(finding)
 
 
+@pytest.mark.fault("query calls sys.exit", "an error; the run goes on", ends="finding")
 def test_sys_exit_in_a_query_does_not_end_the_run():
     class Online(RightOnline):
         def query(self, request):
@@ -184,6 +204,7 @@ def test_ctrl_c_in_an_update_goes_through():
         checked(online=Online)
 
 
+@pytest.mark.fault("update or query hangs", "a timeout after few waits", ends="finding")
 @pytest.mark.parametrize("verb", ["update", "query"])
 def test_online_that_hangs_is_a_timeout_and_is_not_waited_for_long(verb):
     waits = []
@@ -203,6 +224,9 @@ def test_online_that_hangs_is_a_timeout_and_is_not_waited_for_long(verb):
     )
 
 
+@pytest.mark.fault(
+    "online hangs on one value", "a timeout; the other histories are judged", ends="finding"
+)
 def test_online_that_hangs_on_one_value_leaves_the_other_lanes_judged():
     waits = []
 
@@ -219,6 +243,11 @@ def test_online_that_hangs_on_one_value_leaves_the_other_lanes_judged():
     assert judged(result, "total") > 0
 
 
+@pytest.mark.fault(
+    "online changes the event it is handed",
+    "a warning; batch reads what was generated",
+    ends="told",
+)
 def test_a_changed_event_is_warned_of_and_batch_is_not_harmed():
     class Online(RightOnline):
         def update(self, event):
@@ -252,6 +281,7 @@ def test_methods_may_be_async():
     assert checked(online=Online).ok
 
 
+@pytest.mark.fault("an async method raises", "an error", ends="finding")
 def test_an_async_method_that_raises_is_a_finding():
     class Online(RightOnline):
         async def query(self, request):
@@ -262,6 +292,7 @@ def test_an_async_method_that_raises_is_a_finding():
     assert told(finding).endswith("ConnectionError: no store")
 
 
+@pytest.mark.fault("online objects share state of their class", "a finding", ends="finding")
 def test_state_shared_between_instances_is_no_parity():
     shared = defaultdict(list)
 
@@ -275,6 +306,7 @@ def test_state_shared_between_instances_is_no_parity():
     assert all(is_within(finding, 1, 1) for finding in result.findings)
 
 
+@pytest.mark.fault("online answers differently from run to run", "nondeterministic", ends="finding")
 def test_online_that_differs_from_run_to_run_is_nondeterministic():
     calls = iter(range(1_000_000))
 
@@ -288,6 +320,7 @@ def test_online_that_differs_from_run_to_run_is_nondeterministic():
     assert judged(result, "total") > 200
 
 
+@pytest.mark.fault("both sides raise alike", "an error of each side", ends="finding")
 def test_both_sides_raising_alike_is_no_parity():
     def batch(orders, spine):
         raise ValueError("alike")
@@ -304,6 +337,11 @@ def test_both_sides_raising_alike_is_no_parity():
     assert size(finding) == (0, 1)
 
 
+@pytest.mark.fault(
+    "neither side answers any row",
+    "every feature is untested, and the result is not ok",
+    ends="gap",
+)
 def test_no_row_on_both_sides_is_untested_not_parity():
     class Online(RightOnline):
         def query(self, request):
@@ -313,6 +351,11 @@ def test_no_row_on_both_sides_is_untested_not_parity():
     assert (result.ok, result.findings, result.untested) == (False, (), ("total", "n"))
 
 
+@pytest.mark.fault(
+    "a feature is null on both sides in all rows",
+    "it is untested by name, and the result is not ok",
+    ends="gap",
+)
 def test_a_feature_that_is_null_on_both_sides_is_untested_and_named():
     class Online(RightOnline):
         def query(self, request):
@@ -322,6 +365,7 @@ def test_a_feature_that_is_null_on_both_sides_is_untested_and_named():
     assert (result.ok, result.untested) == (False, ("n",))
 
 
+@pytest.mark.fault("a view without an online side", "an error names the argument", ends="refused")
 def test_no_online_at_all_is_an_error():
     result = checked(online=None)
     finding = only(result)
@@ -332,6 +376,9 @@ def test_no_online_at_all_is_an_error():
     )
 
 
+@pytest.mark.fault(
+    "replay of an empty log", "the result is not ok: nothing was compared", ends="gap"
+)
 def test_an_empty_log_asks_for_nothing_and_proves_nothing():
     log = pl.DataFrame(schema=SOURCE.schema)
     result = sk.replay(view(), log)

@@ -83,6 +83,9 @@ def test_the_clock_of_serving_follows_the_delivery(online):
     checked(age, online, "frozen").raise_if_skewed()
 
 
+@pytest.mark.fault(
+    "online reads the real clock", "a finding with the cause time.clock", ends="finding"
+)
 @pytest.mark.parametrize("online", [DatetimeNow, DatetimeUtcnow, TimeTime, TimestampNow])
 def test_the_clock_of_the_machine_is_a_cause_of_its_own(online):
     findings = checked(age, online, "real").findings
@@ -90,6 +93,7 @@ def test_the_clock_of_the_machine_is_a_cause_of_its_own(online):
     assert {finding.cause for finding in findings} == {"time.clock"}
 
 
+@pytest.mark.fault("batch reads the clock", "a finding", ends="finding")
 def test_training_that_reads_the_clock_is_found():
     [finding] = checked(age_by_the_clock, DatetimeNow, "frozen").findings
     assert (finding.scenario, finding.kind) == ("in_order", "value")

@@ -124,6 +124,11 @@ def test_both_at_once_are_told_as_both():
     assert finding.attribution.verdict == "version and logic skew"
 
 
+@pytest.mark.fault(
+    "online raises, hangs or dies in an environment",
+    "a finding with a small history",
+    ends="finding",
+)
 @pytest.mark.parametrize(
     ("trouble", "kind", "code"),
     [
@@ -151,12 +156,18 @@ def test_online_code_in_trouble_is_a_finding_with_a_small_history(trouble, kind,
     assert outcome_of(mv.view(), ONE, ONE, histories=64).ok
 
 
+@pytest.mark.fault("batch hangs in an environment", "a timeout", ends="finding")
 def test_batch_that_hangs_is_a_timeout():
     finding = outcome_of(mv.view(mv.slow_batch, timeout=0.5), TWO, ONE, histories=64).findings[0]
     assert finding.kind == "timeout"
     assert finding.failures[0].side == "batch"
 
 
+@pytest.mark.fault(
+    "the process of an environment is killed by somebody else",
+    "another takes its place, and the verdict is the same",
+    ends="harmless",
+)
 def test_a_worker_that_is_killed_in_the_middle_costs_no_verdict(monkeypatch):
     view = mv.view()
     placed = prepare_cell(view, Cell(ONE, ONE))
@@ -173,6 +184,9 @@ def test_a_worker_that_is_killed_in_the_middle_costs_no_verdict(monkeypatch):
     assert asked.count("load") >= 3
 
 
+@pytest.mark.fault(
+    "code does not import in an environment", "a failed cell with its traceback", ends="gap"
+)
 def test_code_that_does_not_import_there_is_told_with_its_traceback(tmp_path, monkeypatch):
     (tmp_path / "only_new.py").write_text(
         "import os\nif os.environ.get('VERSION') == '1':\n    import no_such_library\n"
@@ -208,6 +222,9 @@ def test_environments_are_parted_by_what_they_answer():
     assert not found.ok
 
 
+@pytest.mark.fault(
+    "one environment cannot be built", "it is a gap, and the others are checked", ends="gap"
+)
 def test_an_environment_that_cannot_be_had_does_not_stop_the_others():
     gone = sk.Environment("gone", interpreter="/no/python")
     found = check_spread(mv.view(), [Cell(ONE, gone)], SEED)

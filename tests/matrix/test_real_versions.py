@@ -177,6 +177,9 @@ def build_apart(cache, *, code="", **variables):
     )
 
 
+@pytest.mark.fault(
+    "two runs build one environment at once", "one is built, both use it", ends="harmless"
+)
 def test_two_builds_at_once_come_to_the_same_one(tmp_path):
     runs = [build_apart(tmp_path) for _ in range(2)]
     keys = [run.communicate(timeout=120)[0].strip() for run in runs]
@@ -184,6 +187,7 @@ def test_two_builds_at_once_come_to_the_same_one(tmp_path):
     assert [f.parent.name for f in tmp_path.glob("*/environment.json")] == [keys[0]]
 
 
+@pytest.mark.fault("a build of an environment was killed", "it is built again", ends="harmless")
 def test_a_build_that_was_killed_is_built_again(tmp_path):
     killed = build_apart(
         tmp_path,
@@ -210,6 +214,9 @@ def test_a_warm_cache_needs_no_network(tmp_path):
     assert "index unreachable" in told
 
 
+@pytest.mark.fault(
+    "the cache of environments cannot be written", "an error names the folder", ends="refused"
+)
 def test_a_cache_that_cannot_be_written_is_told(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")

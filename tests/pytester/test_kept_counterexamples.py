@@ -152,6 +152,11 @@ def test_a_file_that_does_not_fit_is_reported_kept_and_skipped(kept, change, rea
     assert bad.read_text() == text
 
 
+@pytest.mark.fault(
+    "a kept file is broken, and the sides differ",
+    "the skew, and a line that names the file",
+    ends="finding",
+)
 def test_a_broken_file_is_reported_beside_a_skew(kept):
     kept.kept[0].write_text("{")
     result = kept.run()
@@ -159,6 +164,9 @@ def test_a_broken_file_is_reported_beside_a_skew(kept):
     result.stdout.fnmatch_lines(["warning: spend: kept counterexample *was not used: it is cut*"])
 
 
+@pytest.mark.fault(
+    "the corpus cannot be written", "the skew, and a line that it was not kept", ends="finding"
+)
 def test_a_corpus_that_cannot_be_written_is_told_beside_the_skew(skewed):
     skewed.file("tests/skew-corpus", "a file")
     result = skewed.run()
@@ -169,6 +177,7 @@ def test_a_corpus_that_cannot_be_written_is_told_beside_the_skew(skewed):
     assert "was not used" not in printed
 
 
+@pytest.mark.fault("two runs at once on one corpus", "one whole file a finding", ends="finding")
 def test_two_runs_at_once_leave_one_whole_file_a_finding(skewed):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += ["--skew-histories=128", "--skew-seed=1"]
@@ -199,6 +208,9 @@ def long_run(project):
     run.wait()
 
 
+@pytest.mark.fault(
+    "Ctrl-C in a long check", "pytest's usual interrupt, and a report that says so", ends="stopped"
+)
 def test_ctrl_c_in_a_long_check_is_pytest_s_usual_interrupt_and_its_report_says_so(
     long_run, project
 ):
@@ -230,6 +242,9 @@ def test_a_run_that_is_killed_leaves_no_half_written_file(skewed):
         folder.rmdir()
 
 
+@pytest.mark.fault(
+    "a killed run left a half-written file beside the kept ones", "it is not read", ends="harmless"
+)
 def test_what_a_killed_run_left_behind_is_no_counterexample(kept):
     left = kept.kept[0].parent / f".{kept.kept[0].name}.abcd1234"
     left.write_text("{")

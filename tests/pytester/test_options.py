@@ -55,6 +55,7 @@ def test_the_ini_key_says_how_many_and_the_option_wins(project):
     assert histories(project, "--skew-histories=70") == 70
 
 
+@pytest.mark.fault("skew_histories is no number", "an error names key and value", ends="refused")
 def test_an_ini_key_that_is_no_number_is_refused_with_its_name(project):
     project.file("tox.ini", "[pytest]\nskew_histories = many\n")
     result = project.pytester.runpytest_inprocess()
@@ -62,6 +63,7 @@ def test_an_ini_key_that_is_no_number_is_refused_with_its_name(project):
     result.stderr.fnmatch_lines(["ERROR: *skew_histories*'many'*"])
 
 
+@pytest.mark.fault("--skew-histories=0", "an error", ends="refused")
 @pytest.mark.parametrize("number", ["0", "-5", "many"])
 def test_a_number_of_histories_below_1_is_refused(project, number):
     result = project.run(f"--skew-histories={number}")
@@ -69,6 +71,7 @@ def test_a_number_of_histories_below_1_is_refused(project, number):
     result.stderr.fnmatch_lines(["*--skew-histories*"])
 
 
+@pytest.mark.fault("--skew-seconds that are no seconds", "an error", ends="refused")
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
 def test_seconds_that_are_none_are_refused(project, text):
     result = project.run(f"--skew-seconds={text}")
@@ -89,6 +92,7 @@ def test_seconds_may_be_fractions(project):
     project.run("--skew-seconds=30.5").assert_outcomes(passed=1)
 
 
+@pytest.mark.fault("a profile that does not exist", "an error names those that do", ends="refused")
 def test_a_profile_that_is_none_is_refused_with_those_there_are(project):
     result = project.run("--skew-profile=fast")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -130,6 +134,11 @@ def test_a_report_without_a_folder_is_wrong_usage(project):
     result.stderr.fnmatch_lines(["*--skew-report=DIR needs a folder; got ''*"])
 
 
+@pytest.mark.fault(
+    "the folder of the report is a file",
+    "a line says that no report was written, and the exit is that of wrong usage",
+    ends="gap",
+)
 def test_a_report_folder_that_is_a_file_is_told_and_is_not_success(project):
     project.file("out", "a file")
     result = project.run("--skew-report=out")
@@ -141,6 +150,11 @@ def test_a_report_folder_that_is_a_file_is_told_and_is_not_success(project):
     assert told in result.outlines
 
 
+@pytest.mark.fault(
+    "no permission to write the report",
+    "a line says that no report was written, and the exit is that of wrong usage",
+    ends="gap",
+)
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_report_folder_without_permission_is_told(project):
     (project.path / "locked").mkdir(mode=0o500)

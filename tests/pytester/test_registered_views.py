@@ -40,6 +40,9 @@ def test_a_report_says_that_a_registered_module_could_not_be_imported(registered
     }
 
 
+@pytest.mark.fault(
+    "an unknown key in [tool.skewtest]", "an error names the nearest key", ends="refused"
+)
 def test_an_unknown_key_of_the_table_is_wrong_usage(registered):
     registered.file("pyproject.toml", '[tool.skewtest]\nview = ["views"]\n')
     result = registered.run()
@@ -68,6 +71,7 @@ def test_paths_on_the_command_line_leave_the_registered_views_out(registered):
     registered.run("test_other.py").assert_outcomes(passed=1)
 
 
+@pytest.mark.fault("a registered view with one implementation missing", "it fails", ends="gap")
 @pytest.mark.parametrize(("side", "article"), [("batch", "a"), ("online", "an")])
 def test_a_missing_side_is_a_failure_not_a_skip(registered, side, article):
     registered.view("views.py", more="")
@@ -84,6 +88,9 @@ def test_a_missing_side_is_a_failure_not_a_skip(registered, side, article):
     )
 
 
+@pytest.mark.fault(
+    "a registered module raises when it is imported", "it fails with its own traceback", ends="gap"
+)
 def test_a_module_that_fails_to_import_shows_its_own_traceback(registered):
     registered.file("views.py", "import helper\n")
     registered.file("helper.py", "def load():\n    return 1 / 0\n\nload()\n")
@@ -102,6 +109,7 @@ def test_a_module_that_fails_to_import_shows_its_own_traceback(registered):
     result.stdout.no_fnmatch_line("*importlib*")
 
 
+@pytest.mark.fault("a registered module has a syntax error", "it fails with the line", ends="gap")
 def test_a_module_with_a_syntax_error_shows_the_line(registered):
     registered.file("views.py", "spend = (\n")
     result = registered.run()
@@ -109,6 +117,7 @@ def test_a_module_with_a_syntax_error_shows_the_line(registered):
     result.stdout.fnmatch_lines(["*'views' cannot be imported", "*spend = (*", "SyntaxError: *"])
 
 
+@pytest.mark.fault("a registered module calls sys.exit", "it fails", ends="gap")
 def test_a_module_that_calls_sys_exit_is_a_failure(registered):
     registered.file("views.py", "import sys\nsys.exit(0)\n")
     result = registered.run()
@@ -116,12 +125,14 @@ def test_a_module_that_calls_sys_exit_is_a_failure(registered):
     result.stdout.fnmatch_lines(["SystemExit: 0"])
 
 
+@pytest.mark.fault("a registered module does not exist", "it fails", ends="gap")
 def test_a_module_that_is_not_there_is_a_failure(registered):
     result = registered.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["ModuleNotFoundError: No module named 'views'"])
 
 
+@pytest.mark.fault("a registered module holds no view", "it fails", ends="gap")
 def test_a_module_without_views_is_a_failure(registered):
     registered.file("views.py", "x = 1\n")
     result = registered.run()
@@ -131,6 +142,9 @@ def test_a_module_without_views_is_a_failure(registered):
     )
 
 
+@pytest.mark.fault(
+    "one registered module is broken", "it fails, and the others are checked", ends="gap"
+)
 def test_a_broken_module_leaves_the_others_checked(registered):
     registered.view("views.py", more="")
     registered.file("broken.py", "1 / 0\n")
@@ -138,6 +152,9 @@ def test_a_broken_module_leaves_the_others_checked(registered):
     registered.run("-c", "pyproject.toml").assert_outcomes(failed=1, passed=1)
 
 
+@pytest.mark.fault(
+    "views in [tool.skewtest] is no list of names", "an error names what it got", ends="refused"
+)
 def test_a_setting_that_is_no_list_of_names_is_refused(registered):
     registered.file(
         "pyproject.toml", '[tool.pytest.ini_options]\n[tool.skewtest]\nviews = "views"\n'

@@ -119,6 +119,9 @@ def _without_corpus(report):
     return values
 
 
+@pytest.mark.fault(
+    "a shard of a merge is cut off", "it is named, and the whole is incomplete", ends="gap"
+)
 def test_a_truncated_shard_is_named_and_the_others_are_merged(project):
     from typer.testing import CliRunner  # noqa: PLC0415 # it is heavy
 
@@ -143,6 +146,9 @@ def test_junit_xml_carries_the_verdict_the_seed_and_the_histories(skewed):
     assert "batch and online disagree (value)" in text
 
 
+@pytest.mark.fault(
+    "-x after the first failure", "the report says that the run ended early", ends="stopped"
+)
 def test_a_run_that_ends_early_is_incomplete(skewed):
     """What was never reached may be skewed, whatever failed before it."""
     skewed.view(relations='"default"')
@@ -200,6 +206,7 @@ def test_what_is_skipped_or_looks_at_nothing_is_no_parity(project, workers):
     result.stdout.fnmatch_lines(["skewtest: incomplete: skipped: *marked[[]in_order]: no time"])
 
 
+@pytest.mark.fault("a test module that does not import", "a gap in the report", ends="gap")
 def test_a_module_that_cannot_be_collected_is_one_gap(project):
     """pytest ends the run for it, which is no interrupt."""
     project.file("test_broken.py", "import nothing_of_this_name\n")
@@ -207,6 +214,9 @@ def test_a_module_that_cannot_be_collected_is_one_gap(project):
     assert read(project, "out").incomplete == ["error: test_broken.py"]
 
 
+@pytest.mark.fault(
+    "a test calls os._exit in a worker of pytest-xdist", "a gap in the report", ends="gap"
+)
 def test_a_view_that_kills_its_worker_is_missing_and_the_report_says_so(project):
     project.view(more="\n\ndef test_spend(skew):\n    skew.check(spend)\n")
     project.file(
@@ -272,6 +282,7 @@ def test_on_github_the_summary_is_written_and_lines_are_annotated(skewed, monkey
     assert "| spend.spend_7d | **skew** |" in text
 
 
+@pytest.mark.fault("the summary on GitHub cannot be written", "a line names the file", ends="gap")
 def test_a_summary_that_cannot_be_written_is_an_error_with_its_name(project, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path))
     result = project.run()
@@ -292,6 +303,11 @@ def test_a_baseline_says_what_is_new(project):
     assert "- code of spend batch: " in page
 
 
+@pytest.mark.fault(
+    "the baseline cannot be read",
+    "the report and the history are written, and a line names the file",
+    ends="gap",
+)
 def test_a_baseline_that_cannot_be_read_is_an_error_and_the_run_is_kept(project):
     given = ("--skew-report=out", "--skew-baseline=none.json", "--skew-history=h.jsonl")
     result = project.run(*given)
@@ -379,6 +395,7 @@ def test_a_known_divergence_does_not_end_the_search(skewed):
     assert outcome.histories >= outcome.planned == 1_000
 
 
+@pytest.mark.fault("a known divergence has expired", "it fails and says so", ends="finding")
 def test_one_that_has_expired_fails_and_says_so(skewed):
     know(skewed, "spend_7d", "orders_7d", expires="2020-01-31")
     result = skewed.run("--skew-report=out")
@@ -387,6 +404,7 @@ def test_one_that_has_expired_fails_and_says_so(skewed):
     assert read(skewed, "out").verdict == "skew"
 
 
+@pytest.mark.fault("a known divergence no longer occurs", "it fails and says so", ends="finding")
 def test_one_that_no_longer_occurs_fails_and_says_so(project):
     know(project, "spend_7d")
     result = project.run("--skew-histories=6400")
@@ -424,6 +442,11 @@ def test_one_of_an_unknown_feature_is_refused_with_the_nearest(skewed):
     result.stdout.fnmatch_lines(["*'spend' has no feature 'spend_7'*Did you mean 'spend_7d'?*"])
 
 
+@pytest.mark.fault(
+    "a known divergence is declared wrongly",
+    "an error names the entry, before anything runs",
+    ends="refused",
+)
 @pytest.mark.parametrize(
     ("text", "told"),
     [

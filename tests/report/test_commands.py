@@ -119,6 +119,7 @@ def test_on_github_annotations_are_printed_and_the_summary_is_written(
     assert (tmp_path / "summary.md").read_text().startswith("<!-- skewtest parity report -->")
 
 
+@pytest.mark.fault("hostile texts on a terminal", "they are shown as text", ends="harmless")
 def test_hostile_texts_are_shown_on_a_terminal_as_text(tmp_path):
     path = tmp_path / "report.json"
     for name, text in HOSTILE.items():
@@ -129,6 +130,11 @@ def test_hostile_texts_are_shown_on_a_terminal_as_text(tmp_path):
         assert "\u202e" not in done.stdout
 
 
+@pytest.mark.fault(
+    "a report.json that is missing, cut or something else",
+    "an error names the file",
+    ends="refused",
+)
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -158,6 +164,9 @@ def test_what_cannot_be_read_is_an_error_with_its_name(call, tmp_path, content, 
         assert "Traceback" not in done.err
 
 
+@pytest.mark.fault(
+    "a format is to be written where nothing can be", "an error names the folder", ends="refused"
+)
 def test_a_folder_that_cannot_be_written_is_an_error_with_a_way_out(call, write, tmp_path):
     write("report.json", SKEWED)
     (tmp_path / "file").write_text("")
@@ -191,6 +200,7 @@ def test_merged_skew_exits_with_1(call, write):
     assert call("merge", "a.json", "b.json").code == 1
 
 
+@pytest.mark.fault("a merge is to be written over one of its shards", "an error", ends="refused")
 def test_no_shard_is_written_over(call, write, tmp_path):
     held = write("a.json", outcome("v")).read_bytes()
     write("b.json", outcome("w"))
@@ -200,6 +210,11 @@ def test_no_shard_is_written_over(call, write, tmp_path):
     assert Path("a.json").read_bytes() == held
 
 
+@pytest.mark.fault(
+    "shards of a merge are cut or missing",
+    "they are named, and the whole is incomplete",
+    ends="gap",
+)
 def test_a_shard_that_is_cut_or_missing_is_named_and_exits_with_3(call, write):
     write("a.json", outcome("v"))
     cut = write("b.json", outcome("w"))
@@ -211,6 +226,7 @@ def test_a_shard_that_is_cut_or_missing_is_named_and_exits_with_3(call, write):
     assert [one.view for one in model.read(Path("report.json")).outcomes] == ["v"]
 
 
+@pytest.mark.fault("fewer shards than expected", "the whole is incomplete", ends="gap")
 def test_less_shards_than_expected_are_incomplete(call, write):
     write("a.json", outcome("v"))
     write("b.json", outcome("w"))
@@ -227,6 +243,7 @@ def test_a_shard_that_is_given_twice_is_one(call, write):
     assert "incomplete: shard number 2 is lost: it was never written" in done.out
 
 
+@pytest.mark.fault("no shard can be read", "the whole is incomplete", ends="gap")
 def test_no_shard_that_can_be_read_is_incomplete(call):
     assert call("merge", "a.json").code == 3
 
@@ -273,6 +290,9 @@ def test_runs_are_recorded_and_drawn(call, write):
     assert "2 runs" in page
 
 
+@pytest.mark.fault(
+    "lines of a history file are broken", "they are named, and the others are drawn", ends="told"
+)
 def test_broken_lines_of_a_history_are_named_and_left_out(call, write, tmp_path):
     write("a.json", outcome("v"))
     call("record", "a.json", "--history=h.jsonl")
@@ -287,6 +307,7 @@ def test_broken_lines_of_a_history_are_named_and_left_out(call, write, tmp_path)
     assert json.loads(lines[2])["verdict"] == "parity"
 
 
+@pytest.mark.fault("a history file without a run", "an error", ends="refused")
 def test_a_history_without_a_run_is_an_error(call, tmp_path):
     (tmp_path / "h.jsonl").write_text("")
     done = call("trend", "h.jsonl")
@@ -350,6 +371,9 @@ def test_a_report_that_is_not_the_certified_one_is_told(call, certified, write):
     assert "report: the report: " in done.out
 
 
+@pytest.mark.fault(
+    "a certificate is edited", "it does not hold, and the report says why", ends="refused"
+)
 def test_an_edited_certificate_is_told(call, certified, tmp_path):
     path = tmp_path / certified
     path.write_text(path.read_text().replace('"histories": 6400', '"histories": 64000'))
@@ -365,6 +389,7 @@ def test_code_that_lies_in_no_file_is_told(call, write):
     assert told in call("verify", "parity-certificate.json").err
 
 
+@pytest.mark.fault("a certificate of a run without parity", "none is made", ends="refused")
 def test_without_parity_there_is_no_certificate_unless_asked_for(call, write, tmp_path):
     write("report.json", SKEWED)
     done = call("certify", "report.json")
@@ -381,6 +406,7 @@ def test_uncommitted_changes_are_told(call, write):
     assert "changes that were not committed" in call("certify", "report.json").err
 
 
+@pytest.mark.fault("a certificate cannot be read", "an error names the file", ends="refused")
 def test_a_certificate_that_cannot_be_read_is_an_error(call, tmp_path):
     assert "cannot read c.json" in call("verify", "c.json").err
     for content in ("", "{}", "[]", '{"certificate": 1}'):

@@ -97,6 +97,7 @@ def test_markdown_of_huge_texts_stays_under_githubs_limit():
     assert len(markdown(long, compared_reports(report(), long))) < 65_536
 
 
+@pytest.mark.fault("hostile texts in Markdown", "they are shown as text", ends="harmless")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_markdown_shows_hostile_texts_as_text(name):
     html = GITHUB.render(markdown(hostile(HOSTILE[name])))
@@ -209,6 +210,7 @@ def test_no_more_annotations_than_github_shows():
     assert lines[-1].endswith("231 further problems; see the parity report")
 
 
+@pytest.mark.fault("hostile texts in annotations", "one line, one annotation", ends="harmless")
 @pytest.mark.parametrize("name", ["workflow command", "newlines", "escape codes"])
 def test_an_annotation_is_one_line_whatever_it_holds(name):
     for line in annotations(hostile(HOSTILE[name])):
@@ -400,6 +402,9 @@ def test_a_gap_is_an_error_in_junit():
     )
 
 
+@pytest.mark.fault(
+    "hostile texts in JUnit, SARIF, GitLab and HTML", "each file is valid", ends="harmless"
+)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_text_fits_into_every_format(name):
     shown = hostile(HOSTILE[name])

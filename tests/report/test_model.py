@@ -124,6 +124,9 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
     assert told.endswith("Was the run that wrote it stopped?")
 
 
+@pytest.mark.fault(
+    "a report.json of another version", "an error says how to make a new one", ends="refused"
+)
 def test_a_file_of_another_version_says_how_to_make_a_new_one(tmp_path):
     path = tmp_path / "report.json"
     path.write_text('{"version": 1, "ok": true, "runs": []}')

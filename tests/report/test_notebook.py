@@ -73,6 +73,7 @@ def test_a_result_shows_its_verdict_grid_and_counterexample(result):
     assert "#tsuser_idamount" in tags.text
 
 
+@pytest.mark.fault("hostile texts in a notebook", "they are shown as text", ends="harmless")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_is_text(name):
     tags = Tags(fragment(hostile(HOSTILE[name])))

@@ -38,6 +38,11 @@ def test_runs_are_appended_and_read_in_order_of_time(tmp_path):
     assert [path.name for path in file.parent.iterdir()] == ["history.jsonl"]
 
 
+@pytest.mark.fault(
+    "a writer of the history file was killed in its line",
+    "the half is named; the next run stands on a line of its own",
+    ends="told",
+)
 def test_half_a_line_is_named_and_the_next_run_stands_on_its_own(tmp_path):
     file = tmp_path / "history.jsonl"
     file.write_bytes(line_of(point_of(day(1)))[:50])
@@ -63,6 +68,9 @@ def appending(file):
         record(file, day(1))
 
 
+@pytest.mark.fault(
+    "eight runs at once on one history file", "whole lines, none lost", ends="harmless"
+)
 def test_runs_side_by_side_do_not_mix_their_lines(tmp_path):
     file = tmp_path / "history.jsonl"
     context = multiprocessing.get_context("spawn")
