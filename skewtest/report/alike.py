@@ -23,15 +23,17 @@ def group_alike(findings: Iterable[model.Finding]) -> list[list[model.Finding]]:
 
 
 def _is_alike(first: model.Finding, second: model.Finding) -> bool:
+    # A failure has a text of its own, and only that of the first of a group is shown.
     if first.counterexample is None or first.failures or second.failures:
         return False
     # Each says of another row that nobody asked for it.
     if first.surplus:
         return False
-    return _shown_by(first) == _shown_by(second)
+    return _identity(first) == _identity(second)
 
 
-def _shown_by(finding: model.Finding) -> tuple[object, ...]:
+def _identity(finding: model.Finding) -> tuple[object, ...]:
+    """Return what two findings have in common that are told together."""
     return finding.counterexample, finding.relation, finding.side, finding.is_news
 
 
@@ -42,19 +44,23 @@ def values_of(findings: Sequence[model.Finding]) -> tuple[Mapping[str, model.Ans
     answers = dict(first.values)
     for finding in findings[1:]:
         answers.update(finding.values)
-    own = {finding.feature for finding in findings}
+    features = {finding.feature for finding in findings}
 
-    def rank(name: str) -> int:
-        if name in own:
-            return 0
-        return 1 if answers[name].difference else 2
+    def urgency(name: str) -> tuple[bool, bool]:
+        return name not in features, not answers[name].difference
 
-    chosen = set(sorted(answers, key=rank)[:MOST_VALUES])
-    shown = {name: answer for name, answer in answers.items() if name in chosen}
-    return shown, total - len(shown)
+    # Urgency chooses; the order stays that of the view, which the reader knows.
+    urgent = set(sorted(answers, key=urgency)[:MOST_VALUES])
+    chosen = {}
+    for name, answer in answers.items():
+        if name in urgent:
+            chosen[name] = answer
+    return chosen, total - len(chosen)
 
 
 def name_first(texts: Sequence[str]) -> list[str]:
-    """Return the first few texts, and how many more there are."""
-    more = len(texts) - MOST_ALIKE
-    return [*texts[:MOST_ALIKE], f"and {more} more"] if more > 0 else list(texts)
+    """Return the first few texts, and how many there are beyond them."""
+    beyond = len(texts) - MOST_ALIKE
+    if beyond <= 0:
+        return list(texts)
+    return [*texts[:MOST_ALIKE], f"and {beyond} more"]

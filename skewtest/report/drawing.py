@@ -86,20 +86,23 @@ def timeline_drawing(
         windows: the declared windows, in microseconds.
     """
     moments = [Moment(step, _micros(step.arrival), _micros(step.time)) for step in example.delivery]
-    asked = _list_asked(moments)
-    if not asked:
+    as_ofs = _list_as_ofs(moments)
+    if not as_ofs:
         return None
     happens = _happenings(moments)
-    instants = _choose_instants(moments, asked, happens, windows)
+    instants = _choose_instants(moments, as_ofs, happens, windows)
     if len(instants) > MOST_INSTANTS:
         return None
-    x = {at: EDGE + place * STEP for place, at in enumerate(instants)}
+    x = {at: EDGE + number * STEP for number, at in enumerate(instants)}
+    labelled = []
+    for at in instants:
+        labelled.append(Instant(x[at], _offset(at - as_ofs[-1]), at in as_ofs))
     return TimelineDrawing(
         width=2 * EDGE + (len(instants) - 1) * STEP,
-        instants=tuple(Instant(x[at], _offset(at - asked[-1]), at in asked) for at in instants),
+        instants=tuple(labelled),
         marks=tuple(_marks(moments, happens, x)),
         late=tuple(_late(moments, x)),
-        windows=tuple(_windows(asked, windows, x)),
+        windows=tuple(_windows(as_ofs, windows, x)),
     )
 
 
@@ -112,13 +115,13 @@ class Moment:
     time: int | None
 
 
-def _list_asked(moments: Iterable[Moment]) -> list[int]:
+def _list_as_ofs(moments: Iterable[Moment]) -> list[int]:
     """Return the `as_of` of all requests, in order."""
-    asked = set()
+    as_ofs = set()
     for moment in moments:
         if moment.step.step == "request" and moment.time is not None:
-            asked.add(moment.time)
-    return sorted(asked)
+            as_ofs.add(moment.time)
+    return sorted(as_ofs)
 
 
 def _happenings(moments: Iterable[Moment]) -> dict[int | None, int]:
@@ -132,20 +135,23 @@ def _happenings(moments: Iterable[Moment]) -> dict[int | None, int]:
 
 def _choose_instants(
     moments: Iterable[Moment],
-    asked: Sequence[int],
+    as_ofs: Sequence[int],
     happens: Mapping[int | None, int],
     windows: Sequence[int],
 ) -> list[int]:
     """Return the instants that are drawn: with the starts of windows, where there is room."""
-    shown = {*asked, *happens.values()}
+    instants = {*as_ofs, *happens.values()}
     for moment in moments:
+        # What arrives after the last request cannot matter, and would take room.
         if moment.arrival is not None and moment.step.heard:
-            shown.add(moment.arrival)
-    starts: set[int] = set()
-    for at in asked:
-        starts.update(at - window for window in windows)
-    everything = sorted(shown | starts)
-    return everything if len(everything) <= MOST_INSTANTS else sorted(shown)
+            instants.add(moment.arrival)
+    with_starts = set(instants)
+    for at in as_ofs:
+        for window in windows:
+            with_starts.add(at - window)
+    if len(with_starts) <= MOST_INSTANTS:
+        return sorted(with_starts)
+    return sorted(instants)
 
 
 def _late(moments: Iterable[Moment], x: Mapping[int, float]) -> Iterator[tuple[float, float]]:
@@ -159,10 +165,11 @@ def _late(moments: Iterable[Moment], x: Mapping[int, float]) -> Iterator[tuple[f
 
 
 def _windows(
-    asked: Iterable[int], windows: Sequence[int], x: Mapping[int, float]
+    as_ofs: Iterable[int], windows: Sequence[int], x: Mapping[int, float]
 ) -> Iterator[Window]:
-    for at in asked:
+    for at in as_ofs:
         for window in windows:
+            # Starts are no instants of the drawing where there was no room for them.
             if at - window in x:
                 yield Window(x[at - window], x[at], length_text(window))
 
@@ -186,14 +193,18 @@ def _offset(length: int) -> str:
     """Return an instant by how far it is from the last `as_of`."""
     if not length:
         return "as_of"
-    return f"{'−' if length < 0 else '+'}{length_text(abs(length))}"  # noqa: RUF001 # a minus sign
+    sign = "−" if length < 0 else "+"  # noqa: RUF001 # a minus sign
+    return f"{sign}{length_text(abs(length))}"
 
 
 def _micros(text: str | None) -> int | None:
     if text is None:
         return None
     at = datetime.fromisoformat(text)
-    epoch = datetime(1970, 1, 1, tzinfo=UTC if at.tzinfo else None)  # as it is
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    if at.tzinfo is None:
+        # A view may have naive times. They are taken as they stand: only differences are drawn.
+        epoch = epoch.replace(tzinfo=None)
     return micros(at - epoch)
 
 
@@ -218,27 +229,34 @@ class Histogram:
 def histogram(errors: model.Errors) -> Histogram:
     """Return the histogram of errors in ulps."""
     groups = bars(errors)
+    # A few pairs that are far apart beside thousands that agree have a bar that is seen.
     top = math.log1p(max(count for _, count in groups))
-    drawn = tuple(
-        Bar(place * BAR, round(BARS_HIGH * math.log1p(count) / top, 1) if top else 0, text, count)
-        for place, (text, count) in enumerate(groups)
-    )
-    return Histogram(len(drawn) * BAR, drawn)
+    drawn: list[Bar] = []
+    for text, count in groups:
+        height = 0.0
+        if top:
+            height = round(BARS_HIGH * math.log1p(count) / top, 1)
+        drawn.append(Bar(len(drawn) * BAR, height, text, count))
+    return Histogram(len(drawn) * BAR, tuple(drawn))
 
 
 def bars(errors: model.Errors) -> list[tuple[str, int]]:
     """Return the counts of a histogram by label; of many powers of two, eight share one."""
     counts = errors.histogram
-    wide = 1 if len(counts) <= FINE else 8
+    powers_in_bar = 1 if len(counts) <= FINE else 8
     labelled = [("0", counts[0])]
-    for first in range(1, len(counts), wide):
-        last = first + wide - 1
-        low, high = 2 ** (first - 1), 2**last - 1
-        label = f"<2{str(last).translate(RAISED)}" if wide > 1 else f"{low}-{high}"
-        if high == 1:
-            label = "1"
-        labelled.append((label, sum(counts[first : last + 1])))
+    for first in range(1, len(counts), powers_in_bar):
+        last = first + powers_in_bar - 1
+        labelled.append((_bar_label(first, last), sum(counts[first : last + 1])))
     return labelled
+
+
+def _bar_label(first: int, last: int) -> str:
+    """Return what stands below the bar of the places `first` to `last` of a histogram."""
+    if last > first:
+        return f"<2{str(last).translate(RAISED)}"
+    low, high = 2 ** (first - 1), 2**first - 1
+    return "1" if high == 1 else f"{low}-{high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,16 +282,21 @@ def scatter(errors: model.Errors) -> Scatter | None:
         values += point
     low, high = min(values), max(values)
     is_wide = _is_wide(values)
-    place = _place_on_axis(low, high, _symlog if is_wide else float)
-    dots: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    scale_name = "symlog" if is_wide else "linear"
+    scale = _symlog if is_wide else float
+    pixel_of = _place_on_axis(low, high, scale)
+    # Dots by their pixel: thousands of pairs lie on few of them, and a page has to be small.
+    agreeing: dict[str, None] = {}
+    differing: dict[str, None] = {}
     for left, right in errors.points:
-        dots[left == right][f"M{place(left)} {SIDE - place(right)}h0"] = None
+        dots = agreeing if left == right else differing
+        dots[f"M{pixel_of(left)} {SIDE - pixel_of(right)}h0"] = None
     return Scatter(
-        "".join(dots[True]),
-        "".join(dots[False]),
-        f"{low:.4g}",
-        f"{high:.4g}",
-        "symlog" if is_wide else "linear",
+        agree="".join(agreeing),
+        differ="".join(differing),
+        low=f"{low:.4g}",
+        high=f"{high:.4g}",
+        scale=scale_name,
     )
 
 

@@ -115,7 +115,7 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def folded(self, most: int) -> "Grid":
+    def fold(self, most: int) -> "Grid":
         """Return a grid in which the cells of a scenario share a column, if there are too many.
 
         Args:
@@ -130,19 +130,26 @@ class Grid:
         for row in self.rows:
             cells = {}
             for scenario, columns in scenarios.items():
-                own = [row.cells[column] for column in columns if column in row.cells]
-                if own:
-                    cells[scenario] = _fold(own)
+                # A feature need not have run in every cell of the matrix.
+                ran = [row.cells[column] for column in columns if column in row.cells]
+                if ran:
+                    cells[scenario] = _fold_cells(ran)
             rows.append(Row(row.view, row.feature, cells))
         return Grid(tuple(scenarios), tuple(rows))
 
     def failing(self) -> "Grid":
         """Return the rows and columns in which something fails a run."""
-        rows = tuple(row for row in self.rows if row.state in GATING)
-        failing: set[str] = set()
-        for row in rows:
-            failing.update(name for name, cell in row.cells.items() if cell.state in GATING)
-        return Grid(tuple(name for name in self.columns if name in failing), rows)
+        rows = []
+        failing_columns: set[str] = set()
+        for row in self.rows:
+            if row.state not in GATING:
+                continue
+            rows.append(row)
+            for name, cell in row.cells.items():
+                if cell.state in GATING:
+                    failing_columns.add(name)
+        columns = [name for name in self.columns if name in failing_columns]
+        return Grid(tuple(columns), tuple(rows))
 
 
 def _scenario_of(column: str) -> str:
@@ -160,31 +167,33 @@ def worst(states: Iterable[State]) -> State:
 
 def grid_of(report: model.Report) -> Grid:
     """Return the grid of a report: features in the order of their views."""
-    columns: dict[str, tuple[int, str]] = {}
-    rows: dict[tuple[str, str], dict[str, Cell]] = {}
-    for view in report.views:
-        for feature in view.features:
-            rows[view.name, feature.name] = {}
-    declared = {}
+    order: dict[str, tuple[int, str]] = {}
+    cells: dict[tuple[str, str], dict[str, Cell]] = {}
+    declared: dict[str, list[str]] = {}
     for view in report.views:
         declared[view.name] = [feature.name for feature in view.features]
-    for place, outcome in enumerate(report.outcomes):
-        columns[outcome.column] = scenario_order(outcome.scenario), outcome.column
+        # A feature that no outcome looked at has a row as well: its cells stay empty.
+        for name in declared[view.name]:
+            cells[view.name, name] = {}
+    for number, outcome in enumerate(report.outcomes):
+        column = outcome.column
+        order[column] = scenario_order(outcome.scenario), column
         # What was skipped, or failed before it began, has compared nothing.
         for name in list(outcome.features) or declared.get(outcome.view, []):
-            cells = rows.setdefault((outcome.view, name), {})
-            cell = _cell(outcome, name, place)
-            before = cells.get(outcome.column)
-            cells[outcome.column] = cell if before is None else _fold([before, cell])
-    return Grid(
-        tuple(sorted(columns, key=columns.__getitem__)),
-        tuple(Row(view, feature, cells) for (view, feature), cells in rows.items()),
-    )
+            cell = _cell(outcome, name, number)
+            row = cells.setdefault((outcome.view, name), {})
+            # Merged shards that say otherwise of one outcome have it twice.
+            if column in row:
+                cell = _fold_cells([row[column], cell])
+            row[column] = cell
+    rows = [Row(view, feature, row) for (view, feature), row in cells.items()]
+    return Grid(tuple(sorted(order, key=order.__getitem__)), tuple(rows))
 
 
 def scenario_order(scenario: str) -> int:
     """Return the place of a scenario among all; that of one of another name is the last."""
     names = (*SCENARIOS, RELATIONS)
+    # A report may come from a later version, with scenarios that this one does not know.
     return names.index(scenario) if scenario in names else len(names)
 
 
@@ -193,16 +202,17 @@ def concerns(finding: model.Finding, feature: str) -> bool:
     return finding.feature in (feature, ALL_FEATURES)
 
 
-def _cell(outcome: model.Outcome, feature: str, place: int) -> Cell:
+def _cell(outcome: model.Outcome, feature: str, number: int) -> Cell:
     findings = [finding for finding in outcome.findings if concerns(finding, feature)]
-    kinds = tuple(dict.fromkeys(finding.kind for finding in findings))
-    return Cell(_state(outcome, feature, findings), kinds, (place,))
+    kinds = dict.fromkeys(finding.kind for finding in findings)
+    return Cell(_state(outcome, feature, findings), tuple(kinds), (number,))
 
 
 def _state(outcome: model.Outcome, feature: str, findings: Sequence[model.Finding]) -> State:
     """Return what a feature came to: what was found before what was not looked at."""
     stale = {each.feature for each in outcome.stale}
     if any(finding.is_news for finding in findings):
+        # What `--skew-explore` tries was not declared: it fails nothing.
         return "fails" if outcome.gates else "advice"
     if feature in outcome.untested:
         return "untested"
@@ -218,17 +228,20 @@ def _state_without_findings(outcome: model.Outcome) -> State:
         return "skipped"
     if outcome.cut_short:
         return "unfinished"
+    # Nothing differs where nothing ran: that is no parity.
     return "parity" if outcome.histories else "unchecked"
 
 
-def _fold(cells: Sequence[Cell]) -> Cell:
+def _fold_cells(cells: Sequence[Cell]) -> Cell:
     """Return several cells as one: in the state that needs a look first, and how many are so."""
-    state = worst(cell.state for cell in cells)
-    alike = sum(cell.state == state for cell in cells)
+    states = [cell.state for cell in cells]
+    state = worst(states)
     kinds: dict[str, None] = {}
-    places: list[int] = []
+    outcomes: list[int] = []
     for cell in cells:
         kinds.update(dict.fromkeys(cell.kinds))
-        places += cell.outcomes
-    share = "" if alike == len(cells) else f"{alike}/{len(cells)}"
-    return Cell(state, tuple(kinds), tuple(places), share)
+        outcomes += cell.outcomes
+    share = ""
+    if states.count(state) < len(cells):
+        share = f"{states.count(state)}/{len(cells)}"
+    return Cell(state, tuple(kinds), tuple(outcomes), share)

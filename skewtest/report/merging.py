@@ -7,7 +7,7 @@ import msgspec
 
 from skewtest.report import model
 from skewtest.report.grid import scenario_order
-from skewtest.report.summary import not_checked, unapplied
+from skewtest.report.summary import list_unapplied, not_checked
 
 NOTHING = "no feature view was checked"
 
@@ -138,7 +138,7 @@ def _shows_fault(outcome: model.Outcome) -> bool:
     if outcome.ok:
         return False
     is_fault = outcome.news or outcome.untested or outcome.stale
-    return bool(is_fault) or not unapplied(outcome)
+    return bool(is_fault) or not list_unapplied(outcome)
 
 
 def _list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
@@ -147,7 +147,7 @@ def _list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -
     for outcome in outcomes:
         gap = not_checked(outcome)
         # A check that was skipped as a whole is one gap, not one for each of its laws.
-        gaps += [gap] if gap else unapplied(outcome)
+        gaps += [gap] if gap else list_unapplied(outcome)
     if matrix is not None:
         for name, why in matrix.failed.items():
             gaps.append(f"cell {name} could not be run: {why}")

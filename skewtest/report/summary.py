@@ -32,19 +32,30 @@ def _features(report: model.Report) -> set[tuple[str, str]]:
 
 
 def _facts(report: model.Report) -> list[str]:
-    gating = [outcome for outcome in report.outcomes if outcome.gates]
-    tried = [outcome for outcome in gating if outcome.skipped is None]
-    failing = sum(not outcome.ok for outcome in tried)
-    facts = [f"{failing} of {len(gating)} checks fail"]
-    if len(tried) < len(gating):
-        facts.append(f"{len(gating) - len(tried)} skipped")
+    checks, skipped, failing = 0, 0, 0
+    for outcome in report.outcomes:
+        # What was only explored is advice: nobody has declared that it must hold.
+        if not outcome.gates:
+            continue
+        checks += 1
+        if outcome.skipped is not None:
+            skipped += 1
+        elif not outcome.ok:
+            failing += 1
+    facts = [f"{failing} of {checks} checks fail"]
+    if skipped:
+        facts.append(f"{skipped} skipped")
+    return [*facts, *_origin_facts(report)]
+
+
+def _origin_facts(report: model.Report) -> Iterator[str]:
+    """Yield the revision and the seed, where the report says so."""
     run = report.run
     if run is not None and run.git is not None:
         changes = " with uncommitted changes" if run.git.dirty else ""
-        facts.append(f"revision {run.git.revision[:10]}{changes}")
+        yield f"revision {run.git.revision[:10]}{changes}"
     if run is not None and run.seed is not None:
-        facts.append(f"seed {run.seed}")
-    return facts
+        yield f"seed {run.seed}"
 
 
 def histories(report: model.Report) -> dict[str, int]:
@@ -57,18 +68,23 @@ def histories(report: model.Report) -> dict[str, int]:
 
 def changes_text(changes: Comparison) -> str:
     """Return how many divergences have changed, and how."""
-    counts = [f"{len(changes.of(kind))} {kind}" for kind in CHANGES if changes.of(kind)]
+    counts = []
+    for kind in CHANGES:
+        changed = changes.of(kind)
+        if changed:
+            counts.append(f"{len(changed)} {kind}")
     return ", ".join(counts) or "no divergence, then or now"
 
 
 def not_checked(outcome: model.Outcome) -> str:
     """Return that a check was skipped, and why, as a gap of a report; "" of one that was not."""
+    # A scenario that was explored, and not declared, is not missed.
     if not outcome.gates or outcome.skipped is None:
         return ""
     return f"{outcome.view} was not checked under {outcome.column}: {outcome.skipped}"
 
 
-def unapplied(outcome: model.Outcome) -> list[str]:
+def list_unapplied(outcome: model.Outcome) -> list[str]:
     """Return which laws an owner has named and no side was held to, as gaps of a report."""
     gaps = []
     for check in outcome.checks:
@@ -91,8 +107,12 @@ def advice(outcomes: Sequence[model.Outcome]) -> list[str]:
 
 
 def _advice_on(view: str, scenarios: Sequence[model.Outcome]) -> Iterator[str]:
-    breaks = [outcome.scenario for outcome in scenarios if outcome.findings]
-    untried = [f"{each.scenario} ({each.skipped})" for each in scenarios if each.skipped]
+    breaks, untried = [], []
+    for outcome in scenarios:
+        if outcome.findings:
+            breaks.append(outcome.scenario)
+        if outcome.skipped:
+            untried.append(f"{outcome.scenario} ({outcome.skipped})")
     if breaks:
         yield f"{view}: would break under: {', '.join(breaks)}"
     elif untried:
@@ -143,10 +163,10 @@ def places(report: model.Report) -> dict[tuple[str, str], tuple[str, int]]:
 
 def in_repository(report: model.Report, file: str) -> str:
     """Return a file of the project as its repository names it."""
-    git = None if report.run is None else report.run.git
-    if git is None or PurePath(file).is_absolute():
+    if report.run is None or report.run.git is None or PurePath(file).is_absolute():
         return file
-    return posixpath.normpath(f"{git.folder}{file}")
+    # A file beside the project is named `../shared/features.py`: the dots are taken out.
+    return posixpath.normpath(f"{report.run.git.folder}{file}")
 
 
 def slowest(report: model.Report, most: int = 3) -> list[tuple[str, float]]:

@@ -1,6 +1,6 @@
 """A counterexample as a table: events and requests in the order of delivery, with remarks."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from skewtest.declare.view import AS_OF, FeatureView
@@ -41,12 +41,11 @@ def timeline_of(example: Counterexample, row: int | None = None) -> model.Timeli
     steps = steps_of(view, example.history)
     table = _Table(view, steps, row)
     rows = [table.row_of(step) for step in steps]
-    omitted = len(rows) - MOST_ROWS
-    if omitted > 0:
+    omitted = max(0, len(rows) - MOST_ROWS)
+    if omitted:
+        # How a history begins and what is asked at its end explain most of a difference.
         rows = [*rows[: MOST_ROWS // 2], *rows[-MOST_ROWS // 2 :]]
-    return model.Timeline(
-        columns=table.columns, rows=rows, time=table.time, omitted=max(0, omitted)
-    )
+    return model.Timeline(columns=table.columns, rows=rows, time=table.time, omitted=omitted)
 
 
 class _Table:
@@ -55,49 +54,66 @@ class _Table:
     def __init__(self, view: FeatureView, steps: Sequence[Step], row: int | None) -> None:
         self.view = view
         self.row = row
-        self.asked = [step.payload[AS_OF] for step in steps if step.what == "request"]
+        self.as_ofs = [step.payload[AS_OF] for step in steps if step.what == "request"]
         self.names = _column_names(view)
         self.has_sources = len(view.sources) > 1
+        # Each source may call its time otherwise, so that several need a word of ours.
         self.time = "time" if self.has_sources else next(iter(view.sources.values())).time
         self.before: Any = None
 
     @property
     def columns(self) -> list[str]:
-        source = ["source"] if self.has_sources else []
-        return ["#", *source, self.time, *self.names, ""]
+        if self.has_sources:
+            return ["#", "source", self.time, *self.names, ""]
+        return ["#", self.time, *self.names, ""]
 
     def row_of(self, step: Step) -> list[str]:
         """Return the row of a step; steps come in their order."""
-        source = [step.source] if self.has_sources else []
         if step.what == "request":
-            cells, remark = self._request(step)
-            return ["?", *source, *cells, remark]
-        if step.number is None:
-            moment = moment_text(self.view.time.datetimes([step.at])[0] or EPOCH)
-            cells = [""] * len(self.names)
-            return [MARKS[step.what], *source, moment, *cells, REMARKS[step.what]]
-        return [str(step.number + 1), *source, *self._event(step)]
+            sign, cells = "?", self._request(step)
+        elif step.number is None:
+            sign, cells = MARKS[step.what], self._operation(step)
+        else:
+            sign, cells = str(step.number + 1), self._event(step)
+        if self.has_sources:
+            return [sign, step.source, *cells]
+        return [sign, *cells]
 
-    def _request(self, step: Step) -> tuple[list[str], str]:
-        cells = [moment_text(step.payload[AS_OF])]
-        for name in self.names:
-            cells.append(value_text(step.payload[name]) if name in self.view.entity else "")
+    def _request(self, step: Step) -> list[str]:
+        cells = self._values(step, self.view.entity)
         values = [f"{name}={value_text(step.payload[name])}" for name in self.view.request]
-        remark = f"asked with {', '.join(values)}" if values else "asked"
-        if step.number == self.row and len(self.asked) > 1:
+        remark = "asked"
+        if values:
+            remark = f"asked with {', '.join(values)}"
+        # Of a single request nobody needs to be told which one it is.
+        if step.number == self.row and len(self.as_ofs) > 1:
             remark = f"{remark}, and here they differ"
-        return cells, remark
+        return [moment_text(step.payload[AS_OF]), *cells, remark]
+
+    def _operation(self, step: Step) -> list[str]:
+        """Return the cells of what has no payload: a snapshot, a restore, a bootstrap."""
+        moment = moment_text(self.view.time.datetimes([step.at])[0] or EPOCH)
+        return [moment, *self._values(step, ()), REMARKS[step.what]]
 
     def _event(self, step: Step) -> list[str]:
         at = step.payload[self.view.sources[step.source].time]
-        cells = [moment_text(at)]
-        for name in self.names:
-            cells.append(value_text(step.payload[name]) if name in step.payload else "")
         remarks = [_arrival(step, at)]
+        # A second copy sits where the first one does: its remarks have been read already.
         if step.what != "event again":
-            remarks.append(_remark(self.view, at, self.asked, self.before))
+            remarks.append(_remark(self.view, at, self.as_ofs, self.before))
         self.before = at
-        return [*cells, ", ".join(filter(None, remarks))]
+        cells = self._values(step, step.payload)
+        return [moment_text(at), *cells, ", ".join(filter(None, remarks))]
+
+    def _values(self, step: Step, names: Container[str]) -> list[str]:
+        """Return a cell for each column: the payload's value where it is one of the names."""
+        cells = []
+        for name in self.names:
+            text = ""
+            if name in names:
+                text = value_text(step.payload[name])
+            cells.append(text)
+        return cells
 
 
 def _column_names(view: FeatureView) -> list[str]:
@@ -109,19 +125,24 @@ def _column_names(view: FeatureView) -> list[str]:
 
 def step_of(view: FeatureView, step: Step) -> model.Step:
     """Return one thing that reaches the online side as a report has it."""
-    at = None
-    if step.payload:
-        name = AS_OF if step.what == "request" else view.sources[step.source].time
-        at = step.payload.get(name)
     (arrival,) = view.time.datetimes([step.at])
     return model.Step(
         step=step.what,
         number=step.number,
         source=step.source,
-        time=None if at is None else str(at),
+        time=_time_of(view, step),
         arrival=str(arrival),
         heard=step.heard,
     )
+
+
+def _time_of(view: FeatureView, step: Step) -> str | None:
+    """Return the event time or the `as_of` of a step; None of one without a payload."""
+    if not step.payload:
+        return None
+    name = AS_OF if step.what == "request" else view.sources[step.source].time
+    at = step.payload.get(name)
+    return None if at is None else str(at)
 
 
 def drawing_of(example: Counterexample) -> tuple[str, ...]:
@@ -140,13 +161,19 @@ def drawing_of(example: Counterexample) -> tuple[str, ...]:
     if sum(widths.values()) > WIDEST:
         return ()
     first, second = _line(happens, widths), _line(arrives, widths)
-    used = [legend for mark, legend in LEGEND.items() if mark in second]
-    legends = [", ".join(used)] if used else []
-    return (f"happens  {first}".rstrip(), f"arrives  {second}".rstrip(), *legends)
+    lines = [f"happens  {first}".rstrip(), f"arrives  {second}".rstrip()]
+    legends = [legend for mark, legend in LEGEND.items() if mark in second]
+    if legends:
+        lines.append(", ".join(legends))
+    return tuple(lines)
 
 
 def _line(marks: dict[int, str], widths: dict[int, int]) -> str:
-    return "".join(f"{marks.get(at, '.'):<{width}}" for at, width in widths.items())
+    """Return the marks of all instants, each in the width that both lines have there."""
+    line = ""
+    for at, width in widths.items():
+        line += f"{marks.get(at, '.'):<{width}}"
+    return line
 
 
 def _marks_by_instant(example: Counterexample) -> tuple[dict[int, str], dict[int, str]]:
@@ -169,34 +196,50 @@ def _marks_by_instant(example: Counterexample) -> tuple[dict[int, str], dict[int
 
 def _arrival(step: Step, at: Any) -> str:
     """Return what is special about when an event arrives."""
-    remarks = ["delivered again"] if step.what == "event again" else []
+    remarks = []
+    if step.what == "event again":
+        remarks.append("delivered again")
     late = step.at - instant(at)
+    # What comes after the last request is late for nobody.
     if late and step.heard:
         remarks.append(f"arrives {length_text(late)} later")
     return ", ".join(remarks)
 
 
-def _remark(view: FeatureView, at: Any, asked: Sequence[Any], before: Any) -> str:
+def _remark(view: FeatureView, at: Any, as_ofs: Sequence[Any], before: Any) -> str:
     """Return what is special about the time of an event."""
     remarks = []
-    for as_of in dict.fromkeys(asked):
-        gap = micros(as_of - at)
-        remarks += _edges(view, gap, view.time.tick)
+    for as_of in as_ofs:
+        remarks.append(_edge(view, micros(as_of - at)))
     if before is not None and at == before:
         remarks.append("same time as the event before")
-    return ", ".join(dict.fromkeys(remarks))
+    # Several requests see an event alike: what is said of it is said once.
+    return ", ".join(dict.fromkeys(filter(None, remarks)))
 
 
-def _edges(view: FeatureView, gap: int, tick: int) -> list[str]:
+def _edge(view: FeatureView, gap: int) -> str:
+    """Return on or beside which edge an event lies; "" of one that lies on none.
+
+    Those are the edges that `<` and `<=` tell apart: `as_of`, and the starts of windows.
+
+    Args:
+        view: the view.
+        gap: microseconds from the event to the `as_of`.
+    """
+    tick = view.time.tick
     if gap == 0:
-        return ["exactly at as_of"]
+        return "exactly at as_of"
+    if gap == -tick:
+        return "one tick after as_of"
     if gap < 0:
-        return ["after as_of"] if gap < -tick else ["one tick after as_of"]
+        return "after as_of"
     for window in view.windows:
-        edge = f"as_of - {window_text(window)}"
-        beside = gap - micros(window)
-        if beside == 0:
-            return [f"exactly {edge}"]
-        if abs(beside) == tick:
-            return [f"one tick {'before' if beside > 0 else 'after'} {edge}"]
-    return ["one tick before as_of"] if gap == tick else []
+        start = f"as_of - {window_text(window)}"
+        before_start = gap - micros(window)
+        if before_start == 0:
+            return f"exactly {start}"
+        if before_start == tick:
+            return f"one tick before {start}"
+        if before_start == -tick:
+            return f"one tick after {start}"
+    return "one tick before as_of" if gap == tick else ""

@@ -1,5 +1,6 @@
 """The history of a project's parity: a line for each run, and what a trend page shows of them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +45,25 @@ class History:
 
 def point_of(report: model.Report) -> Point:
     """Return a report as a point of a trend."""
-    run = report.run
-    git = None if run is None else run.git
+    # A report that `check()` made says nothing of all this.
+    time, seconds, revision, dirty = "", 0.0, "", False
+    if report.run is not None:
+        time, seconds = report.run.time, report.run.seconds
+        if report.run.git is not None:
+            revision, dirty = report.run.git.revision, report.run.git.dirty
     errors = _errors_by_feature(report)
     features = {}
     # Of two features that are called alike, the one that needs a look first comes last.
     for row in sorted(grid_of(report).rows, key=lambda row: -STATES.index(row.state)):
+        # A feature without cells was not checked: it has a gap there, not a state.
         if row.cells:
             features[row.name] = _feature_point(row.state, errors.get(row.name, []))
     return Point(
-        time="" if run is None else run.time,
+        time=time,
         verdict=report.verdict,
-        revision="" if git is None else git.revision,
-        dirty=git is not None and git.dirty,
-        seconds=0.0 if run is None else run.seconds,
+        revision=revision,
+        dirty=dirty,
+        seconds=seconds,
         histories=sum(histories(report).values()),
         features=features,
     )
@@ -97,12 +103,14 @@ def read_history(path: Path) -> History:
         raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
     points, broken = [], []
     for number, line in enumerate(lines, 1):
+        # Lines that somebody has left empty by hand are no runs that are broken.
         if not line.strip():
             continue
         try:
             points.append(msgspec.json.decode(line, type=Point))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             broken.append(f"line {number} of {path} is no run: {error}")
+    # Runs side by side append when they end, and their time is when they began.
     return History(tuple(sorted(points, key=lambda point: point.time)), tuple(broken))
 
 
@@ -130,21 +138,37 @@ class Streak:
 
 def streaks(points: Sequence[Point]) -> list[Streak]:
     """Return each feature over time; those that fail now first, then by name."""
-    names = sorted({name for point in points for name in point.features})
+    names: set[str] = set()
+    for point in points:
+        names.update(point.features)
     unsorted = [_streak(name, points) for name in names]
-    return sorted(unsorted, key=lambda one: (not one.fails, one.name))
+    return sorted(unsorted, key=lambda streak: (not streak.fails, streak.name))
 
 
 def _streak(name: str, points: Sequence[Point]) -> Streak:
-    own_points = [point.features.get(name) for point in points]
-    states = [None if point is None else point.state for point in own_points]
+    """Return a feature over time; there is a point of at least one run."""
+    states: list[State | None] = []
+    ulps: list[float | None] = []
+    for point in points:
+        feature = point.features.get(name)
+        if feature is None:
+            states.append(None)
+            ulps.append(None)
+        else:
+            states.append(feature.state)
+            ulps.append(feature.max_ulps)
     since = len(states) - 1
     while since and states[since - 1] == states[-1]:
         since -= 1
-    ulps = tuple(None if point is None else point.max_ulps for point in own_points)
-    return Streak(name, tuple(states), points[since].time if points else "", ulps)
+    return Streak(name, tuple(states), points[since].time, tuple(ulps))
 
 
 def heights(values: Iterable[float | None]) -> list[int | None]:
     """Return errors in ulps as heights of 0 to 8: their magnitudes in bits, eight to a step."""
-    return [None if value is None else min(8, -(-int(value).bit_length() // 8)) for value in values]
+    return [None if value is None else _height(value) for value in values]
+
+
+def _height(ulps: float) -> int:
+    # Rounding is a few bits and another number some fifty: these steps tell them apart.
+    bits = int(ulps).bit_length()
+    return min(8, math.ceil(bits / 8))

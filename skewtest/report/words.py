@@ -1,6 +1,7 @@
 """Values, times and tolerances as reports show them."""
 
-from datetime import UTC, date, datetime, timedelta
+import math
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,23 +30,31 @@ def value_text(value: Any) -> str:
         return value.name
     if isinstance(value, Failure):
         return "failed"
-    if isinstance(value, float):
-        return "NaN" if value != value else repr(value)
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN"
     if isinstance(value, datetime):
         return moment_text(value)
     if isinstance(value, str):
         return _string_text(value)
     if isinstance(value, timedelta):
-        return f"{micros(value) / 1e6:g} s" if micros(value) % 1_000_000 else str(value)
+        return _timedelta_text(value)
     if isinstance(value, date | Decimal):
         return shorten(str(value))
     return shorten(repr(value))
 
 
+def _timedelta_text(value: timedelta) -> str:
+    # Python's own text hides a part of a second in six digits: 0:00:00.250000.
+    if micros(value) % SECOND_US:
+        return f"{micros(value) / SECOND_US:g} s"
+    return str(value)
+
+
 def moment_text(moment: datetime) -> str:
     """Return a datetime; the zone is shown unless it is UTC or none."""
     text = moment.replace(tzinfo=None).isoformat(sep=" ")
-    if moment.tzinfo is None or moment.tzinfo is UTC or moment.utcoffset() == timedelta(0):
+    # utcoffset() of a naive moment is None; of London in winter it is zero, and reads as UTC.
+    if not moment.utcoffset():
         return text
     return f"{text}{moment.strftime('%z')}"
 
@@ -57,27 +66,37 @@ def tolerance_text(tolerance: Tolerance) -> str:
             return "exact(dtype=True)" if dtype else "exact()"
         case Vector(cosine=cosine):
             return f"vector(cosine={cosine:g})"
+    # The bounds of the default are ours, not the owner's, and may become wiser.
     if not tolerance.explicit:
         return "close()"
-    apart = value_text(tolerance.abs) if isinstance(tolerance.abs, timedelta) else tolerance.abs
-    bounds = {"rel": tolerance.rel, "abs": apart, "ulps": tolerance.ulps}
-    declared = [f"{name}={bound}" for name, bound in bounds.items() if bound]
-    return f"close({', '.join(declared)})"
+    bounds = []
+    if tolerance.rel:
+        bounds.append(f"rel={tolerance.rel}")
+    if isinstance(tolerance.abs, timedelta):
+        bounds.append(f"abs={value_text(tolerance.abs)}")
+    elif tolerance.abs:
+        bounds.append(f"abs={tolerance.abs}")
+    if tolerance.ulps:
+        bounds.append(f"ulps={tolerance.ulps}")
+    return f"close({', '.join(bounds)})"
 
 
 def length_text(length: int) -> str:
     """Return a length of time, in microseconds, by its two largest units: "1 h 30 min"."""
     parts = []
     for size, unit in UNITS:
-        count, length = divmod(length, size)
-        if count:
-            parts.append(f"{count} {unit}")
+        number, length = divmod(length, size)
+        if number:
+            parts.append(f"{number} {unit}")
     return " ".join(parts[:2]) or "0 us"
 
 
 def shorten(text: str, most: int = LONGEST_TEXT) -> str:
     """Return a text cut to `most` characters, with its true length."""
-    return text if len(text) <= most else f"{text[: most - 20]}... ({len(text):,} chars)"
+    if len(text) <= most:
+        return text
+    # 20 characters are for the length that is told at its end.
+    return f"{text[: most - 20]}... ({len(text):,} chars)"
 
 
 def difference_text(left: Any, right: Any) -> str:
@@ -86,22 +105,31 @@ def difference_text(left: Any, right: Any) -> str:
     if no_left or no_right:
         return "" if no_left == no_right else "not both have a value"
     gap = magnitude(left, right)
-    if gap is None and type(left) is not type(right):
-        return f"{type(left).__name__} against {type(right).__name__}"
     if gap is None:
-        return "" if left == right else "differs"
+        return _unlike_text(left, right)
     if not gap:
         return ""
+    # It tells the size of the gap: both answers stand beside it in full.
     return f"{gap:.6g}" if isinstance(gap, float) else value_text(gap)
+
+
+def _unlike_text(left: Any, right: Any) -> str:
+    """Return how two answers differ that have no distance, such as texts; "" where they do not."""
+    if type(left) is not type(right):
+        return f"{type(left).__name__} against {type(right).__name__}"
+    return "" if left == right else "differs"
 
 
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it takes one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}s"
 
 
 def _string_text(value: str) -> str:
     # What could be taken for a number, for nothing, or not be seen at all is quoted.
     is_odd = value in ("", "null", "NaN") or value.isnumeric()
-    is_plain = not is_odd and value.isprintable() and value == value.strip()
-    return shorten(value) if is_plain else shorten(repr(value))
+    if is_odd or not value.isprintable() or value != value.strip():
+        return shorten(repr(value))
+    return shorten(value)

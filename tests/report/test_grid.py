@@ -86,7 +86,7 @@ def test_too_many_columns_are_folded_into_their_scenarios_with_how_many_are_so()
         )
         for number in range(3)
     ]
-    (a, b) = grid_of(report(*cells)).folded(2).rows
+    (a, b) = grid_of(report(*cells)).fold(2).rows
     assert (a.cells["in_order"].state, a.cells["in_order"].share) == ("fails", "2/3")
     assert (b.cells["in_order"].state, b.cells["in_order"].share) == ("parity", "")
     assert a.cells["in_order"].outcomes == (0, 1, 2)

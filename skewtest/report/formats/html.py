@@ -64,7 +64,7 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
         "report.html.j2",
         {
             "report": report,
-            "grid": grid.folded(COLUMNS),
+            "grid": grid.fold(COLUMNS),
             "by_view": by_view,
             "meanings": {name: text for name, text in MEANINGS.items() if name in scenarios},
             "is_long": len(grid.rows) > LONG,
