@@ -1,6 +1,6 @@
 """Changes of a pack that must not change the answers to the requests that are still there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -76,21 +76,21 @@ def remove_strangers(view: FeatureView, pack: Pack) -> Changed:
 def _belongs_to(
     view: FeatureView, frame: pl.DataFrame, first_keys: dict[int, tuple[object, ...]]
 ) -> pl.Series:
-    """Return which events share a part of the key with the entity that is kept in their lane.
+    """Return which events have the key of the entity that is kept in their lane.
 
-    An event that holds only some of the entity's columns, or none, belongs to every entity.
+    A stranger may share every column of the key but one: to leave that one out is the usual slip.
+    An event that holds only some of the entity's columns is told by those, and one that holds none
+    belongs to every entity.
     """
     places = [place for place, name in enumerate(view.entity) if name in frame.columns]
-    if not places:
-        return pl.Series([True] * frame.height, dtype=pl.Boolean)
-    columns = [frame[view.entity[place]].to_list() for place in places]
+    keys: Iterable[tuple[object, ...]] = [()] * frame.height
+    if places:
+        columns = [frame[view.entity[place]].to_list() for place in places]
+        keys = zip(*columns, strict=True)
     belongs = []
-    for lane, *cells in zip(frame[LANE].to_list(), *columns, strict=True):
-        key = first_keys.get(lane)
-        shared = key is not None and any(
-            cell == key[place] for cell, place in zip(cells, places, strict=True)
-        )
-        belongs.append(shared)
+    for lane, key in zip(frame[LANE].to_list(), keys, strict=True):
+        first = first_keys.get(lane)
+        belongs.append(first is not None and key == tuple(first[place] for place in places))
     return pl.Series(belongs, dtype=pl.Boolean)
 
 

@@ -8,6 +8,9 @@ the entity is several columns, only both together do (slots of `keys.TEMPLATES`,
     1             b                a        b         the same user in another shop
     2             c                b        a         another user in the same shop
 
+Of three columns or more each lane draws the two by which its entities differ, so that an
+implementation that leaves any one of them out meets strangers that share all the others.
+
 In an odd lane, entities 0 and 1 are two that a careless implementation takes for one:
 
     entity        user_id          user_id  shop_id        user_id  shop_id
@@ -18,6 +21,7 @@ In an odd lane, entities 0 and 1 are two that a careless implementation takes fo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +36,7 @@ IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 APART = (0, 1, 2)
-TOGETHER = ((0, 0, 1), (0, 1, 0), (0, 0, 0))
-"""The slots of entities 0, 1 and 2 in the first, second and any further column of an entity."""
+"""The slots of entities 0, 1 and 2 in a column that tells them apart by itself."""
 COLLIDING_SHARES = (0.1, 0.3)
 """Of lanes with one entity, and of those with several, for each key column: five ways to collide
 share them, and it is two entities that are confused. Without them device_ids_become_floats,
@@ -77,7 +80,7 @@ def draw_slots(
         lanes: whose entities.
     """
     entity = [name for name in entity if name in columns]
-    slots = _draw_plain(columns, entity, len(lanes))
+    slots = _draw_plain(columns, entity, lanes)
     for name, column in columns.items():
         _collide(slots, name, column, entity, lanes)
     joined = [name for name in entity if _is_text_with_variants(columns[name])]
@@ -94,15 +97,24 @@ def _find_key_columns(view: FeatureView) -> dict[str, Key]:
     return {name: kind for name, kind in columns.items() if isinstance(kind, Key)}
 
 
-def _draw_plain(columns: Mapping[str, Key], entity: list[str], lanes: int) -> dict[str, IntArray]:
+def _draw_plain(columns: Mapping[str, Key], entity: list[str], lanes: Lanes) -> dict[str, IntArray]:
     """Return the slots of lanes whose entities nobody confuses."""
     slots = {}
     for name in columns:
-        plain = APART
-        if name in entity and len(entity) > 1:
-            plain = TOGETHER[min(entity.index(name), len(TOGETHER) - 1)]
-        slots[name] = np.tile(np.array(plain, dtype=np.int64), (lanes, 1))
+        slots[name] = np.tile(np.array(APART, dtype=np.int64), (len(lanes), 1))
+    if len(entity) > 1:
+        _share_all_columns_but_one(slots, entity, lanes)
     return slots
+
+
+def _share_all_columns_but_one(slots: dict[str, IntArray], entity: list[str], lanes: Lanes) -> None:
+    """Let entities 1 and 2 of each lane differ from entity 0 in one column each."""
+    # Two columns leave no choice: the second, then the first.
+    pairs = [(second, first) for first, second in combinations(range(len(entity)), 2)]
+    differing_columns = lanes.dice.choose("columns that differ", pairs)
+    for number, name in enumerate(entity):
+        slots[name][:, 0] = 0
+        slots[name][:, 1:] = differing_columns == number
 
 
 def _collide(
