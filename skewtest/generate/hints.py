@@ -175,8 +175,9 @@ def _constants_of_function(function: Callable[..., Any], seen: set[int]) -> Iter
             yield from _constants_of_part(constant, seen)
     for default in function.__defaults__ or ():
         yield from _constants_of_part(default, seen)
+    # For `codes_of`: it is no constant of any sort that hints are made of.
+    yield code
     for name in _names_in_code(code):
-        yield Name(name)
         if name in function.__globals__:
             yield from _constants_of_part(function.__globals__[name], seen)
     for content in _closure_of(function):
@@ -192,15 +193,18 @@ def _closure_of(function: Callable[..., Any]) -> Iterator[Any]:
             continue
 
 
-def names_of(thing: object) -> set["Name"]:
-    """Return the names that a callable's own code, and that of its parts, looks up."""
-    return {name for name in _constants_of(thing, set()) if isinstance(name, Name)}
+def codes_of(thing: object) -> Iterator[CodeType]:
+    """Yield the code objects of a callable, of its parts, and of what is defined inside them."""
+    for constant in _constants_of(thing, set()):
+        if isinstance(constant, CodeType):
+            yield from _with_inner_codes(constant)
 
 
-class Name(str):
-    """A name that code looks up, told apart from a text that it holds."""
-
-    __slots__ = ()
+def _with_inner_codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _with_inner_codes(constant)
 
 
 def _names_in_code(code: CodeType) -> list[str]:
