@@ -5,7 +5,7 @@ way there changes nothing. What comes back is read through narwhals.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import numpy.typing as npt
@@ -17,6 +17,15 @@ from skewtest.times import instants_of
 from skewtest.worker import frames as made
 
 Kind = Literal["polars", "polars lazy", "pandas", "pyarrow", "rows"]
+
+
+PLAIN_NUMBERS = frozenset(
+    [
+        *(pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64),
+        *(pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
+    ]
+)
+"""Types of polars whose values numpy has as polars has them."""
 
 
 class Columns(dict[str, list[Any]]):
@@ -76,10 +85,14 @@ def has_changed(frame: Any, before: Any, kind: Kind) -> bool:
 def columns_of(
     result: Any,
     instants: Sequence[str] = (),
-) -> Mapping[str, list[Any]] | None:
+    numbers: Collection[str] = (),
+) -> Mapping[str, Any] | None:
     """Return a returned frame's columns as Python values, or None if it is no frame.
 
-    Datetime columns named in `instants` come as microseconds where that is quicker.
+    Args:
+        result: what user code returned.
+        instants: datetime columns that come as microseconds where that is quicker.
+        numbers: columns that stay columns of polars where they are such, and plain numbers.
     """
     if isinstance(result, Columns):
         return result
@@ -88,19 +101,23 @@ def columns_of(
     result = _relation(result)
     native = result.collect() if isinstance(result, pl.LazyFrame) else result
     if isinstance(native, pl.DataFrame):
-        return _polars_columns(native, instants)
+        return _polars_columns(native, instants, numbers)
     # Not imported for it: whoever returns a frame of pandas has it loaded already.
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
         return made.pandas_columns(native)
     return drive.foreign.columns_of_foreign(native)
 
 
-def _polars_columns(frame: pl.DataFrame, instants: Sequence[str]) -> dict[str, list[Any]]:
-    columns = {}
+def _polars_columns(
+    frame: pl.DataFrame, instants: Sequence[str], numbers: Collection[str]
+) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
     for name in frame.columns:
         column = frame[name]
         if name in instants and isinstance(column.dtype, pl.Datetime):
             columns[name] = instants_of(column).to_list()
+        elif name in numbers and column.dtype in PLAIN_NUMBERS:
+            columns[name] = column
         else:
             columns[name] = python_values(column)
     return columns

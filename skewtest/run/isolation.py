@@ -143,10 +143,10 @@ def _take_arrived(view: FeatureView, pack: Pack, at: int) -> Pack:
 
 def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
     """Return batch answers for a pack; lanes that bring the whole call down are singled out."""
-    lanes = _by_size(pack)
-    answers = answer_lanes(view, pack, len(lanes))
+    answers = answer_lanes(view, pack, pack.spine[LANE].n_unique())
     if isinstance(answers, Answers):
         return answers
+    lanes = _by_size(pack)
     rows: list[list[int]] = [[] for _ in range(pack.lanes)]
     for row, lane in enumerate(pack.spine[LANE].to_list()):
         rows[lane].append(row)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from skewtest.worker.values import NULL_OR_NAN, Nothing
 
@@ -89,6 +90,27 @@ class Column:
         """Make a column of floats; NaN is NaN, and nothing is null or missing."""
         states = np.where(np.isnan(numbers), np.uint8(NAN), np.uint8(FLOAT))
         return cls(numbers, states)
+
+    @classmethod
+    def of_polars(cls, values: pl.Series) -> "Column":
+        """Make a column of a polars column of floats, ints or bools, null where it is null."""
+        has_nulls = values.null_count() > 0
+        cells = values
+        if has_nulls:
+            cells = values.fill_null(strategy="zero")
+        # Float32 is float64 exactly, and so is every int that is let through below.
+        numbers = cells.to_numpy().astype(np.float64)
+        if values.dtype.is_float():
+            column = cls.of_floats(numbers)
+        elif values.dtype == pl.Boolean:
+            column = cls(numbers, np.full(len(values), BOOL, dtype=np.uint8))
+        elif bool((np.abs(numbers) >= EXACT_INTS).any()):
+            return cls.of(values.to_list())
+        else:
+            column = cls(numbers, np.full(len(values), INT, dtype=np.uint8))
+        if has_nulls:
+            column.states[values.is_null().to_numpy()] = NULL
+        return column
 
     @classmethod
     def of_nothing(cls, rows: int) -> "Column":

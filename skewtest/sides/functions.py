@@ -224,7 +224,7 @@ class FunctionSide:
         caller = LocalCaller(handed)
         clock = clock_of(conditions.view.delivery.clock)
 
-        def call() -> Mapping[str, list[Any]] | Failure:
+        def call() -> Mapping[str, Any] | Failure:
             with NoExit(), TimeLimit(conditions.seconds), clock:
                 return self.columns(pack, conditions.view, caller)
 
@@ -244,9 +244,7 @@ class FunctionSide:
         answers = self.judge(call, pack, conditions)
         return answers if isinstance(answers, Failure) else replace(answers, seconds=caller.cpu)
 
-    def columns(
-        self, pack: Pack, view: FeatureView, caller: Caller
-    ) -> Mapping[str, list[Any]] | Failure:
+    def columns(self, pack: Pack, view: FeatureView, caller: Caller) -> Mapping[str, Any] | Failure:
         """Call the implementation and return the columns of what it returned."""
         frames = named_frames(pack)
         if isinstance(self.implementation, BatchAdapter):
@@ -255,14 +253,14 @@ class FunctionSide:
             result = caller.call(self.implementation, frames)
         if inspect.iscoroutine(result):
             result = drive.awaiting.run_coroutine(result)
-        columns = columns_of(result, instants=(AS_OF,))
+        columns = columns_of(result, instants=(AS_OF,), numbers=view.features.keys())
         if columns is None:
             return Failure(self.name, "not_a_frame", {"type": type_name(result)})
         return columns
 
     def judge(
         self,
-        call: Callable[[], Mapping[str, list[Any]] | Failure],
+        call: Callable[[], Mapping[str, Any] | Failure],
         pack: Pack,
         conditions: Conditions,
     ) -> Answers | Failure:

@@ -3,84 +3,118 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.values import OddValueError, all_plain, plain
 from skewtest.generate.history import Pack
 from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure
+from skewtest.sides.columns import Column, RowArray, scatter
 from skewtest.times import instant, instants_of
 
+NO_ROW = -1
+"""The position of the row of a request that was not answered."""
 RowKey = tuple[Any, ...]
 # Entity values, then `as_of`: the order of `Extra.key` as well.
 
 
 def join_rows(
-    view: FeatureView, pack: Pack, columns: Mapping[str, list[Any]], side: str
+    view: FeatureView, pack: Pack, columns: Mapping[str, Any], side: str
 ) -> Answers | Failure:
     """Return the answers that a frame's columns hold, or why they cannot be told.
 
     Args:
         view: what was asked for.
         pack: its spine rows are those that were asked for.
-        columns: entity, `as_of` and features, parallel.
+        columns: entity, `as_of` and features, parallel: lists, and of features polars columns too.
         side: who answered.
     """
     lacking = [name for name in (*view.entity, AS_OF, *view.features) if name not in columns]
     if lacking:
         return Failure(side, "missing_columns", {"lacking": lacking, "got": list(columns)})
-    try:
-        keys = row_keys([columns[name] for name in view.entity], columns[AS_OF])
-    except (OddValueError, TypeError, AttributeError) as error:
-        return Failure(side, "bad_key_type", {"got": str(error)}, error)
-    picked, extra = _match(spine_keys(view, pack.spine), keys)
+    asked = _asked_keys(view, pack.spine)
+    answered = [*(columns[name] for name in view.entity), columns[AS_OF]]
+    extra: tuple[Extra, ...] = ()
+    if all(map(_is_same_list, asked, answered)):
+        # Most code answers what was asked, in that order: no key has to be looked up then.
+        picked = np.arange(pack.spine.height)
+    else:
+        try:
+            keys = row_keys(answered[:-1], answered[-1])
+        except (OddValueError, TypeError, AttributeError) as error:
+            return Failure(side, "bad_key_type", {"got": str(error)}, error)
+        picked, extra = _match(row_keys(asked[:-1], asked[-1]), keys)
     values, failures = _values(view, columns, picked, side)
-    return Answers.of(values, failures, extra=extra)
+    failed = list(failures)
+    values = {name: column.with_failed(failed) for name, column in values.items()}
+    return Answers(values, failures, extra)
 
 
-def _match(
-    requests: list[RowKey], answered: list[RowKey]
-) -> tuple[list[int | None], tuple[Extra, ...]]:
-    """Return for each request the position of its row, and the keys of rows that are too many."""
-    row_of_key = {key: row for row, key in enumerate(requests)}
-    picked: list[int | None] = [None] * len(requests)
-    surplus: Counter[RowKey] = Counter()
-    for position, key in enumerate(answered):
-        row = row_of_key.get(key)
-        if row is None or picked[row] is not None:
-            # The first row of a key is its answer; that there are more is a finding of its own.
-            surplus[key] += 1
-        else:
-            picked[row] = position
-    return picked, tuple(Extra(key, count, key in row_of_key) for key, count in surplus.items())
+def _is_same_list(asked: list[Any], answered: list[Any]) -> bool:
+    # What is not plain may not even be comparable: it is looked at value by value.
+    return all_plain(answered) and asked == answered
+
+
+def _match(requests: list[RowKey], answered: list[RowKey]) -> tuple[RowArray, tuple[Extra, ...]]:
+    """Return for each request the position of its row, -1 for none, and which rows are too many."""
+    row_of_key = dict(zip(requests, range(len(requests)), strict=True))
+    rows = np.fromiter(map(row_of_key.get, answered, repeat(NO_ROW)), np.int64, len(answered))
+    picked = np.full(len(requests), NO_ROW, dtype=np.int64)
+    # The first row of a key is its answer; that there are more is a finding of its own.
+    answered_rows, first = np.unique(rows, return_index=True)
+    is_asked = answered_rows != NO_ROW
+    picked[answered_rows[is_asked]] = first[is_asked]
+    if len(first) == len(rows) and is_asked.all():
+        return picked, ()
+    is_surplus = np.ones(len(rows), dtype=np.bool_)
+    is_surplus[first[is_asked]] = False
+    surplus = Counter(answered[position] for position in np.flatnonzero(is_surplus).tolist())
+    extra = (Extra(key, count, key in row_of_key) for key, count in surplus.items())
+    return picked, tuple(extra)
+
+
+def _asked_keys(view: FeatureView, spine: pl.DataFrame) -> list[list[Any]]:
+    """Return the entity columns of a spine, then its `as_of` in microseconds."""
+    entity = [spine[name].to_list() for name in view.entity]
+    return [*entity, instants_of(spine[AS_OF]).to_list()]
 
 
 def spine_keys(view: FeatureView, spine: pl.DataFrame) -> list[RowKey]:
     """Return the keys of a spine's rows, in its order; see `row_keys`."""
-    entity = [spine[name].to_list() for name in view.entity]
-    return row_keys(entity, instants_of(spine[AS_OF]).to_list())
+    *entity, as_of = _asked_keys(view, spine)
+    return row_keys(entity, as_of)
 
 
 def _values(
-    view: FeatureView,
-    columns: Mapping[str, list[Any]],
-    picked: list[int | None],
-    side: str,
-) -> tuple[dict[str, list[Any]], dict[int, Failure]]:
-    values: dict[str, list[Any]] = {}
+    view: FeatureView, columns: Mapping[str, Any], picked: RowArray, side: str
+) -> tuple[dict[str, Column], dict[int, Failure]]:
+    values: dict[str, Column] = {}
     failures: dict[int, Failure] = {}
     for name in view.features:
-        column = columns[name]
-        if not all_plain(column):
-            column, odd = plain_column(column)
-            for row, position in enumerate(picked):
-                if position is not None and position in odd:
+        answered = columns[name]
+        if isinstance(answered, pl.Series):
+            values[name] = _pick(Column.of_polars(answered), picked)
+            continue
+        if not all_plain(answered):
+            answered, odd = plain_column(answered)
+            for row, position in enumerate(picked.tolist()):
+                if position in odd:
                     facts = {"feature": name, "type": odd[position]}
                     failures[row] = Failure(side, "odd_value", facts)
-        values[name] = [MISSING if position is None else column[position] for position in picked]
+        values[name] = _pick(Column.of(answered), picked)
     return values, failures
+
+
+def _pick(column: Column, picked: RowArray) -> Column:
+    """Return the cells at some positions; MISSING at NO_ROW."""
+    rows = np.flatnonzero(picked != NO_ROW)
+    if len(rows) == len(picked):
+        return column.take(picked)
+    return scatter([(rows, column.take(picked[rows]))], len(picked))
 
 
 def plain_column(column: list[Any]) -> tuple[list[Any], dict[int, str]]:
