@@ -33,6 +33,16 @@ def certify(file: Path, out: Path, *, any_verdict: bool) -> None:
             err=True,
         )
         raise typer.Exit(SKEW)
+    unchecked = certificate.list_unchecked(report)
+    if unchecked and not any_verdict:
+        for line in unchecked:
+            typer.echo(one_line(f"skewtest: {file}: {line}"), err=True)
+        typer.echo(
+            "skewtest: no certificate was written. Run all checks of these views and certify that "
+            "report; with --any-verdict a certificate is written all the same, and says less.",
+            err=True,
+        )
+        raise typer.Exit(SKEW)
     certified = or_refuse(lambda: certificate.certificate_of(report, file.read_bytes()))
     write_file(out, certificate.to_json(certified))
     views = count(len(certified.views), "feature view")

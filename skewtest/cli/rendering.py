@@ -24,6 +24,7 @@ from skewtest.report.formats.sarif import sarif
 from skewtest.report.formats.trend import trend_page
 from skewtest.report.outputs import record, write_step_summary
 from skewtest.report.plain import one_line
+from skewtest.report.reading import report_from_file
 from skewtest.report.shards import merge_shards as merge_reports_of_shards
 from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
@@ -94,7 +95,7 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
     gaps: list[str] = []
     for path in shards:
         try:
-            report = model.read(path)
+            report = report_from_file(path)
         except ReportError as error:
             gaps.append(f"shard {path} is lost: {error}")
         else:
@@ -142,7 +143,7 @@ def write_trend(history: Path, out: Path, last: int) -> None:
 
 def load_report(path: Path) -> model.Report:
     """Return a report.json; what cannot be read ends the command."""
-    return or_refuse(lambda: model.read(path))
+    return or_refuse(lambda: report_from_file(path))
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from skewtest.report import model
 from skewtest.report.closing import closing_lines, closing_table, unmet_lines
 from skewtest.report.formats.github import annotations
 from skewtest.report.outputs import Baseline, Files, report_of
+from skewtest.report.reading import part_from_values
 
 PHASES = ("setup", "call", "teardown")
 """Of a test; a report of another one is xdist's, of a worker that is gone."""
@@ -67,7 +68,7 @@ class Ending:
     def _report(self, gaps: Sequence[str]) -> model.Report:
         config = self._config
         return report_of(
-            [model.from_dict(part) for part in self._gathering.parts],
+            [part_from_values(part) for part in self._gathering.parts],
             command=f"pytest {shlex.join(config.invocation_params.args)}".strip(),
             profile=profile_of(config),
             began=self._gathering.began,

@@ -12,8 +12,11 @@ import msgspec
 from skewtest import __version__
 from skewtest.errors import ReportError, listed
 from skewtest.report import model
+from skewtest.report.reading import bytes_from_file
 
 FORMAT = 1
+# The scenario of outcomes that a log has given, not the generator.
+REPLAY = "replay"
 
 
 class CertifiedView(model.Part, frozen=True, kw_only=True):
@@ -121,6 +124,29 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
     return msgspec.structs.replace(unsealed, seal=_seal(unsealed))
 
 
+def list_unchecked(report: model.Report) -> list[str]:
+    """Return the declared scenarios and features that a report was to speak of, and does not.
+
+    What a command line leaves out was not asked for, and the run may be at parity without it; a
+    certificate is kept with a model, and speaks for all that its views declare. A view that was
+    only replayed is certified for its log.
+    """
+    unchecked = []
+    for view in report.views:
+        outcomes = [outcome for outcome in report.outcomes if outcome.view == view.name]
+        checked = {outcome.scenario for outcome in outcomes if _is_checked(outcome)}
+        if checked == {REPLAY}:
+            continue
+        for scenario in view.scenarios:
+            if scenario not in checked:
+                unchecked.append(f"{view.name} declares {scenario!r}, which was not checked")
+    return unchecked
+
+
+def _is_checked(outcome: model.Outcome) -> bool:
+    return outcome.gates and outcome.skipped is None and outcome.histories > 0
+
+
 class _Versioned(msgspec.Struct):
     """The part of a report's file that tells how the rest is to be read."""
 
@@ -188,12 +214,10 @@ def read_certificate(path: Path) -> Certificate:
         ReportError: it cannot be read, or is none.
     """
     try:
-        values: Any = msgspec.json.decode(path.read_bytes())
+        values: Any = msgspec.json.decode(bytes_from_file(path))
         if not isinstance(values, dict) or values.get("certificate") != FORMAT:
             raise ReportError(f"{path} is no parity certificate of version {FORMAT}.")
         return msgspec.convert(values, Certificate)
-    except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{path} is no parity certificate: {error}.") from error
 

@@ -7,9 +7,14 @@ import msgspec
 
 from skewtest.report import model
 from skewtest.report.grid import scenario_order
-from skewtest.report.summary import list_unapplied, not_checked
-
-NOTHING = "no feature view was checked"
+from skewtest.report.verdict import (
+    NOTHING,
+    has_fault,
+    has_lost_part,
+    is_nothing_judged,
+    judge,
+    list_gaps,
+)
 
 P = TypeVar("P", bound=model.Part)
 T = TypeVar("T")
@@ -53,10 +58,11 @@ def merge_reports(
     all_compared = drop_repeated(collect(compared, reports, lambda report: report.compared))
     all_versions = drop_repeated(collect(versions, reports, lambda report: report.versions))
     cells = _merge_matrices([*(report.matrix for report in reports), matrix])
-    gaps = [*_list_stated(reports), *incomplete, *lost, *_list_gaps(all_outcomes, cells)]
-    ok = not _fail(all_outcomes, all_compared)
+    gaps = [*_list_stated(reports), *incomplete, *lost, *list_gaps(all_outcomes, cells)]
+    ok = not has_fault(all_outcomes, all_compared)
+    is_lost = bool(lost) or any(map(has_lost_part, reports))
     return model.Report(
-        verdict=_judge(ok=ok, has_gaps=bool(gaps), is_lost=bool(lost) or _has_lost(reports)),
+        verdict=judge(ok=ok, has_gaps=bool(gaps), is_lost=is_lost),
         ok=ok and not gaps,
         incomplete=list(dict.fromkeys(gaps)),
         run=run,
@@ -103,61 +109,14 @@ def _list_stated(reports: Iterable[model.Report]) -> list[str]:
     """
     gaps = []
     for report in reports:
-        derived = _list_gaps(report.outcomes, report.matrix)
+        derived = list_gaps(report.outcomes, report.matrix)
         gaps += [gap for gap in report.incomplete if gap not in derived]
-    return gaps
-
-
-def _judge(*, ok: bool, has_gaps: bool, is_lost: bool) -> model.Verdict:
-    """Return the verdict on what was found, with what is missing."""
-    if is_lost:
-        return "incomplete"
-    if not ok:
-        return "skew"
-    return "incomplete" if has_gaps else "parity"
-
-
-def _has_lost(reports: Iterable[model.Report]) -> bool:
-    """Return whether a report has lost a part: it is incomplete although it shows a fault."""
-    for report in reports:
-        if report.verdict == "incomplete" and _fail(report.outcomes, report.compared):
-            return True
-    return False
-
-
-def _fail(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared]) -> bool:
-    """Return whether something was checked that fails the run."""
-    for outcome in outcomes:
-        if outcome.gates and outcome.skipped is None and _shows_fault(outcome):
-            return True
-    return not all(part.ok for part in compared)
-
-
-def _shows_fault(outcome: model.Outcome) -> bool:
-    """Return whether an outcome is more than a gap: laws that were not applied are no skew."""
-    if outcome.ok:
-        return False
-    is_fault = outcome.news or outcome.untested or outcome.stale
-    return bool(is_fault) or not list_unapplied(outcome)
-
-
-def _list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) -> list[str]:
-    """Return which of the checks that were asked for could not be run."""
-    gaps: list[str] = []
-    for outcome in outcomes:
-        gap = not_checked(outcome)
-        # A check that was skipped as a whole is one gap, not one for each of its laws.
-        gaps += [gap] if gap else list_unapplied(outcome)
-    if matrix is not None:
-        for name, why in matrix.failed.items():
-            gaps.append(f"cell {name} could not be run: {why}")
     return gaps
 
 
 def whole_or_nothing(report: model.Report) -> model.Report:
     """Return a report; one in which nothing was checked that could fail is incomplete."""
-    is_judged = any(outcome.gates and outcome.skipped is None for outcome in report.outcomes)
-    if is_judged or report.compared or report.incomplete:
+    if not is_nothing_judged(report) or report.incomplete:
         return report
     return msgspec.structs.replace(report, verdict="incomplete", ok=False, incomplete=[NOTHING])
 

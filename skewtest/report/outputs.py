@@ -21,6 +21,7 @@ from skewtest.report.formats.markdown import markdown
 from skewtest.report.merging import merge_reports, whole_or_nothing
 from skewtest.report.model import encodable
 from skewtest.report.provenance import run_info
+from skewtest.report.reading import report_from_file
 from skewtest.report.summary import changes_text
 from skewtest.report.trend import line_of, point_of
 
@@ -95,7 +96,7 @@ class Baseline:
     def of(cls, path: Path) -> "Baseline":
         """Return the baseline that a file holds."""
         try:
-            return cls(model.read(path))
+            return cls(report_from_file(path))
         except ReportError as error:
             return cls(None, str(error))
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from skewtest.report import model
-from skewtest.report.merging import NOTHING, merge_reports, whole_or_nothing
+from skewtest.report.merging import merge_reports, whole_or_nothing
+from skewtest.report.verdict import NOTHING
 
 Runs = Sequence[tuple[str, model.Run]]
 

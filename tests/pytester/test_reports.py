@@ -6,6 +6,7 @@ import pytest
 
 from skewtest.report import model
 from skewtest.report.merging import strip_times
+from skewtest.report.reading import report_from_file
 
 DELIVERY = """    windows=[timedelta(days=7)],
     delivery=sk.Delivery(late=timedelta(hours=1), duplicates=True, restarts=True),
@@ -28,7 +29,7 @@ def test_visits(skew):
 
 
 def read(project, folder):
-    return model.read(project.path / folder / "report.json")
+    return report_from_file(project.path / folder / "report.json")
 
 
 @pytest.fixture

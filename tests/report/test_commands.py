@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from skewtest.cli.main import app
 from skewtest.report import model
 from skewtest.report.provenance import packages
+from skewtest.report.reading import report_from_file
 
 SKEWED = outcome("v", findings=[finding("f0")], histories=100)
 FORMATS = {
@@ -189,7 +190,7 @@ def test_merged_parity_exits_with_0(call, write):
     write("b.json", outcome("w"))
     done = call("merge", "a.json", "b.json", "--out=whole.json")
     assert (done.code, done.err) == (0, "")
-    whole = model.read(Path("whole.json"))
+    whole = report_from_file(Path("whole.json"))
     assert [one.view for one in whole.outcomes] == ["v", "w"]
     assert whole.verdict == "parity"
 
@@ -223,7 +224,7 @@ def test_a_shard_that_is_cut_or_missing_is_named_and_exits_with_3(call, write):
     assert done.code == 3
     assert "incomplete: shard b.json is lost: b.json is no whole JSON" in done.out
     assert "incomplete: shard c.json is lost: cannot read c.json: No such file" in done.out
-    assert [one.view for one in model.read(Path("report.json")).outcomes] == ["v"]
+    assert [one.view for one in report_from_file(Path("report.json")).outcomes] == ["v"]
 
 
 @pytest.mark.fault("fewer shards than expected", "the whole is incomplete", ends="gap")

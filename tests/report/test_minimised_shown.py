@@ -6,7 +6,7 @@ import skewtest as sk
 from skewtest.checks import under_scenario
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
-from skewtest.report.model import from_dict
+from skewtest.report.reading import report_from_values
 from skewtest.run.effort import DECLARED, Allowance
 
 CAP = 22
@@ -46,7 +46,7 @@ def test_every_report_tells_whether_minimising_came_to_its_end(monkeypatch, allo
     )
     result = sk.check(view, histories=400, seed=1)
     is_cut_short = allowance is not DECLARED
-    report = from_dict(result.to_dict())
+    report = report_from_values(result.to_dict())
     for text in (str(result), markdown(report), html_page(report)):
         assert (TOLD in text) == is_cut_short
     (finding,) = report.outcomes[0].findings

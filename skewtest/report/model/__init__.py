@@ -8,8 +8,6 @@ declared in `skewtest.results.values`.
 from skewtest.report.model.document import VERSION, Report, Verdict
 from skewtest.report.model.files import (
     encodable,
-    from_dict,
-    read,
     schema,
     to_dict,
     to_json,
@@ -93,8 +91,6 @@ __all__ = [
     "Versions",
     "View",
     "encodable",
-    "from_dict",
-    "read",
     "schema",
     "to_dict",
     "to_json",

@@ -1,14 +1,10 @@
-"""Reports as bytes, as JSON values and as files; older versions are lifted when they are read."""
+"""Reports as bytes, as JSON values, and their schema; `skewtest.report.reading` reads them."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from skewtest.errors import ReportError
 from skewtest.report.model.document import VERSION, Report
-from skewtest.report.version2 import VERSION_2, lift
 from skewtest.results.values import Part
 
 P = TypeVar("P", bound=Part)
@@ -49,55 +45,3 @@ def _spell_surrogates(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_spell_surrogates(inner) for inner in value]
     return value
-
-
-def from_dict(values: Mapping[str, Any]) -> Report:
-    """Return the report of JSON values, of this version or of the one before.
-
-    Raises:
-        ReportError: they are no report of either version.
-    """
-    return _convert(dict(values), "the report")
-
-
-def read(path: Path) -> Report:
-    """Return the report of a file, of this version or of the one before.
-
-    Raises:
-        ReportError: it cannot be read, is cut off, or is no report of either version.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
-    try:
-        values = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError(
-            f"{path} is no whole JSON document ({error}). Was the run that wrote it stopped?"
-        ) from error
-    return _convert(values, str(path))
-
-
-def _convert(values: Any, place: str) -> Report:
-    version = values.get("version") if isinstance(values, dict) else None
-    if version == VERSION_2:
-        values = _lift(values, place)
-    elif version != VERSION:
-        raise ReportError(
-            f"{place} is no parity report of version {VERSION}: its version is {version!r}. "
-            "Make it anew with this version of skewtest: pytest --skew-report=DIR."
-        )
-    try:
-        return msgspec.convert(values, Report)
-    except msgspec.ValidationError as error:
-        raise ReportError(f"{place} is no parity report: {error}.") from error
-
-
-def _lift(values: dict[str, Any], place: str) -> dict[str, Any]:
-    try:
-        return lift(values)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ReportError(
-            f"{place} is no parity report of version {VERSION_2}: {error}."
-        ) from error
