@@ -176,6 +176,9 @@ def _reorder(case: Case) -> Faults:
     last = following if stream.inclusive else following - 1
     # An event that no request counts has nothing to be in time for.
     room = np.where(following == FOREVER, 0, last - stream.at)
+    # What is declared of lateness holds under every scenario.
+    if case.view.delivery.late is not None:
+        room = np.minimum(room, micros(case.view.delivery.late))
     # At the very end of the room an event meets the request; halfway it meets other events.
     share = rng.choice([0.0, 1.0, 0.5, rng.random()], len(room))
     delay = (room * (share * (rng.random(len(room)) < MOVED_SHARE))).astype(np.int64)

@@ -10,6 +10,7 @@ import polars as pl
 
 from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
+from skewtest.deliver.lawful import breach_of, course_of
 from skewtest.deliver.operations import event_dicts
 from skewtest.errors import CorpusError, listed, nearest
 from skewtest.files import write_whole
@@ -135,6 +136,12 @@ def _parse(path: Path, view: FeatureView) -> History:
         raise CorpusError(f"its values do not fit the columns any more: {error}") from error
     if history.spine.is_empty():
         raise CorpusError("it asks for nothing: its spine is empty")
+    reason = breach_of(view, course_of(view, history))
+    if reason:
+        raise CorpusError(
+            f"the view's delivery does not allow it any more: {reason}; "
+            "declare it again, or delete the file"
+        )
     return history
 
 

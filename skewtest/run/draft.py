@@ -13,6 +13,7 @@ from skewtest.declare.delivery import IN_ORDER, Scenario
 from skewtest.declare.kinds import Ids, Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.deliver.lawful import Course
 from skewtest.generate.history import (
     COPIES,
     DELAY,
@@ -72,6 +73,18 @@ class Draft:
     def is_small(self) -> bool:
         """Whether it is read as it is, minimal or not."""
         return len(self.events) + len(self.spine) <= SMALL
+
+    @property
+    def course(self) -> Course:
+        """What happens to it on its way."""
+        return Course(
+            events=self.events,
+            as_of=[ask.at for ask in self.spine],
+            scenario=self.scenario,
+            lag=self.lag,
+            restarts=self.restarts,
+            boot=self.boot,
+        )
 
     def ordered(self) -> "Draft":
         """Return the draft with events and requests in order of time, ties as they stood."""

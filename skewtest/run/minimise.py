@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
+from skewtest.deliver.lawful import breach_of
 from skewtest.run.draft import Draft
 from skewtest.run.edits import (
     Edit,
@@ -86,16 +87,24 @@ class Minimiser:
         return not self.effort.allows_more()
 
     def _try_drafts(self, drafts: Sequence[Draft]) -> list[bool]:
-        """Run drafts and return which show the divergence; none where no effort is left."""
-        if self._is_late() or not drafts:
-            return [False] * len(drafts)
-        self.effort.spend(sum(_rank_by_size(draft) for draft in drafts))
-        standing = judge(self.view, drafts, alone=self.alone, experiment=self.experiment)
+        """Run drafts and return which show the divergence; none where no effort is left.
+
+        What the scenario cannot deliver is not run: no right side could be asked to cope with it.
+        """
+        shows = [False] * len(drafts)
+        numbers = [number for number, draft in enumerate(drafts) if self._is_candidate(draft)]
+        if self._is_late() or not numbers:
+            return shows
+        candidates = [drafts[number] for number in numbers]
+        self.effort.spend(sum(_rank_by_size(draft) for draft in candidates))
+        standing = judge(self.view, candidates, alone=self.alone, experiment=self.experiment)
+        for number, groups in zip(numbers, standing, strict=True):
+            shows[number] = self.group in groups
+        return shows
+
+    def _is_candidate(self, draft: Draft) -> bool:
         # A history that asks for nothing shows nothing, though batch may return rows for it.
-        return [
-            bool(draft.spine) and self.group in groups
-            for draft, groups in zip(drafts, standing, strict=True)
-        ]
+        return bool(draft.spine) and not breach_of(self.view, draft.course)
 
     def _take_first(self, *candidates: Draft | None) -> bool:
         """Take the first candidate that still fails."""
