@@ -49,8 +49,7 @@ class Broken(NamedTuple):
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """The operations of one lane, in the order in which they reach the online side.
 
     Attributes:
@@ -132,7 +131,8 @@ class _Payloads:
         rows: IntArray,
     ) -> None:
         """Make the payloads at some positions of some rows of a frame."""
-        arriving = frame[rows]
+        # Only what arrives: our own columns would be gathered for nothing.
+        arriving = frame.select(list(schema))[rows]
         columns = []
         for name, dtype in schema.items():
             values, errors = receive_cells(reader_of(self.delivery, dtype), arriving[name])
@@ -141,10 +141,13 @@ class _Payloads:
             for row, error in errors.items():
                 self.errors.setdefault(int(positions[row]), error)
         # One table for all sources: numpy puts each where it arrives, without a loop over rows.
-        self.cells[positions] = build_dicts(schema, columns)
+        payloads = build_dicts(schema, columns)
+        self.cells[positions] = np.fromiter(payloads, dtype=object, count=len(payloads))
 
     def first_broken(self, start: int, end: int) -> Broken | None:
         """Return the first operation of a lane that cannot arrive."""
+        if not self.errors:
+            return None
         positions = [position for position in self.errors if start <= position < end]
         if not positions:
             return None

@@ -1,7 +1,6 @@
 """A team's own wire format, and what is left of answers in a store."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -42,8 +41,8 @@ def _receive(codec: Callable[[Payload], Any], lane: Delivered) -> Delivered:
         try:
             payloads[position] = _through(codec, payloads[position])
         except CodecError as error:
-            return replace(lane, payloads=payloads, broken=Broken(position, error))
-    return replace(lane, payloads=payloads)
+            return lane._replace(payloads=payloads, broken=Broken(position, error))
+    return lane._replace(payloads=payloads)
 
 
 def _through(codec: Callable[[Payload], Any], payload: Payload) -> Payload:

@@ -1,7 +1,5 @@
 """Lanes as a team's own wire format leaves them, before they reach an online object."""
 
-from dataclasses import replace
-
 from skewtest.deliver.operations import Broken, Delivered
 from skewtest.drive.receive import CodecError, receiver
 from skewtest.generate.history import Pack
@@ -46,8 +44,7 @@ def _first(lane: Delivered, size: int) -> Delivered:
     if size == len(lane.rows):
         return lane
     workers = None if lane.workers is None else lane.workers[:size]
-    return replace(
-        lane,
+    return lane._replace(
         rows=lane.rows[:size],
         sources=lane.sources[:size],
         payloads=lane.payloads[:size],
