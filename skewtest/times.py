@@ -87,7 +87,8 @@ def instants_of(column: pl.Series) -> pl.Series:
     An aware column counts from the epoch in UTC whatever its zone, a naive one from its own.
     """
     assert isinstance(column.dtype, pl.Datetime), column.dtype
-    physical = column.to_physical()
+    # As `to_physical`, which goes through a query of its own: a twentieth of a whole check.
+    physical = column.cast(pl.Int64)
     match column.dtype.time_unit:
         case "us":
             return physical

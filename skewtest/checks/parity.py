@@ -142,11 +142,11 @@ class Search:
         sizes = room.sizes[start:]
         if self.histories == 0:
             return [0], 1
-        allowed = self.cost.allow_rows()
+        allowed, largest = self.cost.allow_rows(), self.cost.largest_history(TOO_DEAR)
         chosen: list[int] = []
         rows = 0
         for number, size in enumerate(sizes):
-            if self.cost.is_too_dear(size, TOO_DEAR):
+            if size > largest:
                 self.left_out += 1
                 continue
             if chosen and rows + size > allowed:

@@ -132,7 +132,7 @@ class _Payloads:
     ) -> None:
         """Make the payloads at some positions of some rows of a frame."""
         # Only what arrives: our own columns would be gathered for nothing.
-        arriving = frame.select(list(schema))[rows]
+        arriving = frame[list(schema)][rows]
         columns = []
         for name, dtype in schema.items():
             values, errors = receive_cells(reader_of(self.delivery, dtype), arriving[name])

@@ -55,7 +55,7 @@ class Keys:
 
     def of(self, name: str, lane: IntArray, entity: IntArray) -> pl.Series:
         """Return the keys of rows, by their lane and entity."""
-        return self.columns[name].gather(lane * ENTITIES + entity)
+        return self.columns[name][lane * ENTITIES + entity]
 
 
 def draw_keys(view: FeatureView, lanes: Lanes) -> Keys:

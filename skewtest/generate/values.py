@@ -193,7 +193,7 @@ def _(column: Categories, path: str, rows: Rows) -> pl.Series:
     if len(pool) > known:
         unseen = rows.sprinkle("unseen")
         codes[unseen] = known + rows.dice.take(unseen).below("unseen value", len(pool) - known)
-    return pl.Series(path, pool, dtype=pl.String).gather(codes)
+    return pl.Series(path, pool, dtype=pl.String)[codes]
 
 
 def _list_unseen(column: Categories) -> list[str]:

@@ -106,15 +106,11 @@ class Cost:
         """Seconds that both sides together cost an event or request."""
         return (self.batch_us + self.online_us) / 1e6
 
-    def predict(self, rows: int) -> float:
-        """Return how many seconds a pack of so many events and requests will take."""
-        return rows * self.rate
-
-    def is_too_dear(self, rows: int, slices: int) -> bool:
-        """Return whether a history of so many events and requests would eat up the budget."""
-        if self.budget is None or self.is_quick:
-            return False
-        return self.predict(rows) > slices * SLICE
+    def largest_history(self, slices: int) -> float:
+        """Return how many events and requests a history may have before it eats up the budget."""
+        if self.budget is None or self.is_quick or not self.rate:
+            return float("inf")
+        return slices * SLICE / self.rate
 
     def allow_rows(self) -> int:
         """Return how many events and requests the next pack may have."""

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -115,12 +115,17 @@ def _hand_over(name: str, value: Any, annotation: Any, handed: list[Handed] | No
 
 def named_frames(pack: Pack) -> dict[str, pl.DataFrame]:
     """Return the frames that batch may ask for, without our own columns."""
-    frames = {name: frame.drop(HIDDEN, strict=False) for name, frame in pack.events.items()}
+    frames = {name: _without(frame, HIDDEN) for name, frame in pack.events.items()}
     # With one source there is no doubt which events are meant.
     if len(frames) == 1:
         frames["events"] = next(iter(frames.values()))
-    frames["spine"] = pack.spine.drop(LANE)
+    frames["spine"] = _without(pack.spine, (LANE,))
     return frames
+
+
+def _without(frame: pl.DataFrame, hidden: Collection[str]) -> pl.DataFrame:
+    # Not `drop`, which goes through a query of its own.
+    return frame[[name for name in frame.columns if name not in hidden]]
 
 
 @dataclass(slots=True)
