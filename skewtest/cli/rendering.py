@@ -13,7 +13,7 @@ from skewtest.cli.exits import INCOMPLETE, PARITY, SKEW, refuse
 from skewtest.errors import ReportError
 from skewtest.files import REPORT_HTML, REPORT_MD, write_whole
 from skewtest.report import model
-from skewtest.report.changes import Comparison, compared_reports
+from skewtest.report.changes import Comparison, compare_reports
 from skewtest.report.closing import change_lines, closing_lines, closing_table
 from skewtest.report.formats.github import annotations
 from skewtest.report.formats.gitlab import code_quality
@@ -69,7 +69,7 @@ def render_report(
         github: whether to print annotations and write the job's summary.
     """
     report = load_report(file)
-    changes = None if baseline is None else compared_reports(load_report(baseline), report)
+    changes = None if baseline is None else compare_reports(load_report(baseline), report)
     for name in formats:
         file_name, make = FORMATS[name]
         write_file((out or file.parent) / file_name, make(report, changes).encode())
@@ -112,7 +112,7 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
 
 def compare_files(before: Path, after: Path, *, as_json: bool) -> NoReturn:
     """Show what changed from one report.json to another."""
-    changes = compared_reports(load_report(before), load_report(after))
+    changes = compare_reports(load_report(before), load_report(after))
     if as_json:
         typer.echo(json.dumps(_changes_as_dict(changes), indent=1))
     else:

@@ -11,7 +11,9 @@ from skewtest.results.finding import ALL_FEATURES
 
 Change = Literal["new", "fixed", "worse", "better", "unchanged", "not checked"]
 CHANGES: tuple[Change, ...] = ("new", "worse", "not checked", "fixed", "better", "unchanged")
-"""In the order in which they are told; the first three call for a look."""
+"""In the order in which they are told."""
+CALLING: tuple[Change, ...] = ("new", "worse", "not checked")
+"""Those that call for a look."""
 # Standard errors that two shares must lie apart (a two-proportion z-test): a report compares
 # hundreds of features, and at two errors every twentieth would seem to have moved.
 SURE = 3.0
@@ -63,26 +65,23 @@ class Comparison:
     @property
     def ok(self) -> bool:
         """Whether nothing is new or worse, and all that was checked still is."""
-        return not self.incomplete and not any(
-            self.of(change) for change in ("new", "worse", "not checked")
-        )
+        calls_for_look = any(divergence.change in CALLING for divergence in self.divergences)
+        return not self.incomplete and not calls_for_look
 
     @property
     def changed(self) -> tuple[Divergent, ...]:
         """The divergences that are not what they were."""
-        return tuple(
-            divergence for divergence in self.divergences if divergence.change != "unchanged"
-        )
+        return tuple(each for each in self.divergences if each.change != "unchanged")
 
     def of(self, change: str) -> tuple[Divergent, ...]:
         """Return the divergences of one kind of change."""
-        return tuple(divergence for divergence in self.divergences if divergence.change == change)
+        return tuple(each for each in self.divergences if each.change == change)
 
 
 Key = tuple[str, str, str, str]
 
 
-def compared_reports(before: model.Report, after: model.Report) -> Comparison:
+def compare_reports(before: model.Report, after: model.Report) -> Comparison:
     """Return what has changed from one report to another.
 
     A divergence is the same one if its view, feature, scenario (and cell) and kind are. What a
@@ -91,58 +90,75 @@ def compared_reports(before: model.Report, after: model.Report) -> Comparison:
 
     One that is not met again is fixed only if as many histories were run as had met it.
     """
-    before_keys, after_keys = _divergences(before), _divergences(after)
-    was, ran = _list_checked(before), _list_checked(after)
-    met_at, had = _find_firsts(before), _histories(after)
+    old_counts, new_counts = _count_divergences(before), _count_divergences(after)
+    checks = _list_checks(after)
+    fixed = _find_fixed(before, after, checks)
     divergences = []
-    for key in dict.fromkeys((*after_keys, *before_keys)):
-        old, new = before_keys.get(key), after_keys.get(key)
+    for key in dict.fromkeys((*new_counts, *old_counts)):
+        old, new = old_counts.get(key), new_counts.get(key)
         if old is None:
             change: Change = "new"
         elif new is None:
-            view, feature, column, _ = key
-            enough = had.get((view, column), 0) >= met_at.get(key, 0)
-            is_fixed = enough and (view, feature, column) in ran
-            change = "fixed" if is_fixed else "not checked"
+            change = "fixed" if key in fixed else "not checked"
         else:
             change = _change(old, new)
         divergences.append(Divergent(*key, change, _share(old), _share(new)))
-    divergences += [
-        Divergent(*key, "", "not checked") for key in _list_gone(was - ran, divergences, after)
-    ]
-    divergences.sort(key=lambda one: (CHANGES.index(one.change), one.view, one.column, one.feature))
+    for check in _list_gone(_list_checks(before) - checks, divergences, after):
+        divergences.append(Divergent(*check, "", "not checked"))
+    divergences.sort(key=_rank)
     return Comparison(
-        tuple(divergences), tuple(_list_moved(before, after)), after.verdict == "incomplete"
+        divergences=tuple(divergences),
+        moved=tuple(_list_moved(before, after)),
+        incomplete=after.verdict == "incomplete",
     )
+
+
+def _rank(divergence: Divergent) -> tuple[object, ...]:
+    """Return what divergences are sorted by: those that call for a look come first."""
+    urgency = CHANGES.index(divergence.change)
+    return urgency, divergence.view, divergence.column, divergence.feature
 
 
 Check = tuple[str, str, str]
 """View, feature and column; the feature is "*" for the rows of all of them."""
 
 
-def _list_checked(report: model.Report) -> set[Check]:
+def _list_checks(report: model.Report) -> set[Check]:
     """Return what was checked and could have failed."""
     checks = {(part.function, ALL_FEATURES, part.column) for part in report.compared}
     for outcome in report.outcomes:
-        if outcome.gates and outcome.skipped is None:
+        if outcome.is_judged:
             for name in (ALL_FEATURES, *outcome.features):
                 checks.add((outcome.view, name, outcome.column))
     return checks
 
 
+def _find_fixed(before: model.Report, after: model.Report, checks: set[Check]) -> set[Key]:
+    """Return the divergences of an earlier report that would have been met if they were there.
+
+    A later run on fewer histories need not come to the one that showed it. A kept counterexample
+    has 0 for a number: it is run first.
+    """
+    histories: dict[tuple[str, str], int] = {}
+    for outcome in after.outcomes:
+        histories[outcome.view, outcome.column] = outcome.histories
+    fixed = set()
+    for key, number in _find_firsts(before).items():
+        view, feature, column, _ = key
+        is_reached = histories.get((view, column), 0) >= number
+        if is_reached and (view, feature, column) in checks:
+            fixed.add(key)
+    return fixed
+
+
 def _find_firsts(report: model.Report) -> dict[Key, int]:
-    """Return the history in which each divergence was met; 0 of those that were kept."""
-    numbers = {}
+    """Return the history in which each divergence was met; 0 where none is named."""
+    numbers = dict.fromkeys(_count_divergences(report), 0)
     for outcome in report.outcomes:
         for finding in outcome.findings:
             key = outcome.view, finding.feature, outcome.column, finding.kind
             numbers[key] = finding.found_at
     return numbers
-
-
-def _histories(report: model.Report) -> dict[tuple[str, str], int]:
-    """Return how many histories each view was run on, by view and column."""
-    return {(outcome.view, outcome.column): outcome.histories for outcome in report.outcomes}
 
 
 def _list_gone(
@@ -152,31 +168,34 @@ def _list_gone(
 
     A view that is no longer checked under a scenario is told once, if none of its divergences is.
     """
-    rows = {(each.view, each.feature, each.column) for each in divergences}
-    columns = {(each.view, each.column) for each in divergences} | _excused(after)
-    whole = {(view, column) for view, feature, column in gone if feature == ALL_FEATURES}
+    told_features: set[Check] = set()
+    told_columns = _find_excused(after)
+    for divergence in divergences:
+        told_features.add((divergence.view, divergence.feature, divergence.column))
+        told_columns.add((divergence.view, divergence.column))
+    gone_columns = {(view, column) for view, feature, column in gone if feature == ALL_FEATURES}
     checks = []
-    for view, feature, column in gone - rows:
-        said_already = columns if feature == ALL_FEATURES else whole
-        if (view, column) not in said_already:
+    for view, feature, column in gone - told_features:
+        told_already = told_columns if feature == ALL_FEATURES else gone_columns
+        if (view, column) not in told_already:
             checks.append((view, feature, column))
     return sorted(checks)
 
 
-def _excused(after: model.Report) -> set[tuple[str, str]]:
+def _find_excused(after: model.Report) -> set[tuple[str, str]]:
     """Return the relations that were not judged because the sides differ: that is what is told."""
-    excused = set()
+    views = set()
     for outcome in after.outcomes:
         if outcome.findings and outcome.column == IN_ORDER:
-            excused.add((outcome.view, RELATIONS))
-    return excused
+            views.add((outcome.view, RELATIONS))
+    return views
 
 
 Counts = tuple[int, int]
 """Answers that differ, and all that were compared."""
 
 
-def _divergences(report: model.Report) -> dict[Key, Counts]:
+def _count_divergences(report: model.Report) -> dict[Key, Counts]:
     counts: dict[Key, Counts] = {}
     for outcome in report.outcomes:
         if not outcome.gates:
@@ -185,14 +204,15 @@ def _divergences(report: model.Report) -> dict[Key, Counts]:
             counts[outcome.view, name, outcome.column, "untested"] = 0, 0
         for finding in outcome.findings:
             key = outcome.view, finding.feature, outcome.column, finding.kind
-            counts[key] = _counts(_concerned(outcome, finding))
+            counts[key] = _add_up(_tallies_of(outcome, finding))
+    # Of environments no rows are counted: such a divergence is there or not.
     for compared in report.compared:
         for difference in compared.findings:
             counts[compared.function, ALL_FEATURES, compared.column, difference.kind] = 0, 0
     return counts
 
 
-def _concerned(outcome: model.Outcome, finding: model.Finding) -> list[model.Tally]:
+def _tallies_of(outcome: model.Outcome, finding: model.Finding) -> list[model.Tally]:
     """Return how the rows of a finding's feature compared; of all features for whole rows."""
     if finding.feature == ALL_FEATURES:
         return list(outcome.features.values())
@@ -200,7 +220,7 @@ def _concerned(outcome: model.Outcome, finding: model.Finding) -> list[model.Tal
     return [] if tally is None else [tally]
 
 
-def _counts(tallies: Iterable[model.Tally]) -> Counts:
+def _add_up(tallies: Iterable[model.Tally]) -> Counts:
     differ = match = 0
     for tally in tallies:
         differ += tally.mismatch + tally.left_only + tally.right_only
@@ -209,7 +229,9 @@ def _counts(tallies: Iterable[model.Tally]) -> Counts:
 
 
 def _share(counts: Counts | None) -> float | None:
-    return None if counts is None or not counts[1] else counts[0] / counts[1]
+    if counts is None or not counts[1]:
+        return None
+    return counts[0] / counts[1]
 
 
 def _change(old: Counts, new: Counts) -> Change:
@@ -219,8 +241,8 @@ def _change(old: Counts, new: Counts) -> Change:
         return "unchanged"
     pooled = (old[0] + new[0]) / (old[1] + new[1])
     error = sqrt(pooled * (1 - pooled) * (1 / old[1] + 1 / new[1]))
-    sure = error > 0 and abs(after - before) / error >= SURE
-    if not sure or max(before, after) < FACTOR * min(before, after):
+    is_sure = error > 0 and abs(after - before) / error >= SURE
+    if not is_sure or max(before, after) < FACTOR * min(before, after):
         return "unchanged"
     return "worse" if after > before else "better"
 
@@ -229,15 +251,20 @@ def _list_moved(before: model.Report, after: model.Report) -> list[Moved]:
     """Return what is another than before beside the answers: views, code, files, packages."""
     old_views = {view.name: view for view in before.views}
     new_views = {view.name: view for view in after.views}
-    moved = [Moved("view", name, "", "added") for name in new_views if name not in old_views]
-    moved += [Moved("view", name, "", "gone") for name in old_views if name not in new_views]
+    moved = []
+    code: list[Moved] = []
     files: dict[Moved, None] = {}
     for name, view in new_views.items():
-        if name in old_views:
-            moved += _compare_code(old_views[name], view)
-            # Views that share a file tell of it once.
-            files.update(dict.fromkeys(_compare_files(old_views[name], view)))
-    moved += files
+        if name not in old_views:
+            moved.append(Moved("view", name, "", "added"))
+            continue
+        code += _compare_code(old_views[name], view)
+        # Views that share a file tell of it once.
+        files.update(dict.fromkeys(_compare_files(old_views[name], view)))
+    for name in old_views:
+        if name not in new_views:
+            moved.append(Moved("view", name, "", "gone"))
+    moved += [*code, *files]
     if before.run is not None and after.run is not None:
         moved += _compare_packages(before.run, after.run)
     return moved

@@ -48,37 +48,46 @@ def closing_table(
         width: columns of the terminal.
     """
     grid = grid_of(report)
-    shown = grid if verbose else grid.failing()
+    table = grid if verbose else grid.failing()
     # What fails of a single check stands right above.
-    tried = [outcome for outcome in report.outcomes if outcome.histories or outcome.skipped]
-    if not shown.rows or (len(tried) == 1 and not verbose):
+    is_single = sum(bool(outcome.histories or outcome.skipped) for outcome in report.outcomes) == 1
+    if not table.rows or (is_single and not verbose):
         return []
-    lines = table_lines(shown, colour=colour, width=width)
+    lines = table_lines(table, colour=colour, width=width)
     if verbose:
         lines += law_lines(laws_of(report), colour=colour, width=width)
     else:
-        lines += list(_other_lines(report, grid, shown))
-    untested: dict[str, None] = {}
+        lines += list(_left_out_lines(report, grid, table))
+    return [*lines, *_untested_lines(report), *_slowest_lines(report)]
+
+
+def _untested_lines(report: model.Report) -> list[str]:
+    # A feature that is untested is so under every scenario: it is named once.
+    names: dict[str, None] = {}
     for outcome in report.outcomes:
-        for name in outcome.untested:
-            untested[one_line(f"{outcome.view}.{name}")] = None
-    if untested:
-        lines.append(f"never tested: {', '.join(untested)}")
-    slow = [f"{one_line(name)} {seconds:.1f} s" for name, seconds in slowest(report)]
-    if len(slow) > 1:
-        lines.append(f"slowest: {', '.join(slow)}")
-    return lines
+        for feature in outcome.untested:
+            names[one_line(f"{outcome.view}.{feature}")] = None
+    return [f"never tested: {', '.join(names)}"] if names else []
 
 
-def _other_lines(report: model.Report, grid: Grid, shown: Grid) -> Iterator[str]:
+def _slowest_lines(report: model.Report) -> list[str]:
+    views = []
+    for name, seconds in slowest(report):
+        views.append(f"{one_line(name)} {seconds:.1f} s")
+    # Of one view alone it says nothing that it is the slowest.
+    return [f"slowest: {', '.join(views)}"] if len(views) > 1 else []
+
+
+def _left_out_lines(report: model.Report, grid: Grid, table: Grid) -> Iterator[str]:
     """Return how many features a table of what fails leaves out, and what they came to."""
-    states = [row.state for row in grid.rows if row not in shown.rows]
-    known, unfinished = states.count("known"), states.count("unfinished")
-    fine = len(states) - known - unfinished
-    if known:
-        yield f"and {count(known, 'feature')} with known divergences"
+    states = [row.state for row in grid.rows if row not in table.rows]
+    with_known, unfinished = states.count("known"), states.count("unfinished")
+    fine = len(states) - with_known - unfinished
+    if with_known:
+        yield f"and {count(with_known, 'feature')} with known divergences"
     if fine:
         yield f"and {count(fine, 'feature')} without fault"
+    # These were not looked at on all histories, so that they are not called fine.
     if unfinished:
         yield f"and {count(unfinished, 'feature')} without fault so far, on {_least_reach(report)}"
 
@@ -129,16 +138,18 @@ def closing_lines(report: model.Report) -> list[str]:
 def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list[str]:
     """Return a grid as lines: as many columns side by side as fit, the others below."""
     rows = grid.rows[:MOST_ROWS]
-    names = [one_line(row.name) for row in rows]
-    first = min(max(len(name) for name in ("feature", *names)), width // 2)
+    longest = max(len(name) for name in ("feature", *(one_line(row.name) for row in rows)))
+    # Of a name that is longer than half a line the rest is folded: verdicts need room.
+    name_width = min(longest, width // 2)
     lines: list[str] = []
-    for columns in _that_fit(grid, width - first):
+    for columns in _group_columns(grid, width - name_width):
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-        table.add_column("feature", max_width=first, overflow="fold")
+        table.add_column("feature", max_width=name_width, overflow="fold")
         for column in columns:
             table.add_column(one_line(column), no_wrap=True)
-        for name, row in zip(names, rows, strict=True):
-            table.add_row(name, *(_cell_text(row.cells.get(column)) for column in columns))
+        for row in rows:
+            cells = [_cell_text(row.cells.get(column)) for column in columns]
+            table.add_row(one_line(row.name), *cells)
         lines += render([table], colour=colour, width=width).split("\n")
     if len(grid.rows) > len(rows):
         lines.append(f"and {len(grid.rows) - len(rows)} more")
@@ -151,7 +162,7 @@ def _cell_text(cell: Cell | None) -> Text:
     return Text(cell.word, style=STYLES[cell.state])
 
 
-def _that_fit(grid: Grid, width: int) -> list[list[str]]:
+def _group_columns(grid: Grid, width: int) -> list[list[str]]:
     """Return the columns of a grid in groups that fit into so many characters."""
     groups: list[list[str]] = [[]]
     used = 0
@@ -177,8 +188,9 @@ def _width(grid: Grid, column: str) -> int:
 def gap_lines(report: model.Report) -> list[str]:
     """Return a line for each of the first things that a report lacks."""
     lines = [one_line(f"incomplete: {gap}") for gap in report.incomplete[:MOST_GAPS]]
-    left = len(report.incomplete) - len(lines)
-    return [*lines, f"incomplete: and {left} more"] if left else lines
+    if len(lines) < len(report.incomplete):
+        lines.append(f"incomplete: and {len(report.incomplete) - len(lines)} more")
+    return lines
 
 
 def reach_lines(report: model.Report) -> list[str]:
@@ -195,6 +207,7 @@ def untried_lines(report: model.Report) -> list[str]:
     """Return a line for each view whose laws were not tried because its sides differ anyway."""
     lines = []
     for outcome in report.outcomes:
+        # Most laws share their reason: that the sides differ anyway.
         reasons = {check.reason for check in outcome.checks if check.state == "incomplete"}
         if reasons:
             why = ", ".join(sorted(reasons))
@@ -208,6 +221,7 @@ def known_lines(report: model.Report) -> list[str]:
     for outcome in report.outcomes:
         for finding in outcome.findings:
             known = finding.known
+            # An expired one fails the run: it is told as a finding.
             if known is not None and not known.expired:
                 line = (
                     f"known until {known.expires}: {outcome.view}.{finding.feature} "
@@ -220,12 +234,12 @@ def known_lines(report: model.Report) -> list[str]:
 def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
     """Return a line for each known divergence of a view, scenario or cell that was not checked."""
     views = dict.fromkeys(outcome.view for outcome in report.outcomes)
-    met = {(outcome.view, outcome.column) for outcome in report.outcomes}
+    checked = {(outcome.view, outcome.column) for outcome in report.outcomes}
     lines = {}
     for entry in known:
         column = f"{entry.scenario}-{entry.cell}" if entry.cell else entry.scenario
         # No relation is tried where the sides differ anyway: that a law was not is no mistake.
-        if (entry.view, column) in met or column == RELATIONS:
+        if (entry.view, column) in checked or column == RELATIONS:
             continue
         line = (
             f"skewtest: known divergence of {entry.view}.{entry.feature}, {column}: nothing of "
@@ -240,7 +254,9 @@ def _list_unused(report: model.Report) -> list[str]:
     lines: dict[str, None] = {}
     for outcome in report.outcomes:
         # Where something fails, the text of the failure says so already.
-        for rejected in outcome.rejected if outcome.ok else ():
+        if not outcome.ok:
+            continue
+        for rejected in outcome.rejected:
             lines[f"kept counterexample {rejected.file} was not used: {rejected.reason}"] = None
     return list(lines)
 

@@ -1,6 +1,6 @@
 """Reports put together: of the views of one run, of parallel workers, of several CI jobs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,6 @@ from skewtest.report.verdict import (
 )
 
 P = TypeVar("P", bound=model.Part)
-T = TypeVar("T")
 
 
 def merge_reports(
@@ -48,15 +47,12 @@ def merge_reports(
         versions: further spreads of versions.
     """
     lost = [*lost]
-    all_views = sorted(
-        drop_repeated(collect(views, reports, lambda report: report.views)),
-        key=lambda view: (view.file or "", view.line or 0, view.name),
-    )
-    all_outcomes = _sort_outcomes(
-        drop_repeated(collect(outcomes, reports, lambda report: report.outcomes)), all_views
-    )
-    all_compared = drop_repeated(collect(compared, reports, lambda report: report.compared))
-    all_versions = drop_repeated(collect(versions, reports, lambda report: report.versions))
+    all_views = collect(views, reports, lambda report: report.views)
+    all_outcomes = collect(outcomes, reports, lambda report: report.outcomes)
+    all_compared = collect(compared, reports, lambda report: report.compared)
+    all_versions = collect(versions, reports, lambda report: report.versions)
+    all_views.sort(key=lambda view: (view.file or "", view.line or 0, view.name))
+    all_outcomes = _sort_outcomes(all_outcomes, all_views)
     cells = _merge_matrices([*(report.matrix for report in reports), matrix])
     gaps = [*_list_stated(reports), *incomplete, *lost, *list_gaps(all_outcomes, cells)]
     ok = not has_fault(all_outcomes, all_compared)
@@ -75,29 +71,35 @@ def merge_reports(
 
 
 def collect(
-    further: Iterable[T],
+    further: Iterable[P],
     reports: Iterable[model.Report],
-    parts_of: Callable[[model.Report], Iterable[T]],
-) -> list[T]:
-    """Return parts of one kind: those that are given, then those of each report."""
+    parts_of: Callable[[model.Report], Iterable[P]],
+) -> list[P]:
+    """Return parts of one kind: those that are given, then those of each report; each once.
+
+    Parts that say the same but for their times are one: a shard may be given twice.
+    """
     parts = list(further)
     for report in reports:
         parts += parts_of(report)
-    return parts
+    firsts: dict[bytes, P] = {}
+    for part in parts:
+        firsts.setdefault(msgspec.json.encode(_strip(part)), part)
+    return list(firsts.values())
 
 
 def _sort_outcomes(
     outcomes: Iterable[model.Outcome], views: Sequence[model.View]
 ) -> list[model.Outcome]:
     """Return outcomes in the order of their views, then of their scenarios."""
-    places: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for number, view in enumerate(views):
-        places.setdefault(view.name, number)
+        numbers.setdefault(view.name, number)
 
     def order(outcome: model.Outcome) -> tuple[object, ...]:
-        place = places.get(outcome.view, len(places))
+        number = numbers.get(outcome.view, len(numbers))
         scenario = scenario_order(outcome.scenario)
-        return place, outcome.view, scenario, outcome.column, outcome.seed
+        return number, outcome.view, scenario, outcome.column, outcome.seed
 
     return sorted(outcomes, key=order)
 
@@ -138,39 +140,37 @@ def _strip(part: P) -> P:
         nothing["seconds"] = model.Seconds()
         if part.reach is not None:
             nothing["reach"] = msgspec.structs.replace(part.reach, seconds=0.0)
-    return msgspec.structs.replace(part, **_fields_of(part, nothing))
-
-
-def _fields_of(part: model.Part, values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name in part.__struct_fields__}
-
-
-def drop_repeated(parts: Sequence[P]) -> list[P]:
-    """Return parts without those that say the same as one before, times aside."""
-    firsts: dict[bytes, P] = {}
-    for part in parts:
-        firsts.setdefault(msgspec.json.encode(_strip(part)), part)
-    return list(firsts.values())
+    # The parts of a report have some of these fields each.
+    fields = nothing.keys() & set(part.__struct_fields__)
+    return msgspec.structs.replace(part, **{name: nothing[name] for name in fields})
 
 
 def _merge_matrices(matrices: Sequence[model.Matrix | None]) -> model.Matrix | None:
-    known = [matrix for matrix in matrices if matrix is not None]
-    if not known:
+    if all(matrix is None for matrix in matrices):
         return None
-    ran = _unite(matrix.ran for matrix in known)
+    requested: set[str] = set()
+    ran: set[str] = set()
+    pairs: set[str] = set()
     failed: dict[str, str] = {}
-    for matrix in known:
+    excluded = valid_pairs = 0
+    for matrix in matrices:
+        if matrix is None:
+            continue
+        requested.update(matrix.requested)
+        ran.update(matrix.ran)
+        pairs.update(matrix.pairs)
         failed |= matrix.failed
-    return model.Matrix(
-        requested=_unite(matrix.requested for matrix in known),
-        ran=ran,
+        # These count for the whole matrix, whichever part of it a shard has run.
+        excluded = max(excluded, matrix.excluded)
+        valid_pairs = max(valid_pairs, matrix.valid_pairs)
+    for name in ran:
         # What failed in one shard may have run in another.
-        failed={name: why for name, why in failed.items() if name not in ran},
-        excluded=max(matrix.excluded for matrix in known),
-        pairs=_unite(matrix.pairs for matrix in known),
-        valid_pairs=max(matrix.valid_pairs for matrix in known),
+        failed.pop(name, None)
+    return model.Matrix(
+        requested=sorted(requested),
+        ran=sorted(ran),
+        failed=failed,
+        excluded=excluded,
+        pairs=sorted(pairs),
+        valid_pairs=valid_pairs,
     )
-
-
-def _unite(lists: Iterable[list[str]]) -> list[str]:
-    return sorted(set().union(*lists))

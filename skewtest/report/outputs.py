@@ -15,7 +15,7 @@ from filelock import FileLock
 from skewtest.errors import ReportError
 from skewtest.files import REPORT_HTML, REPORT_JSON, REPORT_MD, write_whole
 from skewtest.report import model
-from skewtest.report.changes import Comparison, compared_reports
+from skewtest.report.changes import Comparison, compare_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
 from skewtest.report.merging import merge_reports, whole_or_nothing
@@ -139,7 +139,7 @@ class Files:
         if baseline.report is None:
             self.errors.append(baseline.error)
             return
-        self.changes = compared_reports(baseline.report, self.report)
+        self.changes = compare_reports(baseline.report, self.report)
         self.told.append(f"since the baseline: {changes_text(self.changes)}")
 
     def write(self, folder: Path, option: str) -> None:

@@ -1,14 +1,12 @@
 """The report of a run that was split up: its shards must be of one revision and one code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from skewtest.report import model
 from skewtest.report.merging import merge_reports, whole_or_nothing
 from skewtest.report.verdict import NOTHING
-
-Runs = Sequence[tuple[str, model.Run]]
 
 
 def merge_shards(
@@ -20,18 +18,20 @@ def merge_shards(
         shards: by name, the reports of its parts.
         lost: what is said of parts that cannot be read: the whole is incomplete then.
     """
-    runs = [(name, report.run) for name, report in shards if report.run is not None]
-    gaps = [*lost, *_revision_gaps(runs), *_code_gaps(report for _, report in shards)]
+    runs: dict[str, model.Run] = {}
     reports = []
-    for _, report in shards:
+    for name, report in shards:
+        if report.run is not None:
+            runs[name] = report.run
         # What one shard calls missing because it is another's is not missing.
         stated = [gap for gap in report.incomplete if gap != NOTHING]
         reports.append(msgspec.structs.replace(report, incomplete=stated))
+    gaps = [*lost, *_revision_gaps(runs.values()), *_code_gaps(reports)]
     return whole_or_nothing(merge_reports(reports, lost=gaps, run=_merge_runs(runs)))
 
 
-def _revision_gaps(runs: Runs) -> list[str]:
-    revisions = {run.git.revision for _, run in runs if run.git is not None}
+def _revision_gaps(runs: Iterable[model.Run]) -> list[str]:
+    revisions = {run.git.revision for run in runs if run.git is not None}
     if len(revisions) < 2:  # noqa: PLR2004 - one revision, or none
         return []
     return [f"the shards are of different revisions: {', '.join(sorted(revisions))}"]
@@ -56,40 +56,47 @@ def _code_of(view: model.View) -> str:
     return repr((view.declaration, view.files, digests))
 
 
-def _merge_runs(runs: Runs) -> model.Run | None:
+def _merge_runs(shards: Mapping[str, model.Run]) -> model.Run | None:
     """Return where the whole comes from: what its shards share, from the first to begin."""
-    if not runs:
+    if not shards:
         return None
-    _, first = min(runs, key=lambda named: named[1].time)
-    seeds = {run.seed for _, run in runs}
-    python = _join_versions(run.host.python for _, run in runs)
+    runs = list(shards.values())
+    first = min(runs, key=lambda run: run.time)
+    # Seeds and versions that differ are told as they are: shards may come from other machines.
+    pythons = [run.host.python for run in runs]
+    host = msgspec.structs.replace(first.host, python=_join_versions(pythons))
+    is_same_seed = all(run.seed == first.seed for run in runs)
     return msgspec.structs.replace(
         first,
-        seconds=sum(run.seconds for _, run in runs),
-        seed=seeds.pop() if len(seeds) == 1 else None,
-        git=_merge_git([run.git for _, run in runs]),
-        host=msgspec.structs.replace(first.host, python=python),
-        packages=_merge_packages([run.packages for _, run in runs]),
-        shards=[name for name, _ in runs],
+        seconds=sum(run.seconds for run in runs),
+        seed=first.seed if is_same_seed else None,
+        git=_merge_git(runs),
+        host=host,
+        packages=_merge_packages(runs),
+        shards=list(shards),
     )
 
 
-def _merge_packages(shards: Sequence[dict[str, str]]) -> dict[str, str]:
+def _merge_packages(runs: Sequence[model.Run]) -> dict[str, str]:
     names: set[str] = set()
-    for packages in shards:
-        names |= packages.keys()
+    for run in runs:
+        names |= run.packages.keys()
     merged = {}
     for name in sorted(names):
-        merged[name] = _join_versions(packages.get(name, "none") for packages in shards)
+        merged[name] = _join_versions([run.packages.get(name, "none") for run in runs])
     return merged
 
 
-def _merge_git(revisions: Sequence[model.Git | None]) -> model.Git | None:
+def _merge_git(runs: Iterable[model.Run]) -> model.Git | None:
     """Return the revision of all shards, dirty if one is; None where one does not say."""
-    known = [git for git in revisions if git is not None]
-    if len(known) < len(revisions):
-        return None
-    return msgspec.structs.replace(known[0], dirty=any(git.dirty for git in known))
+    revisions = []
+    for run in runs:
+        # Code of a shard that names no revision may be any: the whole then has none either.
+        if run.git is None:
+            return None
+        revisions.append(run.git)
+    is_dirty = any(revision.dirty for revision in revisions)
+    return msgspec.structs.replace(revisions[0], dirty=is_dirty)
 
 
 def _join_versions(versions: Iterable[str]) -> str:

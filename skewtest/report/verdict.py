@@ -29,7 +29,7 @@ def judge(*, ok: bool, has_gaps: bool, is_lost: bool) -> model.Verdict:
 def has_fault(outcomes: Iterable[model.Outcome], compared: Iterable[model.Compared]) -> bool:
     """Return whether something was checked that fails the run."""
     for outcome in outcomes:
-        if outcome.gates and outcome.skipped is None and _shows_fault(outcome):
+        if outcome.is_judged and _shows_fault(outcome):
             return True
     return not all(is_alike(part) for part in compared)
 
@@ -64,7 +64,7 @@ def list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) ->
 
 def is_nothing_judged(report: model.Report) -> bool:
     """Return whether a report holds no check that could have failed."""
-    is_judged = any(outcome.gates and outcome.skipped is None for outcome in report.outcomes)
+    is_judged = any(outcome.is_judged for outcome in report.outcomes)
     return not is_judged and not report.compared
 
 

@@ -4,7 +4,7 @@ import msgspec
 from made_reports import environment, finding, outcome, report, run, tally, view
 
 from skewtest.report import model
-from skewtest.report.changes import compared_reports
+from skewtest.report.changes import compare_reports
 from skewtest.report.merging import merge_reports
 from skewtest.results.pair import Pair
 
@@ -16,7 +16,7 @@ def differing(mismatch, *, compared=10_000, kind="value", scenario="in_order", k
 
 
 def changed(before, after):
-    found = compared_reports(report(before), report(after))
+    found = compare_reports(report(before), report(after))
     return [(one.change, one.feature, one.column, one.kind) for one in found.divergences], found.ok
 
 
@@ -46,16 +46,16 @@ def test_one_whose_check_did_not_run_is_not_fixed():
 
 def test_a_check_that_was_fine_and_is_no_more_is_told():
     before = report(outcome("v"), outcome("v", "late"))
-    found = compared_reports(before, report(outcome("v")))
+    found = compare_reports(before, report(outcome("v")))
     assert [(one.change, one.column) for one in found.divergences] == [("not checked", "late")]
 
 
 def test_relations_that_are_not_judged_beside_a_divergence_are_not_missed():
     before = report(outcome("v"), outcome("v", "relations"))
-    found = compared_reports(before, report(differing(40)))
+    found = compare_reports(before, report(differing(40)))
     assert [(one.change, one.column) for one in found.divergences] == [("new", "in_order")]
     elsewhere = report(outcome("v"), differing(40, scenario="late"))
-    found = compared_reports(before, elsewhere)
+    found = compare_reports(before, elsewhere)
     told = [(one.change, one.column) for one in found.divergences]
     assert told == [("new", "late"), ("not checked", "relations")]
 
@@ -138,7 +138,7 @@ def test_environments_that_were_compared_count_too():
         return merge_reports([], compared=[one])
 
     def told(before, after):
-        found = compared_reports(before, after)
+        found = compare_reports(before, after)
         return [(one.change, one.view, one.column) for one in found.divergences], found.ok
 
     assert told(compared(), compared("value")) == ([("new", "f", "a~b")], False)
@@ -161,7 +161,7 @@ def test_a_feature_never_tested_is_a_divergence():
 
 
 def test_an_incomplete_report_is_never_fine():
-    found = compared_reports(report(outcome("v")), report(outcome("v"), incomplete=["lost"]))
+    found = compare_reports(report(outcome("v")), report(outcome("v"), incomplete=["lost"]))
     assert not found.ok
 
 
@@ -179,7 +179,7 @@ def test_code_declarations_views_and_packages_that_moved_are_told():
         outcome("v"), views=[new], run=run(packages={"numpy": "3.0.0", "polars": "2.1.0"})
     )
     told = [
-        (one.what, one.name, one.before, one.after) for one in compared_reports(before, after).moved
+        (one.what, one.name, one.before, one.after) for one in compare_reports(before, after).moved
     ]
     assert told == [
         ("view", "gone", "", "gone"),

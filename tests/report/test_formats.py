@@ -25,7 +25,7 @@ from made_reports import (
 from markdown_it import MarkdownIt
 
 from skewtest.report import model
-from skewtest.report.changes import compared_reports
+from skewtest.report.changes import compare_reports
 from skewtest.report.formats.github import annotations
 from skewtest.report.formats.gitlab import code_quality
 from skewtest.report.formats.html import html_page
@@ -79,7 +79,7 @@ def test_markdown_tells_known_divergences_apart():
 
 def test_markdown_tells_what_has_changed():
     text = markdown(
-        failing(), compared_reports(report(outcome("spend", features=("a", "b"))), failing())
+        failing(), compare_reports(report(outcome("spend", features=("a", "b"))), failing())
     )
     assert "**Since the baseline:** 1 new." in text
     assert "- new: spend.a, in_order (value)" in text
@@ -95,7 +95,7 @@ def test_markdown_never_exceeds_its_limit_and_counts_what_it_leaves_out(most):
 
 def test_markdown_of_huge_texts_stays_under_githubs_limit():
     long = hostile(HOSTILE["long word"])
-    assert len(markdown(long, compared_reports(report(), long))) < 65_536
+    assert len(markdown(long, compare_reports(report(), long))) < 65_536
 
 
 @pytest.mark.fault("hostile texts in Markdown", "they are shown as text", ends="harmless")

@@ -19,7 +19,7 @@ from made_reports import (
     view,
 )
 
-from skewtest.report.changes import compared_reports
+from skewtest.report.changes import compare_reports
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.trend import trend_page
 from skewtest.report.merging import merge_reports
@@ -278,7 +278,7 @@ def test_a_late_event_is_drawn_where_it_happens_and_where_it_arrives(opened):
 def test_what_has_changed_since_the_baseline_is_told_first(opened):
     before = report(outcome("spend", findings=[finding("f0", kind="null")]))
     after = report(outcome("spend", findings=[finding("f0")]), run=run(packages={"numpy": "3.0"}))
-    page = opened(html_page(after, compared_reports(before, after))).page
+    page = opened(html_page(after, compare_reports(before, after))).page
     assert "Since the baseline: 1 new 1 fixed what has changed" in page.inner_text("header")
     section = page.locator("h2#changes ~ .scroll").first.inner_text()
     assert "new\tspend.f0\tin_order\tvalue" in section
@@ -288,10 +288,10 @@ def test_what_has_changed_since_the_baseline_is_told_first(opened):
 
 def test_nothing_is_said_of_changes_where_there_are_none(opened):
     same = small()
-    unchanged = opened(html_page(same, compared_reports(same, same))).page
+    unchanged = opened(html_page(same, compare_reports(same, same))).page
     assert "Since the baseline: 2 unchanged" in unchanged.inner_text("header")
     well = report(outcome("spend"))
-    page = opened(html_page(well, compared_reports(well, well))).page
+    page = opened(html_page(well, compare_reports(well, well))).page
     assert "Since the baseline: no divergence, then or now" in page.inner_text("header")
     assert page.locator("#changes").count() == 0
 
@@ -323,7 +323,7 @@ SERIOUS = ("serious", "critical")
 def test_axe_finds_no_serious_fault(opened, scheme):
     axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason=NEEDED)
     seen = small()
-    changes = compared_reports(report(outcome("spend")), seen)
+    changes = compare_reports(report(outcome("spend")), seen)
     points = [point_of(seen), point_of(report(outcome("spend")))]
     for text in (html_page(seen, changes), html_page(large(2)), trend_page(points)):
         page = opened(text, color_scheme=scheme).page
@@ -361,7 +361,7 @@ EIGHTS = [list(HOSTILE)[first : first + 8] for first in range(0, len(HOSTILE), 8
 def test_hostile_texts_neither_run_nor_break_the_layout(opened, names):
     texts = [HOSTILE[name].encode("utf-8", "backslashreplace").decode() for name in names]
     shown = together(*texts)
-    changes = compared_reports(report(outcome("spend")), shown)
+    changes = compare_reports(report(outcome("spend")), shown)
     for made in (html_page(shown, changes), trend_page([point_of(shown)], texts)):
         page = opened(made, viewport=NARROW)
         page.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")

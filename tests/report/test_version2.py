@@ -8,7 +8,7 @@ import pytest
 from skewtest.errors import ReportError
 from skewtest.report import model
 from skewtest.report.certificate import certificate_of
-from skewtest.report.changes import compared_reports
+from skewtest.report.changes import compare_reports
 from skewtest.report.closing import closing_lines, closing_table
 from skewtest.report.formats.html import html_page
 from skewtest.report.formats.markdown import markdown
@@ -77,7 +77,7 @@ def test_what_ended_a_run_early_leaves_the_other_features_unfinished():
 
 
 def test_it_is_compared_with_itself_without_a_change():
-    changes = compared_reports(lifted(), lifted())
+    changes = compare_reports(lifted(), lifted())
     assert changes.ok
     assert [one.change for one in changes.divergences] == ["unchanged", "unchanged"]
 

@@ -106,6 +106,11 @@ class Outcome(Part, frozen=True, kw_only=True):
         return "~".join(versions.name for versions in self.cell or ())
 
     @property
+    def is_judged(self) -> bool:
+        """Whether it counts for a verdict: it was declared to hold, and was not skipped."""
+        return self.gates and self.skipped is None
+
+    @property
     def news(self) -> list[Finding]:
         """The findings that fail a run where the outcome gates."""
         return [finding for finding in self.findings if finding.is_news]
