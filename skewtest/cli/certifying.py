@@ -68,7 +68,7 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     content = None if report is None else or_refuse(lambda: _bytes_of(report))
     git = git_of(root)
     revision = "" if git is None else git.revision
-    moves = certificate.verified(
+    moves = certificate.list_differences(
         certified,
         digest=lambda name: file_digest(root / name),
         packages=packages(),

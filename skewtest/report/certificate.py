@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,10 @@ class Certificate(model.Part, frozen=True, kw_only=True):
     @property
     def uncovered(self) -> list[str]:
         """The implementations whose code lies in no file, so that no change of it is seen."""
-        return [f"{name} {side}" for name, view in self.views.items() for side in view.uncovered]
+        names = []
+        for name, view in self.views.items():
+            names += [f"{name} {side}" for side in view.uncovered]
+        return names
 
     @property
     def fewest(self) -> int:
@@ -104,17 +107,15 @@ def certificate_of(report: model.Report, content: bytes) -> Certificate:
         raise ReportError(
             "the report does not say where it comes from; make it with pytest --skew-report=DIR."
         )
-    counts = Counter(view.name for view in report.views)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise ReportError(
-            f"the report has more than one view named {listed(twice)}; give each a name of its own."
-        )
+    _check_names(report.views)
+    revision, dirty = "", False
+    if run.git is not None:
+        revision, dirty = run.git.revision, run.git.dirty
     unsealed = Certificate(
         verdict=report.verdict,
         time=run.time,
-        revision="" if run.git is None else run.git.revision,
-        dirty=run.git is not None and run.git.dirty,
+        revision=revision,
+        dirty=dirty,
         python=run.host.python,
         packages=run.packages,
         views={view.name: _certify_view(report, view) for view in report.views},
@@ -144,7 +145,18 @@ def list_unchecked(report: model.Report) -> list[str]:
 
 
 def _is_checked(outcome: model.Outcome) -> bool:
-    return outcome.gates and outcome.skipped is None and outcome.histories > 0
+    return outcome.is_judged and outcome.histories > 0
+
+
+def _check_names(views: Iterable[model.View]) -> None:
+    """Refuse views of one name: a certificate holds them by name, and would lose all but one."""
+    counts = Counter(view.name for view in views)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise ReportError(
+            f"the report has more than one view named {listed(repeated)}; "
+            "give each a name of its own."
+        )
 
 
 class _Versioned(msgspec.Struct):
@@ -175,13 +187,20 @@ def _list_known(report: model.Report) -> list[str]:
 
 
 def _certify_view(report: model.Report, view: model.View) -> CertifiedView:
-    outcomes = [outcome for outcome in report.outcomes if outcome.view == view.name]
     digests = {part.side: part.digest for part in view.implementations}
     data: dict[str, str] = {}
     scenarios = []
-    for outcome in outcomes:
+    seeds = set()
+    histories = 0
+    for outcome in report.outcomes:
+        if outcome.view != view.name:
+            continue
         data |= outcome.data
-        if outcome.gates and outcome.skipped is None:
+        seeds.add(outcome.seed)
+        # Scenarios share their histories: they do not add up.
+        histories = max(histories, outcome.histories)
+        # What was skipped or only explored is not certified.
+        if outcome.is_judged:
             scenarios.append(outcome.column)
     return CertifiedView(
         declaration=view.declaration,
@@ -190,14 +209,15 @@ def _certify_view(report: model.Report, view: model.View) -> CertifiedView:
         files=view.files,
         features=[feature.name for feature in view.features],
         scenarios=scenarios,
-        seeds=sorted({outcome.seed for outcome in outcomes}),
-        histories=max((outcome.histories for outcome in outcomes), default=0),
+        seeds=sorted(seeds),
+        histories=histories,
         data=data,
         uncovered=view.uncovered,
     )
 
 
 def _seal(certificate: Certificate) -> str:
+    # Sorted, so that a certificate keeps its seal whatever order a version of ours writes it in.
     bare = msgspec.structs.replace(certificate, seal="")
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
 
@@ -222,7 +242,7 @@ def read_certificate(path: Path) -> Certificate:
         raise ReportError(f"{path} is no parity certificate: {error}.") from error
 
 
-def verified(
+def list_differences(
     certificate: Certificate,
     *,
     digest: Callable[[str], str | None],
@@ -244,24 +264,33 @@ def verified(
     """
     differences = []
     if certificate.seal != _seal(certificate):
-        seal = certificate.seal[:12]
+        seal = _shorten(certificate.seal)
         differences.append(Difference("seal", "the certificate", seal, "another text"))
-    differences += _differing_code(certificate, digest)
+    differences += _list_changed_code(certificate, digest)
+    # A package that was not there then is not looked at: nothing that was certified used it.
     for name, version in certificate.packages.items():
         if packages.get(name) != version:
             differences.append(Difference("package", name, version, packages.get(name, "")))
     if python != certificate.python:
         differences.append(Difference("python", "python", certificate.python, python))
     if revision != certificate.revision:
-        before, after = certificate.revision[:12], revision[:12]
+        before, after = _shorten(certificate.revision), _shorten(revision)
         differences.append(Difference("revision", "git", before, after))
-    if report is not None and hashlib.sha256(report).hexdigest() != certificate.report:
-        after = hashlib.sha256(report).hexdigest()[:12]
-        differences.append(Difference("report", "the report", certificate.report[:12], after))
+    if report is not None:
+        before, after = certificate.report, hashlib.sha256(report).hexdigest()
+        if after != before:
+            differences.append(
+                Difference("report", "the report", _shorten(before), _shorten(after))
+            )
     return differences
 
 
-def _differing_code(
+def _shorten(digest: str) -> str:
+    """Return so much of a hash or revision as a reader compares by eye."""
+    return digest[:12]
+
+
+def _list_changed_code(
     certificate: Certificate, digest: Callable[[str], str | None]
 ) -> Iterator[Difference]:
     """Return the files that are not what they were, each once with the views that it concerns."""
@@ -272,4 +301,5 @@ def _differing_code(
     for (file, certified), views in users.items():
         current = digest(file)
         if current != certified:
-            yield Difference("code", file, certified[:12], (current or "")[:12], tuple(views))
+            before, after = _shorten(certified), _shorten(current or "")
+            yield Difference("code", file, before, after, tuple(views))

@@ -26,13 +26,12 @@ def choose_values(finding: Finding) -> Mapping[str, tuple[Any, Any]]:
     if len(finding.values) <= MOST_VALUES:
         return finding.values
 
-    def rank(name: str) -> int:
-        if name == finding.feature:
-            return 0
-        return 1 if difference_text(*finding.values[name]) else 2
+    def urgency(name: str) -> tuple[bool, bool]:
+        return name != finding.feature, not difference_text(*finding.values[name])
 
-    chosen = set(sorted(finding.values, key=rank)[:MOST_VALUES])
-    return {name: ends for name, ends in finding.values.items() if name in chosen}
+    # Urgency chooses; the order stays that of the view, which the reader knows.
+    urgent = set(sorted(finding.values, key=urgency)[:MOST_VALUES])
+    return {name: ends for name, ends in finding.values.items() if name in urgent}
 
 
 def late_share(tally: Tally) -> str:

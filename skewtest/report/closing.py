@@ -57,7 +57,7 @@ def closing_table(
     if verbose:
         lines += law_lines(laws_of(report), colour=colour, width=width)
     else:
-        lines += list(_left_out_lines(report, grid, table))
+        lines += list(_other_lines(report, grid, table))
     return [*lines, *_untested_lines(report), *_slowest_lines(report)]
 
 
@@ -78,7 +78,7 @@ def _slowest_lines(report: model.Report) -> list[str]:
     return [f"slowest: {', '.join(views)}"] if len(views) > 1 else []
 
 
-def _left_out_lines(report: model.Report, grid: Grid, table: Grid) -> Iterator[str]:
+def _other_lines(report: model.Report, grid: Grid, table: Grid) -> Iterator[str]:
     """Return how many features a table of what fails leaves out, and what they came to."""
     states = [row.state for row in grid.rows if row not in table.rows]
     with_known, unfinished = states.count("known"), states.count("unfinished")
@@ -138,9 +138,11 @@ def closing_lines(report: model.Report) -> list[str]:
 def table_lines(grid: Grid, *, colour: bool = False, width: int = WIDTH) -> list[str]:
     """Return a grid as lines: as many columns side by side as fit, the others below."""
     rows = grid.rows[:MOST_ROWS]
-    longest = max(len(name) for name in ("feature", *(one_line(row.name) for row in rows)))
+    name_width = len("feature")
+    for row in rows:
+        name_width = max(name_width, len(one_line(row.name)))
     # Of a name that is longer than half a line the rest is folded: verdicts need room.
-    name_width = min(longest, width // 2)
+    name_width = min(name_width, width // 2)
     lines: list[str] = []
     for columns in _group_columns(grid, width - name_width):
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
@@ -220,12 +222,12 @@ def known_lines(report: model.Report) -> list[str]:
     lines: dict[str, None] = {}
     for outcome in report.outcomes:
         for finding in outcome.findings:
-            known = finding.known
+            entry = finding.known
             # An expired one fails the run: it is told as a finding.
-            if known is not None and not known.expired:
+            if entry is not None and not entry.expired:
                 line = (
-                    f"known until {known.expires}: {outcome.view}.{finding.feature} "
-                    f"({finding.kind}, {outcome.column}), {known.owner}: {known.reason}"
+                    f"known until {entry.expires}: {outcome.view}.{finding.feature} "
+                    f"({finding.kind}, {outcome.column}), {entry.owner}: {entry.reason}"
                 )
                 lines[one_line(line)] = None
     return list(lines)
@@ -285,9 +287,9 @@ def change_lines(changes: Comparison) -> list[str]:
     lines = [changes_text(changes)]
     table = make_table(("change", "what", "scenario", "kind", "differed", "differs"), gap=GAP)
     for change in changes.divergences:
-        what = one_line(f"{change.view}.{change.feature}")
+        feature, column = f"{change.view}.{change.feature}", one_line(change.column)
         shares = _share_text(change.before), _share_text(change.after)
-        table.add_row(change.change, what, one_line(change.column), change.kind, *shares)
+        table.add_row(change.change, one_line(feature), column, change.kind, *shares)
     if changes.divergences:
         lines += render([table]).splitlines()
     lines += [one_line(moved_line(moved)) for moved in changes.moved]

@@ -85,7 +85,7 @@ def _list_declared(views: Iterable[model.View]) -> dict[str, set[str]]:
 
 
 def _looks_at_nothing(outcome: model.Outcome) -> bool:
-    return outcome.ok and outcome.gates and outcome.skipped is None and not outcome.histories
+    return outcome.ok and outcome.is_judged and not outcome.histories
 
 
 def _check_outcome(outcome: model.Outcome, declared: set[str]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _check_outcome(outcome: model.Outcome, declared: set[str]) -> Iterator[str]:
 
 def _check_features(outcome: model.Outcome, declared: set[str]) -> Iterator[str]:
     """Tell of features that were not compared, in an outcome that speaks for all of them."""
-    is_judged = outcome.ok and outcome.gates and outcome.skipped is None and outcome.histories
+    is_judged = outcome.ok and outcome.is_judged and outcome.histories
     # Relations count laws; and a known failure of whole rows leaves nothing to count.
     if not is_judged or outcome.scenario == RELATIONS or outcome.findings:
         return

@@ -49,9 +49,10 @@ def part_of(outcomes: Iterable[Outcome], views: Iterable[model.View], again: str
             versions.append(encodable(spread_of(outcome)))
         else:
             checked.append(encodable(outcome_of(outcome, again)))
+    # The verdict and the order are those of a whole run: merging is the one place of both.
     return merge_reports(
         [],
-        views=[encodable(view) for view in views],
+        views=map(encodable, views),
         outcomes=checked,
         compared=compared,
         versions=versions,
@@ -96,6 +97,7 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
 def _latency(outcome: Outcome) -> model.Latency | None:
     """Return what a history costs; None where both sides' time was not taken here."""
     seconds, histories = outcome.seconds, outcome.histories
+    # A side that runs elsewhere takes no CPU time of this process.
     if not histories or not seconds.batch or not seconds.online:
         return None
     return model.Latency(
@@ -106,13 +108,14 @@ def _latency(outcome: Outcome) -> model.Latency | None:
 def tally_of(tally: Tally, distances: Distances) -> model.Tally:
     """Return how the rows of a feature compared, and how far apart its numbers are."""
     rows = tally.compared + tally.both_null
+    vacuity = tally.both_null / rows if rows else 0.0
     return model.Tally(
         match=tally.match,
         mismatch=tally.mismatch,
         left_only=tally.left_only,
         right_only=tally.right_only,
         both_null=tally.both_null,
-        vacuity=tally.both_null / rows if rows else 0.0,
+        vacuity=vacuity,
         errors=errors_of(distances),
     )
 
@@ -141,7 +144,11 @@ def _quantiles(values: Iterable[float]) -> model.Quantiles:
 
 def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
     """Return one finding as a report has it."""
-    chosen = choose_values(finding)
+    values = {}
+    for name, ends in choose_values(finding).items():
+        values[name] = _answer(*ends)
+    # The right end of a relation is the side on a changed history, and is called by the change.
+    change = finding.pair.right if finding.relation else ""
     return model.Finding(
         feature=finding.feature,
         scenario=finding.scenario,
@@ -152,13 +159,13 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         side=finding.side,
         alone=finding.alone,
         relation=finding.relation,
-        change=finding.pair.right if finding.relation else "",
+        change=change,
         attribution=_word_answers(finding.attribution),
         found_at=finding.found_at,
         headline=headline(finding, outcome.view.name),
-        values={name: _answer(*ends) for name, ends in chosen.items()},
-        unshown=len(finding.values) - len(chosen),
-        failures=[failure_text(failure) for failure in finding.failures],
+        values=values,
+        unshown=len(finding.values) - len(values),
+        failures=list(map(failure_text, finding.failures)),
         corpus=finding.corpus,
         known=finding.known,
         counterexample=example_of(finding.counterexample, finding.divergence.row),
@@ -198,16 +205,19 @@ def example_of(example: Counterexample | None, row: int | None) -> model.Counter
     view = example.view
     events = {}
     for name, source in view.sources.items():
-        frame = example.history.events[name]
-        events[name] = [json_value(event) for event in event_dicts(source.schema, frame)]
+        rows = event_dicts(source.schema, example.history.events[name])
+        events[name] = list(map(json_value, rows))
+    requests = event_dicts(view.spine_schema, example.spine)
+    # A row of batch that nobody asked for has a number below 0: it is in no spine.
+    spine_row = row if row is not None and row >= 0 else None
     return model.Counterexample(
         events=events,
-        spine=[json_value(request) for request in event_dicts(view.spine_schema, example.spine)],
+        spine=list(map(json_value, requests)),
         scenario=example.history.scenario.name,
         delivery=[step_of(view, step) for step in steps_of(view, example.history)],
         drawing=list(drawing_of(example)),
         timeline=timeline_of(example, row),
-        row=row if row is not None and row >= 0 else None,
+        row=spine_row,
     )
 
 

@@ -38,6 +38,7 @@ def compared_of(outcome: Outcome) -> model.Compared:
 
 
 def _finding(outcome: Outcome, finding: Finding) -> model.VersionFinding:
+    # Code that does not import in an environment fails without any rows.
     rows: Sequence[Mapping[str, Any]] = () if finding.given is None else finding.given.rows
     return model.VersionFinding(
         kind=finding.kind,
@@ -45,14 +46,17 @@ def _finding(outcome: Outcome, finding: Finding) -> model.VersionFinding:
         cause=finding.cause,
         side=finding.side,
         headline=version_headline(finding, *outcome.pair),
-        failures=[failure_text(failure) for failure in finding.failures],
-        rows=[_word_row(row) for row in rows],
-        places=[_word_place(place) for place in finding.places],
+        failures=list(map(failure_text, finding.failures)),
+        rows=list(map(_word_row, rows)),
+        places=list(map(_word_place, finding.places)),
     )
 
 
 def _word_row(row: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): value_text(value) for name, value in row.items()}
+    texts = {}
+    for name, value in row.items():
+        texts[str(name)] = value_text(value)
+    return texts
 
 
 def _word_place(place: Place[Any]) -> Place[str]:
@@ -91,8 +95,11 @@ def spread_of(outcome: Outcome) -> model.Spread:
     for side in SIDES:
         parity[side] = {}
         for feature in outcome.view.features:
-            partings = [p for p in spread.partings if (p.side, p.feature) == (side, feature)]
-            parity[side][feature] = _parity(names, partings)
+            numbers: dict[str, int] = {}
+            for parting in spread.partings:
+                if (parting.side, parting.feature) == (side, feature):
+                    numbers |= _number_groups(parting)
+            parity[side][feature] = _compare_all(names, numbers)
     return model.Spread(
         view=outcome.view.name,
         ok=outcome.ok,
@@ -100,7 +107,7 @@ def spread_of(outcome: Outcome) -> model.Spread:
         environments=list(spread.environments),
         failed=dict(spread.failed),
         parity=parity,
-        partings=[_word_parting(parting) for parting in spread.partings],
+        partings=list(map(_word_parting, spread.partings)),
         seconds=outcome.seconds.total,
     )
 
@@ -116,20 +123,32 @@ def _word_parting(parting: Parting[Any]) -> Parting[str]:
     )
 
 
-def _parity(names: Sequence[str], partings: Sequence[Parting[Any]]) -> list[list[int]]:
+def _number_groups(parting: Parting[Any]) -> dict[str, int]:
+    """Return by environment the number of the group that answers as it does."""
+    numbers: dict[str, int] = {}
+    for number, group in enumerate(parting.groups):
+        numbers.update(dict.fromkeys(group, number))
+    return numbers
+
+
+def _compare_all(names: Sequence[str], groups: Mapping[str, int]) -> list[list[int]]:
     """Return which environments answer alike: those of one group, and all where none part."""
-    groups: dict[str, int] = {}
-    for parting in partings:
-        for number, group in enumerate(parting.groups):
-            groups.update(dict.fromkeys(group, number))
     rows = []
     for name in names:
-        rows.append([int(groups.get(name) == groups.get(other)) for other in names])
+        row = []
+        for column in names:
+            row.append(int(groups.get(name) == groups.get(column)))
+        rows.append(row)
     return rows
 
 
 def _rank(thresholds: Sequence[str]) -> tuple[str, ...]:
     """Return thresholds, those of the packages that numbers depend on first."""
     # Python parts environments as often as it is upgraded with them: it explains least.
-    order = {name: place for place, name in enumerate((*PACKAGES[1:], PACKAGES[0]))}
-    return tuple(sorted(thresholds, key=lambda text: order.get(text.split(" ")[0], len(order))))
+    order = [*PACKAGES[1:], PACKAGES[0]]
+
+    def rank(threshold: str) -> int:
+        name = threshold.split(" ", maxsplit=1)[0]
+        return order.index(name) if name in order else len(order)
+
+    return tuple(sorted(thresholds, key=rank))

@@ -47,10 +47,11 @@ def failure_text(failure: Failure) -> str:
 
 
 def _word_timeout(failure: Failure) -> str:
-    more = "FeatureView(timeout=...)" if failure.side in SIDES else "timeout="
+    # A function that is compared under two environments belongs to no view.
+    setting = "FeatureView(timeout=...)" if failure.side in SIDES else "timeout="
     return (
         f"{failure.side} did not return within {failure.facts['seconds']:g} s. "
-        f"Give it more with {more}, or look for a loop that never ends."
+        f"Give it more with {setting}, or look for a loop that never ends."
     )
 
 
@@ -70,16 +71,15 @@ def _word_not_a_frame(failure: Failure) -> str:
 
 def _word_missing_columns(failure: Failure) -> str:
     lacking, got = failure.facts["lacking"], failure.facts["got"]
-    return f"batch returned no column {listed(lacking)}; it returned {listed(got)}." + nearest(
-        lacking[0], got
-    )
+    claim = f"batch returned no column {listed(lacking)}; it returned {listed(got)}."
+    return claim + nearest(lacking[0], got)
 
 
 def _word_wrong_parameters(failure: Failure) -> str:
-    names, known = failure.facts["names"], failure.facts["known"]
+    names, frames = failure.facts["names"], failure.facts["known"]
     return (
         f"The function has the parameter {listed(names)}; frames are passed by "
-        f"name, and there are {listed(known)}." + nearest(names[0], known)
+        f"name, and there are {listed(frames)}." + nearest(names[0], frames)
     )
 
 
@@ -125,9 +125,10 @@ def _word_tolerance(failure: Failure) -> str:
 
 
 def _word_crashed(failure: Failure) -> str:
-    how = f"{failure.side} ended its process: {failure.facts['how']}."
-    last = failure.facts["last"].strip()
-    return f"{how}\n\n{last}" if last else how
+    claim = f"{failure.side} ended its process: {failure.facts['how']}."
+    # Native code that aborts says why on stderr, and nowhere else.
+    last_words = failure.facts["last"].strip()
+    return f"{claim}\n\n{last_words}" if last_words else claim
 
 
 def _word_codec(failure: Failure) -> str:
@@ -149,7 +150,9 @@ def _word_bad_snapshot(failure: Failure) -> str:
 
 def _add_cause(claim: str, failure: Failure) -> str:
     """Return what went wrong, and the traceback of what the owner's function raised."""
-    return claim if failure.exception is None else f"{claim}\n\n{user_traceback(failure)}"
+    if failure.exception is None:
+        return claim
+    return f"{claim}\n\n{user_traceback(failure)}"
 
 
 def user_traceback(failure: Failure) -> str:
@@ -161,6 +164,7 @@ def user_traceback(failure: Failure) -> str:
     remote = getattr(error, "remote_traceback", "")
     if remote:
         return _operation(failure) + str(remote).rstrip()
+    # The user's mistake is in the user's frames: ours would only push them out of sight.
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         file = Path(frame.filename)
@@ -191,7 +195,9 @@ def _format(frames: list[traceback.FrameSummary], error: BaseException) -> str:
 
 
 def _article(noun: str) -> str:
-    return f"{'an' if noun[0].lower() in 'aeio' else 'a'} {noun}"
+    # Not before a "u": types are called uint8 and UUID.
+    article = "an" if noun[0].lower() in "aeio" else "a"
+    return f"{article} {noun}"
 
 
 TEXTS: Mapping[FailureCode, Callable[[Failure], str]] = {

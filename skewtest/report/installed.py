@@ -24,17 +24,18 @@ class Installed:
     rows: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
 
 
-def installed(report: model.Report) -> Installed:
+def list_installed(report: model.Report) -> Installed:
     """Return what is installed in each environment of a report that says so."""
     environments: dict[str, Mapping[str, str]] = {}
     names: dict[str, None] = {}
     for name, packages in _environments(report):
+        # An environment of several cells is one column.
         environments.setdefault(name, packages)
         names.update(dict.fromkeys(environments[name]))
     rows = []
     for name in names:
-        versions = tuple(packages.get(name, "") for packages in environments.values())
-        rows.append((name, versions, len(set(versions)) > 1))
+        versions = [packages.get(name, "") for packages in environments.values()]
+        rows.append((name, tuple(versions), len(set(versions)) > 1))
     rows.sort(key=lambda row: (row[0] != PYTHON, not row[2], row[0]))
     return Installed(tuple(environments), tuple(rows))
 
@@ -42,11 +43,13 @@ def installed(report: model.Report) -> Installed:
 def _environments(report: model.Report) -> Iterator[tuple[str, Mapping[str, str]]]:
     if report.run is not None:
         yield HERE, {PYTHON: report.run.host.python, **report.run.packages}
-    groups = [
-        *(outcome.cell or [] for outcome in report.outcomes),
-        *(spread.environments for spread in report.versions),
-        *(compared.environments for compared in report.compared),
-    ]
-    for group in groups:
-        for versions in group:
-            yield versions.name, versions.packages
+    environments: list[model.Versions] = []
+    for outcome in report.outcomes:
+        # Outside the version matrix there is no cell: both sides run here.
+        environments += outcome.cell or []
+    for spread in report.versions:
+        environments += spread.environments
+    for compared in report.compared:
+        environments += compared.environments
+    for environment in environments:
+        yield environment.name, environment.packages

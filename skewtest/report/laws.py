@@ -55,21 +55,29 @@ class Law:
         """On how many histories it was applied, or why it was not."""
         if self.check.state in ("held", "broken"):
             return f"{self.check.histories:,} histories"
-        gap = ", and it was asked for" if self.check.is_gap else ""
-        return f"{self.check.reason}{gap}"
+        # What a default does not reach is no gap: its owner has not named it.
+        if self.check.is_gap:
+            return f"{self.check.reason}, and it was asked for"
+        return self.check.reason
 
 
 def laws_of(report: model.Report) -> list[Law]:
     """Return the laws of a report, in the order of its outcomes; what is broken comes first."""
     laws = []
     for outcome in report.outcomes:
-        laws += [Law(outcome.view, check) for check in outcome.checks]
+        for check in outcome.checks:
+            laws.append(Law(outcome.view, check))
     return sorted(laws, key=lambda law: law.check.state != "broken")
 
 
 def count_laws(laws: Sequence[Law]) -> str:
     """Return how many laws came to what, in a line."""
+    # In the order of WORDS, whichever comes first in the report.
     counts = dict.fromkeys(WORDS.values(), 0)
     for law in laws:
         counts[law.word] += 1
-    return ", ".join(f"{number:,} {word}" for word, number in counts.items() if number)
+    parts = []
+    for word, number in counts.items():
+        if number:
+            parts.append(f"{number:,} {word}")
+    return ", ".join(parts)

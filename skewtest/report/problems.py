@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -14,6 +14,7 @@ from skewtest.results.finding import ALL_FEATURES
 
 # An annotation is a few lines high: it says where to look, and the report shows the rest.
 MOST_LINES = 5
+GAP = "incomplete"
 UNTESTED = "No side ever had a value: agreeing on null proves nothing."
 STALE = "It is listed as a known divergence in pyproject.toml, and no longer occurs: remove it."
 
@@ -57,14 +58,15 @@ class Problem:
 
 def problems_of(report: model.Report) -> list[Problem]:
     """Return the problems of a report, those that fail a run first."""
-    where = places(report)
+    lines = places(report)
     related = {view.name: tuple(_implementations(report, view)) for view in report.views}
     problems: list[Problem] = []
-    alike: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for problem in _problems(report):
-        file, line = where.get((problem.view, problem.feature), (None, None))
-        nth = alike[problem.fingerprint]
-        alike[problem.fingerprint] += 1
+        file, line = lines.get((problem.view, problem.feature), (None, None))
+        # Tools drop the second of two problems with one fingerprint.
+        nth = counts[problem.fingerprint]
+        counts[problem.fingerprint] += 1
         sides = related.get(problem.view, ())
         problems.append(replace(problem, file=file, line=line, nth=nth, related=sides))
     return sorted(problems, key=lambda problem: not problem.fails)
@@ -102,16 +104,13 @@ def _problems_of_outcome(outcome: model.Outcome) -> Iterator[Problem]:
         yield Problem("stale", view, stale.feature, column, title, STALE, fails=True)
 
 
-GAP = "incomplete"
-
-
 def gaps_of(report: model.Report) -> list[Problem]:
     """Return what a report lacks, for formats that have no other way to say so."""
     title = "the parity report is incomplete"
-    return [
-        Problem(GAP, "", "", "", title, gap, fails=False, nth=number)
-        for number, gap in enumerate(report.incomplete)
-    ]
+    problems = []
+    for number, gap in enumerate(report.incomplete):
+        problems.append(Problem(GAP, "", "", "", title, gap, fails=False, nth=number))
+    return problems
 
 
 def message_of_versions(finding: model.VersionFinding) -> str:
@@ -131,15 +130,18 @@ def _implementations(report: model.Report, view: model.View) -> Iterator[model.I
 
 def message_of(finding: model.Finding) -> str:
     """Return what was found: the values, the cause, the failures' first lines."""
-    lines = [] if finding.failures else _value_lines(finding)[:MOST_LINES]
+    lines = []
+    # A side that failed has no answers.
+    if not finding.failures:
+        lines += _value_lines(finding)[:MOST_LINES]
     if finding.surplus:
         lines.append(finding.surplus)
     lines += raised_lines(finding.failures)
     lines.append(f"cause: {finding_cause(finding)}")
-    known = finding.known
-    if known is not None:
-        state = "expired on" if known.expired else "known until"
-        lines.append(f"{state} {known.expires}, {known.owner}: {known.reason}")
+    entry = finding.known
+    if entry is not None:
+        state = "expired on" if entry.expired else "known until"
+        lines.append(f"{state} {entry.expires}, {entry.owner}: {entry.reason}")
     if finding.corpus:
         lines.append(f"kept in {finding.corpus}")
     return "\n".join(lines)
@@ -157,13 +159,20 @@ def _value_lines(finding: model.Finding) -> list[str]:
 
 def raised_lines(failures: Iterable[str]) -> list[str]:
     """Return what was raised by each failure: the first line below the frames of its traceback."""
-    return [_find_raised(text.strip().splitlines()) for text in failures if text.strip()]
+    lines = []
+    for text in failures:
+        if text.strip():
+            lines.append(_find_exception(text.strip().splitlines()))
+    return lines
 
 
-def _find_raised(lines: list[str]) -> str:
-    frames = [number for number, line in enumerate(lines) if line.startswith("  File ")]
-    below = lines[frames[-1] + 1 :] if frames else lines
-    for line in below:
+def _find_exception(lines: Sequence[str]) -> str:
+    """Return the first line of an exception: its message may have several."""
+    start = 0
+    for number, line in enumerate(lines):
+        if line.startswith("  File "):
+            start = number + 1
+    for line in lines[start:]:
         # Source lines and marks below them are indented; the exception is not.
         if line.strip() and not line.startswith(" "):
             return line.strip()

@@ -5,11 +5,14 @@ from skewtest.report import model
 
 def remarks_of(outcome: model.Outcome) -> list[str]:
     """Return what user code, the corpus and the clocks of a log did that nobody asked for."""
-    remarks = [f"{each.side} changes its input {each.name!r} in place" for each in outcome.mutated]
+    remarks = []
+    for mutation in outcome.mutated:
+        remarks.append(f"{mutation.side} changes its input {mutation.name!r} in place")
     for rejected in outcome.rejected:
         remarks.append(f"kept counterexample {rejected.file} was not used: {rejected.reason}")
     remarks += map(_word_early, outcome.early)
-    remarks += [f"a counterexample could not be kept: {reason}" for reason in outcome.unkept]
+    for reason in outcome.unkept:
+        remarks.append(f"a counterexample could not be kept: {reason}")
     return remarks
 
 

@@ -42,17 +42,21 @@ def lift(report: Json) -> Json:
 
 
 def _lift_outcome(outcome: Json) -> Json:
-    is_news = [_is_news(finding) for finding in outcome["findings"]]
+    features, early = {}, []
+    for name, tally in outcome["features"].items():
+        features[name] = _rename(tally, TALLY_NAMES)
+    for name, events in outcome["early"].items():
+        early.append({"source": name, "events": events})
+    # A divergence that was news ended the run: features beside it were called parity.
+    has_news = any(map(_is_news, outcome["findings"]))
     lifted = {
         **outcome,
-        "cut_short": any(is_news) and outcome["histories"] < outcome["planned"],
-        "features": {},
+        "cut_short": has_news and outcome["histories"] < outcome["planned"],
+        "features": features,
         "checks": [],
-        "early": [{"source": name, "events": n} for name, n in outcome["early"].items()],
-        "findings": [_lift_finding(finding) for finding in outcome["findings"]],
+        "early": early,
+        "findings": list(map(_lift_finding, outcome["findings"])),
     }
-    for name, tally in outcome["features"].items():
-        lifted["features"][name] = _rename(tally, TALLY_NAMES)
     if outcome["scenario"] == RELATIONS:
         # What version 2 counted there were no incidents, but relations, as "LAW of SIDE".
         lifted["checks"] = _checks(outcome)
@@ -66,23 +70,17 @@ def _checks(outcome: Json) -> list[Json]:
     checks = []
     for name, histories in outcome["incidents"].items():
         law, _, side = name.partition(" of ")
-        is_broken = (law, side) in broken
-        checks.append(
-            {
-                "law": law,
-                "side": side,
-                "change": "",
-                "state": "broken" if is_broken else "incomplete",
-                "histories": histories,
-                "reason": "" if is_broken else NOT_KNOWN_TO_APPLY,
-            }
-        )
+        state, reason = "incomplete", NOT_KNOWN_TO_APPLY
+        if (law, side) in broken:
+            state, reason = "broken", ""
+        check = {"law": law, "side": side, "change": "", "state": state, "reason": reason}
+        checks.append({**check, "histories": histories})
     return checks
 
 
 def _is_news(finding: Json) -> bool:
-    known = finding["known"]
-    return known is None or known["expired"]
+    entry = finding["known"]
+    return entry is None or entry["expired"]
 
 
 def _lift_finding(finding: Json) -> Json:
@@ -99,10 +97,16 @@ def _lift_compared(compared: Json) -> Json:
     pair = [environment["name"] for environment in compared["environments"]]
     findings = []
     for finding in compared["findings"]:
-        places = [{**place, "kind": finding["kind"]} for place in finding["places"]]
+        # Places had no kind of their own: it was that of the finding.
+        places = []
+        for difference in finding["places"]:
+            places.append({**difference, "kind": finding["kind"]})
         findings.append({**finding, "pair": pair, "places": places})
     return {**compared, "findings": findings}
 
 
 def _rename(values: Json, names: Mapping[str, str]) -> Json:
-    return {names.get(name, name): value for name, value in values.items()}
+    renamed = {}
+    for name, value in values.items():
+        renamed[names.get(name, name)] = value
+    return renamed

@@ -23,17 +23,18 @@ PACKAGES = (
 
 def versions_text(versions: model.Versions, other: model.Versions) -> str:
     """Return what one environment has that another has otherwise, what matters most first."""
-    others = sorted(set(versions.packages) - set(PACKAGES))
+    less_likely = sorted(set(versions.packages) - set(PACKAGES))
     differing = []
-    for name in (*PACKAGES, *others):
+    for name in (*PACKAGES, *less_likely):
         version = versions.packages.get(name)
         if version is not None and version != other.packages.get(name):
             differing.append(f"{name} {version}")
     if not differing:
         return "the same packages"
     text = ", ".join(differing[:SHOWN_PACKAGES])
-    more = len(differing) - SHOWN_PACKAGES
-    return f"{text} and {more} more" if more > 0 else text
+    if len(differing) > SHOWN_PACKAGES:
+        text += f" and {len(differing) - SHOWN_PACKAGES} more"
+    return text
 
 
 def cause_text(culprits: Sequence[str], tried: int) -> str:
@@ -55,13 +56,15 @@ def spread_lines(spread: model.Spread) -> list[str]:
     """Return what changes from version to version, a line for each feature and side."""
     lines = []
     for parting in spread.partings:
-        groups = " | ".join(", ".join(group) for group in parting.groups)
-        explained = "; ".join(parting.thresholds[:SHOWN_THRESHOLDS]) or groups
-        more = len(parting.thresholds) - SHOWN_THRESHOLDS
-        if more > 0:
-            explained += f"; and {more} more packages"
-        place = f"{spread.view}.{parting.feature}"
-        lines.append(f"{place}: {parting.side} changes between versions: {explained}")
+        explained = "; ".join(parting.thresholds[:SHOWN_THRESHOLDS])
+        if not parting.thresholds:
+            # Where no package's order of versions explains it, the environments alone are named.
+            explained = " | ".join(", ".join(group) for group in parting.groups)
+        unshown = len(parting.thresholds) - SHOWN_THRESHOLDS
+        if unshown > 0:
+            explained += f"; and {unshown} more packages"
+        feature = f"{spread.view}.{parting.feature}"
+        lines.append(f"{feature}: {parting.side} changes between versions: {explained}")
     return lines
 
 

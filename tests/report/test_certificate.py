@@ -7,7 +7,7 @@ import pytest
 from made_reports import GIT, finding, outcome, report, run, view
 
 from skewtest.errors import ReportError
-from skewtest.report.certificate import certificate_of, read_certificate, to_json, verified
+from skewtest.report.certificate import certificate_of, list_differences, read_certificate, to_json
 from skewtest.report.model import Known
 
 CONTENT = b'{"version": 3}'
@@ -23,7 +23,7 @@ def moved(certificate=CERTIFIED, **given):
         "python": "3.11.7",
         "revision": "a" * 40,
     }
-    found = verified(certificate, **usual | given)
+    found = list_differences(certificate, **usual | given)
     return [(one.what, one.name, one.certified, one.found, one.views) for one in found]
 
 

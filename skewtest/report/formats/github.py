@@ -11,13 +11,13 @@ MOST = 10
 def annotations(report: model.Report) -> list[str]:
     """Return a line for each problem; the last one counts those that GitHub would drop."""
     problems = [*problems_of(report), *gaps_of(report)]
-    first = problems if len(problems) <= MOST else problems[: MOST - 1]
-    lines = [_line(problem) for problem in first]
-    if len(first) < len(problems):
-        cut = problems[len(first) :]
-        text = f"{len(cut)} further problems; see the parity report"
-        lines.append(f"::{_level(cut[0])} title=skewtest::{_message(text)}")
-    return lines
+    if len(problems) <= MOST:
+        return [_line(problem) for problem in problems]
+    lines = [_line(problem) for problem in problems[: MOST - 1]]
+    cut = problems[MOST - 1 :]
+    text = f"{len(cut)} further problems; see the parity report"
+    # Those that fail come first: where the first that is cut fails nothing, none of them does.
+    return [*lines, f"::{_level(cut[0])} title=skewtest::{_message(text)}"]
 
 
 def _line(problem: Problem) -> str:

@@ -27,7 +27,7 @@ from skewtest.report.grid import (
     concerns,
     grid_of,
 )
-from skewtest.report.installed import installed
+from skewtest.report.installed import list_installed
 from skewtest.report.laws import CLASSES, count_laws, laws_of
 from skewtest.report.plain import visible
 from skewtest.report.remarks import remarks_of, word_reach
@@ -58,28 +58,38 @@ def html_page(report: model.Report, changes: Comparison | None = None) -> str:
     by_view: dict[str, list[Any]] = {}
     for row in grid.rows:
         by_view.setdefault(row.view, []).append(row)
-    windows = {view.name: view.windows for view in report.views}
+    views = {view.name: view for view in report.views}
+    # Each column is explained, and no other: a reader is not to learn all scenarios there are.
+    meanings = {}
     scenarios = {outcome.scenario for outcome in report.outcomes}
+    for name, text in MEANINGS.items():
+        if name in scenarios:
+            meanings[name] = text
+
+    def draw_timeline(outcome: model.Outcome, example: model.Counterexample) -> Any:
+        # A report need not hold the view of each outcome.
+        view = views.get(outcome.view)
+        windows = () if view is None else view.windows
+        return timeline_drawing(example, windows)
+
     return page(
         "report.html.j2",
         {
             "report": report,
             "grid": grid.fold(COLUMNS),
             "by_view": by_view,
-            "meanings": {name: text for name, text in MEANINGS.items() if name in scenarios},
+            "meanings": meanings,
             "is_long": len(grid.rows) > LONG,
             "count": count,
-            "views": {view.name: view for view in report.views},
+            "views": views,
             "changes": changes,
             "change_kinds": CHANGES,
             "spreads": {spread.view: spread for spread in report.versions},
             "lead": lead(report),
             "slowest": slowest(report),
-            "installed": installed(report),
+            "installed": list_installed(report),
             "laws": laws_of(report),
-            "timeline": lambda outcome, example: timeline_drawing(
-                example, windows.get(outcome.view, [])
-            ),
+            "timeline": draw_timeline,
             "drawn": lambda row: _choose_drawn(report, row),
             "counted_columns": lambda row: _count_columns(report, row),
         },
@@ -93,7 +103,9 @@ def _choose_drawn(report: model.Report, row: Row) -> list[tuple[str, model.Error
         tally = report.outcomes[cell.outcomes[0]].features.get(row.feature)
         if tally is not None and tally.errors is not None:
             drawn.append((column, tally.errors))
-    return drawn[:DRAWN] if row.state in ("fails", "known", "advice") else drawn[:1]
+    # Where all columns agree they look alike: one of them is enough.
+    most = DRAWN if row.state in ("fails", "known", "advice") else 1
+    return drawn[:most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +123,37 @@ class Counted:
 
 def _count_columns(report: model.Report, row: Row) -> list[Counted]:
     """Return the counters of a feature: of what needs a look first, of the rest together."""
-    counted = []
+    columns = []
     for column, cell in _by_urgency(row):
         if column == RELATIONS:  # they compare a side with itself
             continue
-        outcomes = [report.outcomes[place] for place in cell.outcomes]
-        tallies = [o.features[row.feature] for o in outcomes if row.feature in o.features]
+        tallies = []
+        for number in cell.outcomes:
+            tally = report.outcomes[number].features.get(row.feature)
+            if tally is not None:
+                tallies.append(tally)
         if tallies:
-            counted.append(_counters(column, tallies, cell.state))
-    if len(counted) <= COUNTED:
-        return counted
-    shown, rest = counted[: COUNTED - 1], counted[COUNTED - 1 :]
-    return [*shown, _add_up(rest)]
+            columns.append(_counters(column, tallies, cell.state))
+    if len(columns) <= COUNTED:
+        return columns
+    return [*columns[: COUNTED - 1], _add_up(columns[COUNTED - 1 :])]
 
 
-def _add_up(rest: Sequence[Counted]) -> Counted:
+def _add_up(columns: Sequence[Counted]) -> Counted:
+    """Return the counters of several columns as one."""
     totals = [0] * len(TALLIED)
     ulps = []
-    for counted in rest:
-        totals = [total + count for total, count in zip(totals, counted.counts, strict=True)]
-        if counted.ulps is not None:
-            ulps.append(counted.ulps)
+    for column in columns:
+        for number, rows in enumerate(column.counts):
+            totals[number] += rows
+        # Where no pair of numbers was compared there is no distance.
+        if column.ulps is not None:
+            ulps.append(column.ulps)
     return Counted(
-        f"{len(rest)} others together",
-        tuple(totals),
-        max(ulps, default=None),
-        any(counted.excused for counted in rest),
+        name=f"{len(columns)} others together",
+        counts=tuple(totals),
+        ulps=max(ulps, default=None),
+        excused=any(column.excused for column in columns),
     )
 
 
@@ -146,20 +163,30 @@ def _by_urgency(row: Row) -> list[tuple[str, Cell]]:
 
 
 def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counted:
-    counts = tuple(sum(getattr(tally, kind) for tally in tallies) for kind in TALLIED)
+    counts = dict.fromkeys(TALLIED, 0)
+    for tally in tallies:
+        for kind in TALLIED:
+            counts[kind] += getattr(tally, kind)
     ulps = max((tally.errors.ulps.max for tally in tallies if tally.errors), default=None)
-    return Counted(name, counts, ulps, excused=state == "parity" and any(counts[1:4]))
+    differing = counts["mismatch"] + counts["left_only"] + counts["right_only"]
+    is_excused = state == "parity" and differing > 0
+    return Counted(name, tuple(counts.values()), ulps, is_excused)
 
 
 def anchor(*names: str) -> str:
     """Return the id of a view, or of its feature: what a link to it ends in."""
-    parts = (quote(name.encode("utf-8", "backslashreplace"), safe="") for name in names)
-    return ".".join(part.replace(".", "%2E") for part in parts)
+    parts = []
+    for name in names:
+        part = quote(name.encode("utf-8", "backslashreplace"), safe="")
+        # A dot stands between view and feature: `a.b` and `c` are not `a` and `b.c`.
+        parts.append(part.replace(".", "%2E"))
+    return ".".join(parts)
 
 
 def policy(script: str) -> str:
     """Return the content security policy of a page that runs one script and loads nothing."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # A text of a user that gets past our escaping can run no script and send nothing.
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -225,4 +252,6 @@ def _cut_text(text: str) -> str:
 def _number(value: float) -> str:
     """Return a number as tables have it: with separators, or in few digits where it is small."""
     is_whole = value == int(value) or abs(value) >= 1000  # noqa: PLR2004 # digits enough
-    return f"{value:,.0f}" if is_whole and abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004 # exact there
+    if is_whole and abs(value) < 1e15:  # noqa: PLR2004 # exact there
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

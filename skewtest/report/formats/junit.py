@@ -11,17 +11,19 @@ from skewtest.report.plain import visible
 from skewtest.report.problems import UNTESTED, message_of, message_of_versions
 from skewtest.report.summary import not_checked, own_seconds
 
+# What XML 1.0 has no way to write, escaped or not: a reader refuses the whole file.
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
 
 
 def junit(report: model.Report) -> str:
     """Return a report as JUnit XML. A known divergence passes, and says so; a gap is an error."""
     root = ET.Element("testsuites", name="skewtest")
-    rows: dict[str, list[Row]] = {}
+    by_view: dict[str, list[Row]] = {}
     for row in grid_of(report).rows:
-        rows.setdefault(row.view, []).append(row)
-    for view, own in rows.items():
-        _add_view(report, root, view, own)
+        by_view.setdefault(row.view, []).append(row)
+    for view, rows in by_view.items():
+        _add_view(report, root, view, rows)
     for compared in report.compared:
         _add_compared(root, compared)
     _add_gaps(report, root)
@@ -36,7 +38,11 @@ def _add_view(report: model.Report, root: ET.Element, view: str, rows: Iterable[
     for row in rows:
         for column, cell in row.cells.items():
             _add_case(report, suite, row.feature, column, cell)
-    _count(suite, sum(own_seconds(outcome) for outcome in report.outcomes if outcome.view == view))
+    seconds = 0.0
+    for outcome in report.outcomes:
+        if outcome.view == view:
+            seconds += own_seconds(outcome)
+    _count(suite, seconds)
 
 
 def _add_gaps(report: model.Report, root: ET.Element) -> None:
@@ -72,11 +78,12 @@ def _add_compared(root: ET.Element, compared: model.Compared) -> None:
 def _add_case(
     report: model.Report, suite: ET.Element, feature: str, column: str, cell: Cell
 ) -> None:
-    outcomes = [report.outcomes[place] for place in cell.outcomes]
+    outcomes = [report.outcomes[number] for number in cell.outcomes]
     outcome = outcomes[0]
     case = ET.SubElement(
         suite, "testcase", classname=_xml(f"skewtest.{outcome.view}.{feature}"), name=_xml(column)
     )
+    # All features of an outcome were run at once: its seconds are split, and not told twice.
     share = len(outcome.features) or 1
     case.set("time", f"{sum(map(own_seconds, outcomes)) / share:.3f}")
     _add_properties(case, outcome, feature, cell)
@@ -109,17 +116,13 @@ def _add_properties(case: ET.Element, outcome: model.Outcome, feature: str, cell
     }
     tally = outcome.features.get(feature)
     if tally is not None and outcome.scenario != RELATIONS:  # they compare a side with itself
-        facts |= {f"skewtest.{name}": getattr(tally, name) for name in TALLIED}
+        for name in TALLIED:
+            facts[f"skewtest.{name}"] = getattr(tally, name)
         if tally.errors is not None:
-            facts |= {
-                "skewtest.max_ulps": tally.errors.ulps.max,
-                "skewtest.smape": tally.errors.smape,
-            }
+            facts["skewtest.max_ulps"] = tally.errors.ulps.max
+            facts["skewtest.smape"] = tally.errors.smape
     for name, value in facts.items():
         ET.SubElement(properties, "property", name=name, value=_xml(str(value)))
-
-
-TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
 
 
 def _count(suite: ET.Element, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """A report as Markdown for a pull request: short, and under the size that GitHub takes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from skewtest.report import model
 from skewtest.report.alike import group_alike, name_first
@@ -21,7 +22,8 @@ LONGEST = 65_000
 MOST_ROWS, MOST_FINDINGS, MOST_LINES = 20, 10, 12
 LONGEST_CELL, LONGEST_LINE, LONGEST_TRACEBACK = 80, 400, 1_200
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
-ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;"}
+# A dollar sign would begin a formula.
+ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;"})
 LINKED = re.compile(r"@(?=\w)|#(?=\d)|:(?=[a-z+][\w+-]*:)|:(?=//)|\bwww(?=\.)")
 """What GitHub makes mentions, references, emoji and links of, even where it is escaped."""
 BREAK = "&#8203;"
@@ -47,24 +49,29 @@ def markdown(
     if grid.failing().rows:
         blocks.append(_grid(grid.failing()))
     last = [*_list_known(report), *_laws(laws_of(report))]
-    room = most - sum(len(block) + 2 for block in (*blocks, *last)) - 200
-    blocks += _that_fit(_findings(report), room)
+    used = sum(len(block) + 2 for block in (*blocks, *last))
+    # 200 characters are for the line that counts what did not fit.
+    blocks += _choose_blocks(_findings(report), most - used - 200)
     text = "\n\n".join([*blocks, *last]) + "\n"
-    return text if len(text) <= most else f"{text[: most - 20].rsplit(chr(10), 1)[0]}\n\n…\n"
+    if len(text) <= most:
+        return text
+    # Names may be so long that even without findings it is too much: whole lines are kept.
+    whole_lines, _, _ = text[: most - 20].rpartition("\n")
+    return f"{whole_lines}\n\n…\n"
 
 
-def _that_fit(findings: Sequence[tuple[str, int]], room: int) -> list[str]:
+def _choose_blocks(findings: Sequence["FindingsBlock"], room: int) -> list[str]:
     """Return blocks of findings that fit, and how many findings are not shown."""
     blocks: list[str] = []
-    left = sum(count for _, count in findings)
-    for block, told in findings[:MOST_FINDINGS]:
-        room -= len(block) + 2
+    unshown = sum(block.findings for block in findings)
+    for block in findings[:MOST_FINDINGS]:
+        room -= len(block.text) + 2
         if room < 0:
             break
-        blocks.append(block)
-        left -= told
-    if left:
-        blocks.append(f"*{count(left, 'further finding')} in the HTML report.*")
+        blocks.append(block.text)
+        unshown -= block.findings
+    if unshown:
+        blocks.append(f"*{count(unshown, 'further finding')} in the HTML report.*")
     return blocks
 
 
@@ -73,8 +80,8 @@ def _reach(report: model.Report) -> list[str]:
     lines = []
     for outcome in report.outcomes:
         if outcome.reach is not None:
-            place = f"{outcome.view}, {outcome.column}"
-            lines.append(f"- {_text(place)}: {_text(word_reach(outcome.reach), LONGEST_LINE)}")
+            check = f"{outcome.view}, {outcome.column}"
+            lines.append(f"- {_text(check)}: {_text(word_reach(outcome.reach), LONGEST_LINE)}")
     return ["\n".join(lines[:MOST_LINES])] if lines else []
 
 
@@ -83,19 +90,18 @@ def _laws(laws: list[Law]) -> list[str]:
     if not laws:
         return []
     counts = f"Laws: {count_laws(laws)}"
-    rest = [law for law in laws if law.check.state != "held"]
-    if not rest:
-        return [counts]
-    lines = [_row(["law", "of", "", "on, or why not"]), _row(["---"] * 4, escape=False)]
-    for law in rest[:MOST_ROWS]:
-        side = f"{law.view} {law.check.side}"
+    rows = []
+    for law in laws:
+        # Most laws are held: that they were is told by their number.
+        if law.check.state == "held":
+            continue
         word = f"**{law.word}**" if law.check.state == "broken" else law.word
-        cells = [_text(law.claim), _text(side), word, _text(law.extent, LONGEST_LINE)]
-        lines.append(_row(cells, escape=False))
-    more = len(rest) - MOST_ROWS
-    if more > 0:
-        lines.append(_row([f"and {more} more", "", "", ""]))
-    return [_fold(counts, "\n".join(lines))]
+        side = _text(f"{law.view} {law.check.side}")
+        rows.append([_text(law.claim), side, word, _text(law.extent, LONGEST_LINE)])
+    if not rows:
+        return [counts]
+    table = _table(["law", "of", "", "on, or why not"], ["---"] * 4, rows, MOST_ROWS)
+    return [_fold(counts, table)]
 
 
 def _title(report: model.Report) -> str:
@@ -105,55 +111,82 @@ def _title(report: model.Report) -> str:
 
 def _changes(changes: Comparison) -> list[str]:
     blocks = [f"**Since the baseline:** {changes_text(changes)}."]
-    news = [
-        f"- {change.change}: {_text(f'{change.view}.{change.feature}')}, {_text(change.column)}"
-        + (f" ({_text(change.kind)})" if change.kind else "")
-        for change in changes.changed
-    ]
-    news += [f"- {_text(moved_line(moved))}" for moved in changes.moved]
-    if news:
-        left = len(news) - MOST_LINES
-        lines = [*news[:MOST_LINES], *([f"- and {left} more"] if left > 0 else [])]
-        blocks.append(_fold(f"{count(len(news), 'change')}", "\n".join(lines)))
+    lines = []
+    for change in changes.changed:
+        feature = _text(f"{change.view}.{change.feature}")
+        line = f"- {change.change}: {feature}, {_text(change.column)}"
+        # What is no longer checked has no kind.
+        if change.kind:
+            line += f" ({_text(change.kind)})"
+        lines.append(line)
+    for moved in changes.moved:
+        lines.append(f"- {_text(moved_line(moved))}")
+    if lines:
+        blocks.append(_fold_list(count(len(lines), "change"), lines))
     return blocks
 
 
 def _grid(grid: Grid) -> str:
-    head = ["feature", *grid.columns]
-    lines = [_row(head), _row(["---", *([":-:"] * len(grid.columns))], escape=False)]
-    lines += [_row(_cells(grid, row), escape=False) for row in grid.rows[:MOST_ROWS]]
-    left = len(grid.rows) - MOST_ROWS
-    if left > 0:
-        lines.append(_row([f"and {left} more", *([""] * len(grid.columns))]))
-    return "\n".join(lines)
+    rows = [_cells(grid, row) for row in grid.rows]
+    head = ["feature", *map(_text, grid.columns)]
+    return _table(head, ["---", *([":-:"] * len(grid.columns))], rows, MOST_ROWS)
 
 
 def _cells(grid: Grid, row: Row) -> list[str]:
     cells = [_text(row.name)]
     for name in grid.columns:
         cell = row.cells.get(name)
-        word = "" if cell is None else cell.word
-        cells.append(f"**{word}**" if cell is not None and cell.state == "fails" else word)
+        if cell is None:
+            cells.append("")
+        elif cell.state == "fails":
+            cells.append(f"**{cell.word}**")
+        else:
+            cells.append(cell.word)
     return cells
 
 
-def _row(cells: list[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(map(_text, cells) if escape else cells)} |"
+def _table(
+    head: Sequence[str], rules: Sequence[str], rows: Sequence[Sequence[str]], most: int
+) -> str:
+    """Return a table of so many rows at most, and how many more there are.
+
+    Args:
+        head: the headings, escaped as all cells.
+        rules: what stands under each: `---`, or `:-:` of a column that is centred.
+        rows: the rows.
+        most: how many of them are shown.
+    """
+    lines = [_row(head), _row(rules), *map(_row, rows[:most])]
+    if len(rows) > most:
+        lines.append(_row([f"and {len(rows) - most} more", *([""] * (len(head) - 1))]))
+    return "\n".join(lines)
 
 
-def _findings(report: model.Report) -> list[tuple[str, int]]:
-    """Return the blocks of what fails, and how many findings each tells of."""
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsBlock:
+    """A piece of Markdown, and how many findings it tells of."""
+
+    text: str
+    findings: int = 1
+
+
+def _findings(report: model.Report) -> list[FindingsBlock]:
+    """Return the blocks of what fails."""
     blocks = []
     for outcome in report.outcomes:
         if outcome.gates:
             for findings in group_alike(outcome.news):
-                blocks.append((_finding(outcome, findings), len(findings)))
+                blocks.append(FindingsBlock(_finding(outcome, findings), len(findings)))
     for outcome in report.outcomes:
-        blocks += [(line, 1) for line in _other_faults(outcome)]
+        blocks += map(FindingsBlock, _other_faults(outcome))
     for compared in report.compared:
         for finding in compared.findings:
             body = "\n\n".join(map(_code, finding.failures))
-            blocks.append((_fold(_html(finding.headline), body), 1))
+            blocks.append(FindingsBlock(_fold(_html(finding.headline), body)))
     return blocks
 
 
@@ -190,53 +223,61 @@ def _finding_facts(findings: Sequence[model.Finding]) -> Iterator[str]:
     """Return the cause, who is to blame, what else the history shows, and where it is kept."""
     first = findings[0]
     yield f"cause: {_text(finding_cause(first), LONGEST_LINE)}"
-    known = first.known
-    if known is not None:
-        yield f"was known until {_text(str(known.expires))} ({_text(known.owner)})"
+    entry = first.known
+    if entry is not None:
+        yield f"was known until {_text(str(entry.expires))} ({_text(entry.owner)})"
     if first.side is not None:
         yield f"blame: {_text(first.side)}"
-    others = [_text(f"{finding.feature} ({finding.kind})") for finding in findings[1:]]
-    if others:
-        yield f"also {', '.join(name_first(others))}"
-    files = [f"kept in {_inline(finding.corpus)}" for finding in findings if finding.corpus]
+    alike, files = [], []
+    for finding in findings:
+        if finding is not first:
+            alike.append(_text(f"{finding.feature} ({finding.kind})"))
+        if finding.corpus:
+            files.append(f"kept in {_inline(finding.corpus)}")
+    if alike:
+        yield f"also {', '.join(name_first(alike))}"
     if files:
         yield "; ".join(name_first(files))
 
 
 def _timeline(timeline: model.Timeline) -> str:
     head = [_text(name) or " " for name in timeline.columns]
-    lines = [_row(head, escape=False), _row(["---"] * len(head), escape=False)]
-    lines += [_row(list(cells)) for cells in timeline.rows[:MOST_LINES]]
-    left = len(timeline.rows) - MOST_LINES
-    if left > 0:
-        lines.append(_row([f"and {left} more", *([""] * (len(head) - 1))]))
-    return "\n".join(lines)
+    rows = [list(map(_text, cells)) for cells in timeline.rows]
+    return _table(head, ["---"] * len(head), rows, MOST_LINES)
 
 
 def _values(finding: model.Finding) -> str:
-    lines = [_row(["", *finding.pair, "difference"]), _row(["---", *([":--"] * 3)], escape=False)]
+    rows = []
     for name, answer in finding.values.items():
-        lines.append(_row([name, answer.left_text, answer.right_text, answer.difference]))
+        cells = name, answer.left_text, answer.right_text, answer.difference
+        rows.append(list(map(_text, cells)))
     if finding.unshown:
-        lines.append(_row([f"and {finding.unshown} more", "", "", ""]))
-    return "\n".join(lines)
+        rows.append([f"and {finding.unshown} more", "", "", ""])
+    head = ["", *map(_text, finding.pair), "difference"]
+    # The report holds the answers that matter most, and none of them is left out here.
+    return _table(head, ["---", *([":--"] * 3)], rows, len(rows))
 
 
 def _list_known(report: model.Report) -> list[str]:
     lines = []
     for outcome in report.outcomes:
         for finding in outcome.findings:
-            known = finding.known
-            if known is not None and not known.expired:
+            entry = finding.known
+            # One that has expired fails, and stands among the findings.
+            if entry is not None and not entry.expired:
                 lines.append(
                     f"- {_text(finding.headline)}, {_text(outcome.column)}: until "
-                    f"{_text(str(known.expires))}, {_text(known.owner)}: {_text(known.reason)}"
+                    f"{_text(str(entry.expires))}, {_text(entry.owner)}: {_text(entry.reason)}"
                 )
-    if not lines:
-        return []
-    left = len(lines) - MOST_LINES
-    shown = [*lines[:MOST_LINES], *([f"- and {left} more"] if left > 0 else [])]
-    return [_fold(count(len(lines), "known divergence"), "\n".join(shown))]
+    return [_fold_list(count(len(lines), "known divergence"), lines)] if lines else []
+
+
+def _fold_list(title: str, lines: Sequence[str]) -> str:
+    """Return the first lines of a list under a title, and how many more there are."""
+    first = list(lines[:MOST_LINES])
+    if len(lines) > MOST_LINES:
+        first.append(f"- and {len(lines) - MOST_LINES} more")
+    return _fold(title, "\n".join(first))
 
 
 def _fold(title: str, body: str) -> str:
@@ -256,11 +297,11 @@ def _inline(text: str) -> str:
 
 def _text(text: str, most: int = LONGEST_CELL) -> str:
     """Return a text that Markdown shows as it is, on one line: no markup, mention or link."""
-    return MARKUP.sub(lambda found: f"\\{found[0]}", _html(text, most))
+    return MARKUP.sub(lambda match: f"\\{match[0]}", _html(text, most))
 
 
 def _html(text: str, most: int = LONGEST_CELL) -> str:
     """Return a text that a summary shows as it is: there, HTML alone is markup."""
     short = cut_text(one_line(text), most)
-    escaped = "".join(ENTITIES.get(character, character) for character in short)
-    return LINKED.sub(lambda found: f"{found[0]}{BREAK}", escaped)
+    escaped = short.translate(ENTITIES)
+    return LINKED.sub(lambda match: f"{match[0]}{BREAK}", escaped)

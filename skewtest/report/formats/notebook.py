@@ -64,14 +64,13 @@ def plot(errors: model.Errors, title: str, library: str | None = None) -> Any:
     """
     if library is not None and library not in LIBRARIES:
         raise ReportError(f"plot(library=...) must be 'matplotlib' or 'altair'; got {library!r}.")
-    chosen = next(
-        (name for name in (library or LIBRARIES[0], *LIBRARIES) if importlib.util.find_spec(name)),
-        None,
-    )
-    if chosen is None or (library is not None and chosen != library):
-        needed = library or "matplotlib"
-        raise ReportError(f"a plot needs {needed}; install it with: pip install {needed}")
-    return _matplotlib(errors, title) if chosen == "matplotlib" else _altair(errors, title)
+    candidates = LIBRARIES if library is None else (library,)
+    for name in candidates:
+        # A library is looked for without importing it: it may not be the one that draws.
+        if importlib.util.find_spec(name):
+            return PLOTS[name](errors, title)
+    needed = candidates[0]
+    raise ReportError(f"a plot needs {needed}; install it with: pip install {needed}")
 
 
 def _matplotlib(errors: model.Errors, title: str) -> Any:
@@ -83,9 +82,11 @@ def _matplotlib(errors: model.Errors, title: str) -> Any:
     # From 0 to 1 the scale is linear, so that a bar of one pair is seen and one of none is not.
     left.set_yscale("symlog", linthresh=1)
     left.set(ylim=(0, None), xlabel="ulps apart", ylabel="pairs of numbers", title=title)
-    batch, online = zip(*errors.points, strict=True) if errors.points else ((), ())
+    batch = [left for left, _ in errors.points]
+    online = [right for _, right in errors.points]
     right.scatter(batch, online, s=12)
-    if errors.points:
+    if batch:
+        # On this line both sides answer alike.
         right.axline((min(batch), min(batch)), slope=1, linewidth=0.8)
     right.set(xlabel="batch", ylabel="online", title=_sample(errors))
     return figure
@@ -97,8 +98,13 @@ def _sample(errors: model.Errors) -> str:
 
 def _altair(errors: model.Errors, title: str) -> Any:
     altair = importlib.import_module("altair")
-    rows = [{"ulps": label, "pairs": count} for label, count in bars(errors) if count]
-    order = [label for label, _ in bars(errors)]
+    rows = []
+    order = []
+    for label, count in bars(errors):
+        order.append(label)
+        # An empty bar keeps its place by the order, and needs no mark.
+        if count:
+            rows.append({"ulps": label, "pairs": count})
     left = (
         altair.Chart(altair.Data(values=rows), title=title)
         .mark_bar()
@@ -114,3 +120,6 @@ def _altair(errors: model.Errors, title: str) -> Any:
         .encode(x=altair.X("batch:Q"), y=altair.Y("online:Q"))
     )
     return altair.hconcat(left, right)
+
+
+PLOTS = {"matplotlib": _matplotlib, "altair": _altair}

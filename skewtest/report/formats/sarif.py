@@ -32,32 +32,33 @@ def sarif(report: model.Report) -> str:
     """Return a report as a SARIF log of one run."""
     problems = problems_of(report)
     rules = sorted({problem.rule for problem in problems})
+    driver = {
+        "name": "skewtest",
+        "version": __version__,
+        "rules": [_rule(name) for name in rules],
+    }
     run: dict[str, Any] = {
-        "tool": {
-            "driver": {
-                "name": "skewtest",
-                "version": __version__,
-                "rules": [_rule(name) for name in rules],
-            }
-        },
+        "tool": {"driver": driver},
         "results": [_result(problem, rules) for problem in problems],
-        "invocations": [
-            {
-                "executionSuccessful": report.verdict != "incomplete",
-                "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": visible(gap)}}
-                    for gap in report.incomplete
-                ],
-            }
-        ],
+        "invocations": [_invocation(report)],
         "columnKind": "unicodeCodePoints",
     }
     if report.run is not None and report.run.git is not None:
         run["automationDetails"] = {"id": "skewtest/parity"}
         run["properties"] = {"revision": report.run.git.revision}
-    return json.dumps(
-        {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False
-    )
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=1, ensure_ascii=False)
+
+
+def _invocation(report: model.Report) -> dict[str, Any]:
+    """Return whether the run came to its end, and what it lacks: a gap has no place in code."""
+    notifications = []
+    for gap in report.incomplete:
+        notifications.append({"level": "error", "message": {"text": visible(gap)}})
+    return {
+        "executionSuccessful": report.verdict != "incomplete",
+        "toolExecutionNotifications": notifications,
+    }
 
 
 def _rule(name: str) -> dict[str, Any]:
@@ -73,12 +74,15 @@ def _rule(name: str) -> dict[str, Any]:
 
 
 def _result(problem: Problem, rules: list[str]) -> dict[str, Any]:
+    locations = []
+    if problem.file:
+        locations.append(_location(problem.file, problem.line))
     return {
         "ruleId": _id(problem.rule),
         "ruleIndex": rules.index(problem.rule),
         "level": "error" if problem.fails else "note",
         "message": {"text": visible(f"{problem.title} ({problem.column})\n{problem.message}")},
-        "locations": [_location(problem.file, problem.line)] if problem.file else [],
+        "locations": locations,
         "relatedLocations": _related(problem),
         "partialFingerprints": {"skewtest/v1": problem.fingerprint},
     }
@@ -89,14 +93,15 @@ def _related(problem: Problem) -> list[dict[str, Any]]:
     locations = []
     for number, part in enumerate(problem.related, 1):
         if part.file is not None:
-            place = _location(part.file, part.line)
-            locations.append({**place, "id": number, "message": {"text": part.side}})
+            location = _location(part.file, part.line)
+            locations.append({**location, "id": number, "message": {"text": part.side}})
     return locations
 
 
-def _location(file: str | None, line: int | None) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(file or "")}}
-    return {"physicalLocation": {**location, "region": {"startLine": max(1, line or 1)}}}
+def _location(file: str, line: int | None) -> dict[str, Any]:
+    # Lines of SARIF begin with 1; a file whose line is not known is marked at its top.
+    region = {"startLine": max(1, line or 1)}
+    return {"physicalLocation": {"artifactLocation": {"uri": _uri(file)}, "region": region}}
 
 
 def _uri(file: str) -> str:
