@@ -27,7 +27,7 @@ def checked_side(place: str, side: str, given: object) -> Any:
     if given is None or inspect.isclass(given):
         return given
     if callable(getattr(given, "answer", None)):
-        _check_capabilities(place, side, given)
+        check_capabilities(place, side, given)
     elif not callable(given):
         wanted = "a function" if side != "online" else "a class or a function without arguments"
         if hasattr(given, "capabilities"):
@@ -36,7 +36,7 @@ def checked_side(place: str, side: str, given: object) -> Any:
     return given
 
 
-def _check_capabilities(place: str, side: str, given: object) -> None:
+def check_capabilities(place: str, side: str, given: object) -> None:
     """Raise DeclarationError where a side claims what no side can do."""
     claimed = getattr(given, "capabilities", ())
     if isinstance(claimed, str) or not isinstance(claimed, Iterable):

@@ -25,6 +25,7 @@ from skewtest.declare.arguments import (
 )
 from skewtest.declare.delivery import Delivery
 from skewtest.declare.kinds import Column, Key
+from skewtest.declare.references import Reference, check_reference
 from skewtest.declare.relation import check_relations
 from skewtest.declare.sides import bound, checked_side, combinations, variant_name
 from skewtest.declare.source import Source
@@ -90,7 +91,7 @@ class FeatureView:
     timeout: float
     relations: tuple[str, ...]
     fitted: Callable[..., Any] | None
-    reference: Callable[[list[dict[str, Any]], dict[str, Any]], Mapping[str, Any]] | None
+    reference: Reference | None
     place: tuple[str, int]
 
     def __init__(
@@ -112,8 +113,7 @@ class FeatureView:
         timeout: float = 10.0,
         relations: Sequence[str] | Literal["default"] | None = "default",
         fitted: Callable[..., Any] | None = None,
-        reference: Callable[[list[dict[str, Any]], dict[str, Any]], Mapping[str, Any]]
-        | None = None,
+        reference: Reference | None = None,
     ) -> None:
         """Declare a feature view.
 
@@ -137,9 +137,11 @@ class FeatureView:
                 names.
             fitted: called once with the frames of a training history, by name; what it returns
                 (an encoding, a scaler) is given to both sides as their parameter `fitted`.
-            reference: takes the events of the request's entity that count at `as_of`, as dicts in
-                sequence order, and the request; returns exact features (ints, Fractions). It tells
-                how far a side is off under each version, in a cell of the version matrix.
+            reference: a third opinion, exact and slow: one of `skewtest.reference`; a function of
+                the events of the request's entity that count at `as_of`, as dicts in sequence
+                order, and of the request, which returns features (ints, Fractions) by name; a side;
+                or a dict by feature of the first two, a function then returning its feature. It
+                tells which side is off and by how much, also where both are off alike.
 
         Raises:
             DeclarationError: names the argument, what it got and what it wanted.
@@ -166,7 +168,7 @@ class FeatureView:
             "timeout": check_timeout(label, timeout),
             "relations": check_relations(label, relations),
             "fitted": checked_side(label, "fitted", fitted),
-            "reference": checked_side(label, "reference", reference),
+            "reference": check_reference(label, reference, features, by_name),
             "place": _caller(),
         }
         # A frozen dataclass has no other way to set what was checked and made plain.
