@@ -7,19 +7,19 @@ from functools import lru_cache, partial
 from typing import Any
 
 from skewtest.checks.culprits import find_culprits
+from skewtest.checks.opinions import ask_reference
 from skewtest.checks.parity import search
 from skewtest.checks.under_scenario import KeptHistories
 from skewtest.compare.floats import ulps_between
 from skewtest.compare.tables import Divergence, compare
 from skewtest.declare.delivery import IN_ORDER
-from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.deliver.operations import event_dicts
+from skewtest.declare.view import FeatureView
 from skewtest.drive.guard import TimeLimitExceeded
 from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
 from skewtest.environments.locks import Tell, quiet
 from skewtest.environments.runtime import Runtime
-from skewtest.generate.history import SEQUENCE, Pack
+from skewtest.generate.history import Pack
 from skewtest.results.finding import UNKNOWN, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.results.values import (
@@ -35,7 +35,6 @@ from skewtest.run.progress import SILENT, Progress
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.binding import answer_online, side_of
 from skewtest.sides.process import RemoteError, worker_of
-from skewtest.times import instant, instants_of
 from skewtest.worker.telling import cpu_features
 
 CAUSE = "library.version"
@@ -297,38 +296,12 @@ def _answers_on_row(runs: FourRuns, finding: Finding) -> tuple[EnvironmentAnswer
 
 
 def _ask_reference(view: FeatureView, pack: Pack, finding: Finding) -> float | None:
-    """Return what the reference says of the diverging row; None where it says nothing."""
+    """Return what the reference says of the diverging row; None where it is no number."""
     row, feature = finding.divergence.row, finding.divergence.feature
-    if view.reference is None or row < 0 or not feature:
+    if row < 0 or not feature:
         return None
-    try:
-        return float(view.reference(*collect_inputs(view, pack, row))[feature])
-    except Exception:  # noqa: BLE001 - a third opinion that fails is none
+    answers = ask_reference(view, pack)
+    if isinstance(answers, Failure) or row in answers.failures:
         return None
-
-
-def collect_inputs(
-    view: FeatureView, pack: Pack, row: int
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the events of a request's entity that count at its `as_of`, and the request.
-
-    Events are in order of time, of all sources.
-    """
-    request = event_dicts(view.spine_schema, pack.spine)[row]
-    last = instant(request[AS_OF])
-    # Whole microseconds: an event counts up to `as_of` where that includes it, else before it.
-    if view.as_of != "inclusive":
-        last -= 1
-    rows = []
-    for name, source in view.sources.items():
-        frame = pack.events[name]
-        key = {column: request[column] for column in view.entity if column in source.schema}
-        moments = instants_of(frame[source.time]).to_list()
-        sequence = frame[SEQUENCE].to_list()
-        events = event_dicts(source.schema, frame)
-        for moment, number, event in zip(moments, sequence, events, strict=True):
-            is_own = all(event[column] == value for column, value in key.items())
-            if is_own and moment <= last:
-                rows.append((moment, number, event))
-    rows.sort(key=lambda entry: entry[:2])
-    return [event for _, _, event in rows], request
+    value = answers.values[feature][row]
+    return float(value) if isinstance(value, int | float) else None

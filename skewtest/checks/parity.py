@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skewtest.checks.laws import Laws
-from skewtest.checks.under_scenario import MORE, KeptHistories, ScenarioRun, Stopwatch
+from skewtest.checks.opinions import with_opinion
+from skewtest.checks.third import ThirdOpinion
+from skewtest.checks.under_scenario import (
+    FAULTY_LEAST,
+    FAULTY_SHARE,
+    MORE,
+    KeptHistories,
+    ScenarioRun,
+    Stopwatch,
+)
 from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import IN_ORDER, RELATIONS
 from skewtest.declare.view import FeatureView
@@ -85,6 +94,7 @@ class Search:
     hints: Hints
     runs: list[ScenarioRun]
     laws: Laws | None = None
+    third: ThirdOpinion | None = None
     cost: Cost = field(default_factory=lambda: Cost(None))
     histories: int = 0
     left_out: int = 0
@@ -190,6 +200,8 @@ class Search:
             is_plain = not trial.divergences
             online = seconds_spent() - began if is_plain else trial.right.seconds
             self._note_cost(pack, online, run)
+        if trial is not None and self.third is not None and run.scenario.name == IN_ORDER:
+            self.third.try_pack(pack, batch, trial, room.first)
 
     def _spread(self, run: ScenarioRun, room: "Room") -> Pack:
         """Return the histories of a room that a scenario concerns, with its faults.
@@ -292,20 +304,41 @@ def search(
         run.lacking = lacking_for(view, run.scenario)
     able = [run for run in runs if run.lacking is None]
     laws = Laws(view, budget) if RELATIONS in scenarios and view.relations else None
+    third = _third_opinion(view, able)
     for run in able:
         run.replay(kept)
     cost = Cost(budget.seconds)
     if able or laws is not None:
         blocks = Blocks(view, Clock.of(view, hints), hints, budget.seed)
-        Search(view, budget, progress, blocks, hints, able, laws, cost).run()
+        Search(view, budget, progress, blocks, hints, able, laws, third, cost).run()
     for run in able:
         run.minimise(cost.rate)
-    outcomes = [run.outcome(rejected) for run in runs]
+    outcomes = [_with_reference(run, run.outcome(rejected), third) for run in runs]
     if laws is not None:
         if any(run.has_news or run.findings for run in able if run.scenario.name == IN_ORDER):
             laws.stopped = DIFFER_IN_ORDER
         outcomes.append(laws.outcome())
     return tuple(outcomes)
+
+
+def _third_opinion(view: FeatureView, runs: Sequence[ScenarioRun]) -> ThirdOpinion | None:
+    """Return the search for what both sides get wrong alike; None without reference or order."""
+    for run in runs:
+        if view.reference is not None and run.scenario.name == IN_ORDER:
+            histories = run.budget.histories
+            planned = max(min(FAULTY_LEAST, histories), histories // FAULTY_SHARE)
+            return ThirdOpinion(view, planned)
+    return None
+
+
+def _with_reference(run: ScenarioRun, outcome: Outcome, third: ThirdOpinion | None) -> Outcome:
+    """Return an outcome with what the reference says: of each finding, and of the agreement."""
+    findings = [with_opinion(run.view, finding) for finding in outcome.findings]
+    if third is None or run.scenario.name != IN_ORDER:
+        return replace(outcome, findings=tuple(findings))
+    findings += third.findings()
+    check = third.check(is_skewed=bool(outcome.findings))
+    return replace(outcome, findings=tuple(findings), checks=(check,))
 
 
 def missing_sides(view: FeatureView) -> list[str]:

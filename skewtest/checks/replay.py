@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from skewtest.checks.opinions import with_opinion
 from skewtest.compare.tables import Tally
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History
@@ -37,7 +38,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
             suspects.append(suspect)
     findings = []
     for finding in findings_of(view, suspects, REPLAY):
-        findings.append(replace(finding, scenario="replay"))
+        findings.append(with_opinion(view, replace(finding, scenario="replay")))
     untested: tuple[str, ...] = ()
     if not findings:
         untested = _features_without_value(view, trial)

@@ -88,10 +88,10 @@ def _check_columns(place: str, opinion: ReadsColumns, sources: Mapping[str, Sour
             continue
         for column in opinion.columns:
             if column not in source.schema:
-                more = nearest(column, source.schema)
+                advice = nearest(column, source.schema)
                 if len(sources) > 1 and opinion.source is None:
-                    more = " Say source=... where the others are not meant."
+                    advice = " Say source=... where the others are not meant."
                 raise DeclarationError(
                     f"{place} reads the column {column!r}, which {name!r} does not have; it has "
-                    f"{listed(source.schema)}.{more}"
+                    f"{listed(source.schema)}.{advice}"
                 )

@@ -120,16 +120,16 @@ def _at_end(name: str, end: int, column: str, ties: str, settings: Settings) -> 
     keeps_nulls = settings.get("nulls", "skip") == "null"
 
     def take(events: Sequence[Event], _moment: int) -> Any:
-        present = [e for e in events if keeps_nulls or e.values[column] is not None]
-        if not present:
+        pairs = [(event.at, event.values[column]) for event in events]
+        if not keeps_nulls:
+            pairs = [(moment, value) for moment, value in pairs if value is not None]
+        if not pairs:
             return EMPTY
-        if ties == "arrival":
-            return present[end].values[column]
-        tied = [e.values[column] for e in present if e.at == present[end].at]
-        ordered = sorted((value for value in tied if value is not None), key=exact.order)
-        if not ordered:
-            return None
-        return ordered[0 if ties == "smallest" else -1]
+        moment, value = pairs[end]
+        tied = [cell for at, cell in pairs if at == moment and cell is not None]
+        if ties == "arrival" or not tied:
+            return value
+        return sorted(tied, key=exact.order)[0 if ties == "smallest" else -1]
 
     return make_statistic(name, [column], take, settings)
 
@@ -143,11 +143,13 @@ def distinct(column: str, *, count_null: bool = False, **settings: Unpack[Settin
         settings: see Settings.
     """
 
-    def tell(events: Sequence[Event], _moment: int) -> int:
+    def count_values(events: Sequence[Event], _moment: int) -> int:
         values = {exact.identity(event.values[column]) for event in events}
-        return len(values if count_null else values - {exact.identity(None)})
+        if not count_null:
+            values.discard(exact.identity(None))
+        return len(values)
 
-    return make_statistic("distinct", [column], tell, settings, empty=0)
+    return make_statistic("distinct", [column], count_values, settings, empty=0)
 
 
 def quantile(

@@ -92,10 +92,10 @@ def rank(values: Sequence[Any], ties: ModeTies) -> list[Any]:
     counts = Counter(map(identity, values))
     first: dict[Hashable, int] = {}
     last: dict[Hashable, int] = {}
-    for place, value in enumerate(values):
-        first.setdefault(identity(value), place)
-        last[identity(value)] = place
-    distinct = sorted((values[place] for place in first.values()), key=order)
+    for position, value in enumerate(values):
+        first.setdefault(identity(value), position)
+        last[identity(value)] = position
+    distinct = sorted((values[position] for position in first.values()), key=order)
     if ties == "largest":
         distinct.reverse()
     elif ties == "first":
@@ -170,10 +170,10 @@ def session_starts(moments: Sequence[int], gap: int, *, is_open: bool) -> list[i
         is_open: whether a silence exactly that long does not end it.
     """
     starts = []
-    for place, moment in enumerate(moments):
-        silence = moment - moments[place - 1]
-        if place == 0 or silence > gap or (silence == gap and not is_open):
-            starts.append(place)
+    for position, moment in enumerate(moments):
+        silence = moment - moments[position - 1]
+        if position == 0 or silence > gap or (silence == gap and not is_open):
+            starts.append(position)
     return starts
 
 

@@ -59,10 +59,9 @@ def make_statistic(
     """
     for key in settings:
         if key not in Settings.__annotations__:
-            known = listed(Settings.__annotations__)
             raise DeclarationError(
-                f"{name}(...) takes no setting {key!r}; there are {known}."
-                + nearest(key, Settings.__annotations__)
+                f"{name}(...) takes no setting {key!r}; there are "
+                f"{listed(Settings.__annotations__)}." + nearest(key, Settings.__annotations__)
             )
     for key, choices in (("nulls", get_args(Nulls)), ("nans", get_args(Nans))):
         check_choice(f"{name}(...)", key, settings.get(key, choices[0]), choices)
@@ -85,15 +84,17 @@ def make_statistic(
 
 def read_values(events: Sequence[Event], column: str, settings: Mapping[str, Any]) -> Any:
     """Return the values of a column, or the answer where its nulls and NaN decide it."""
-    values = [event.values[column] for event in events]
     nulls = settings.get("nulls", "skip")
-    if nulls == "null" and None in values:
-        return None
-    if nulls == "zero":
-        values = [0 if value is None else value for value in values]
-    values = [value for value in values if value is not None]
-    if settings.get("nans", "nan") == "skip":
-        values = [value for value in values if not is_nan(value)]
+    skips_nan = settings.get("nans", "nan") == "skip"
+    values = []
+    for event in events:
+        value = event.values[column]
+        if value is None and nulls == "null":
+            return None
+        if value is None and nulls == "zero":
+            value = 0
+        if value is not None and not (skips_nan and is_nan(value)):
+            values.append(value)
     return values or EMPTY
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skewtest.checks.opinions import LAW
 from skewtest.compare.tables import Tally
 from skewtest.compare.values import nothing_of
 from skewtest.report.failures import failure_headline
+from skewtest.report.opinions import list_opinions
 from skewtest.report.words import difference_text, value_text
 from skewtest.results.finding import ALL_FEATURES, Finding
 from skewtest.results.outcome import Outcome
@@ -55,6 +57,7 @@ def evidence(outcome: Outcome, finding: Finding) -> list[str]:
         sentences.append(MIXES)
     if not finding.is_minimal:
         sentences.append(NOT_MINIMISED)
+    sentences += list_opinions(finding.opinion)
     attribution = finding.attribution
     if attribution is not None and attribution.is_by_version:
         sentences.append(culprits_text(attribution.culprits, attribution.tried or 1))
@@ -108,6 +111,8 @@ def headline(finding: Finding, view: str) -> str:
     """Return the claim of a finding, in one line."""
     subject = view if finding.feature == ALL_FEATURES else f"{view}.{finding.feature}"
     failures = finding.failures
+    if finding.relation == LAW:
+        return f"{subject}: batch and online agree, and the reference does not"
     if finding.relation:
         return f"{subject}: {finding.side} breaks {finding.relation}"
     if finding.kind == "nondeterministic":

@@ -22,6 +22,7 @@ from skewtest.report.environments import compared_of, spread_of
 from skewtest.report.failures import failure_text
 from skewtest.report.merging import merge_reports
 from skewtest.report.model import encodable
+from skewtest.report.opinions import off_text, opinion_text
 from skewtest.report.timeline import drawing_of, step_of, timeline_of
 from skewtest.report.versions import place_text
 from skewtest.report.words import difference_text, value_text
@@ -174,6 +175,7 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         surplus=surplus_text(finding),
         replayed=finding.replayed,
         is_minimal=finding.is_minimal,
+        opinion=opinion_of(finding.opinion),
     )
 
 
@@ -196,6 +198,23 @@ def _word_answers(attribution: model.Attribution | None) -> model.Attribution | 
         text, value = place_text(answer.value), json_value(answer.value)
         answers.append(msgspec.structs.replace(answer, value=value, text=text))
     return msgspec.structs.replace(attribution, answers=tuple(answers))
+
+
+def opinion_of(opinion: model.Opinion | None) -> model.Opinion | None:
+    """Return what a reference says with its values as JSON, and as a text."""
+    if opinion is None:
+        return None
+    sides = []
+    for side in opinion.sides:
+        value, off = json_value(side.value), json_value(side.off)
+        text = off_text(side, opinion.value)
+        sides.append(msgspec.structs.replace(side, value=value, off=off, text=text))
+    return msgspec.structs.replace(
+        opinion,
+        value=json_value(opinion.value),
+        sides=tuple(sides),
+        text=opinion_text(opinion),
+    )
 
 
 def example_of(example: Counterexample | None, row: int | None) -> model.Counterexample | None:

@@ -11,7 +11,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.deliver.steps import steps_of
 from skewtest.generate.history import FAULTS, SEQUENCE, History
 from skewtest.results.pair import PARITY, Pair
-from skewtest.results.values import Attribution, Known, Place
+from skewtest.results.values import Attribution, Known, Opinion, Place
 from skewtest.sides.answers import Failure
 from skewtest.times import instants_of
 
@@ -108,6 +108,7 @@ class Finding:
         attribution: whether versions or logic are to blame, in a cell of the matrix.
         places: where in a plain function's result two environments differ.
         known: what pyproject.toml says of it; None where it says nothing.
+        opinion: what the view's reference says of it; None where there is none.
     """
 
     feature: str
@@ -129,6 +130,7 @@ class Finding:
     given: GivenRows | None = None
     places: tuple[Place[Any], ...] = ()
     known: Known | None = None
+    opinion: Opinion | None = None
 
     @property
     def is_news(self) -> bool:

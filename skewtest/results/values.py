@@ -97,6 +97,51 @@ def name_blame(*, version: bool, logic: bool) -> Blame:
     return "logic skew" if logic else "unexplained"
 
 
+class SideOpinion(Part, frozen=True, kw_only=True):
+    """How far one side's answer is off the reference.
+
+    Attributes:
+        side: which one.
+        value: the answer.
+        is_off: whether that is another answer; what is the side's own rounding is not.
+        off: how far numbers or times are apart, None where no distance is.
+        text: `off` as reports show it; "" until one does.
+    """
+
+    side: SideName
+    value: Any
+    is_off: bool
+    off: Any = None
+    text: str = ""
+
+
+class Opinion(Part, frozen=True, kw_only=True):
+    """What a view's reference says of the diverging row of a finding.
+
+    Attributes:
+        feature: the feature that it speaks of.
+        value: what is right; a failure where the reference failed.
+        sides: batch, then online; none where the reference failed.
+        text: all that as reports show it; "" until one does.
+    """
+
+    feature: str
+    value: Any
+    sides: tuple[SideOpinion, ...] = ()
+    text: str = ""
+
+    @property
+    def is_any_off(self) -> bool:
+        """Whether a side is off."""
+        return any(side.is_off for side in self.sides)
+
+    @property
+    def side_to_blame(self) -> SideName | None:
+        """The side that alone is off, None where both are or none is."""
+        off = [side.side for side in self.sides if side.is_off]
+        return off[0] if len(off) == 1 else None
+
+
 class Place(Part, Generic[Value], frozen=True):
     """One place in a result where two environments differ.
 

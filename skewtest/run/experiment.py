@@ -113,6 +113,12 @@ class Experiment:
         ends = left if asked.rows is None else left.take(asked.rows), asked.answers
         return _trial(view, pack, *_without_failures(*ends), asked.rows)
 
+    def compare(
+        self, view: FeatureView, pack: Pack, left: Answers, right: Answers
+    ) -> Mapping[int, list[Divergence]]:
+        """Return, by lane, where given answers differ; rows on which a side fails are left out."""
+        return _trial(view, pack, *_without_failures(left, right), None).divergences
+
     def diverge(
         self, view: FeatureView, pack: Pack, left: Answers | None = None
     ) -> Mapping[int, list[Divergence]]:

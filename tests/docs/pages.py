@@ -207,7 +207,9 @@ def _stripped(text):
 def _forget_modules(folder):
     """Drop what was imported from a page's project: the next page may use the same names."""
     for name, module in list(sys.modules.items()):
-        # A package without __init__.py has no file, only a path.
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        # A package without __init__.py has no file, only a path. A module's own __getattr__ may
+        # warn of what it does not have, so it is not asked.
+        names = getattr(module, "__dict__", {})
+        places = [names.get("__file__"), *(names.get("__path__") or ())]
         if any(place is not None and Path(place).is_relative_to(folder) for place in places):
             del sys.modules[name]

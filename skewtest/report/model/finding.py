@@ -3,7 +3,7 @@
 from typing import Any
 
 from skewtest.results.pair import Pair
-from skewtest.results.values import Attribution, Known, Part, Place
+from skewtest.results.values import Attribution, Known, Opinion, Part, Place
 
 
 class Answer(Part, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Finding(Part, frozen=True, kw_only=True):
     features there are. `setting` is what the scenario was tried with, such as a zone; `nothings`
     which side has no value; `surplus` which row nobody asked for; each "" where there is none.
     `replayed` tells that it comes from a kept file. `is_minimal` is false where the counterexample
-    is not small and was not minimised to its end.
+    is not small and was not minimised to its end. `opinion` is what the view's reference says.
     """
 
     feature: str
@@ -90,6 +90,7 @@ class Finding(Part, frozen=True, kw_only=True):
     surplus: str = ""
     replayed: bool = False
     is_minimal: bool = True
+    opinion: Opinion | None = None
 
     @property
     def is_news(self) -> bool:

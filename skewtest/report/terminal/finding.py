@@ -194,6 +194,8 @@ def _cause_facts(outcome: model.Outcome, finding: model.Finding) -> Iterator[tup
         yield "share", late_share(tally)
     if finding.side:
         yield "blame", finding.side
+    if finding.opinion is not None:
+        yield "reference", finding.opinion.text
     if not finding.alone:
         yield "note", MIXES
     if not finding.is_minimal:
