@@ -39,6 +39,7 @@ def build_environments(names: Sequence[str], lock: Path | None) -> NoReturn:
         if len(environments) != 1:
             refuse("--lock takes one environment: name it, as in skewtest env build train --lock F")
         _write_lock(environments[0], lock)
+    # One that cannot be built keeps nobody from the others: the exit code tells of it at the end.
     any_failed = False
     for environment in environments:
         try:
@@ -70,15 +71,20 @@ def list_environments() -> None:
 def prune_environments(days: float, *, everything: bool) -> None:
     """Remove what was not used for some days; what is declared only where everything goes."""
     spared = []
+    oldest = 0.0
     if not everything:
-        spared = [find_cache_key(env) for env in _load_declared() if env.interpreter is None]
-    oldest = 0 if everything else days
+        oldest = days
+        for environment in _load_declared():
+            # An interpreter that its owner has named is not ours: the cache holds none of it.
+            if environment.interpreter is None:
+                spared.append(find_cache_key(environment))
     removed = prune(oldest, spared)
-    for environment in removed:
-        contents = _versions_text(environment.python, environment.packages)
-        typer.echo(f"removed {environment.name}: {contents}")
-    size = sum(environment.size for environment in removed) / MEGABYTE
-    typer.echo(f"{len(removed)} removed, {size:,.0f} MB")
+    size = 0
+    for cached in removed:
+        contents = _versions_text(cached.python, cached.packages)
+        typer.echo(f"removed {cached.name}: {contents}")
+        size += cached.size
+    typer.echo(f"{len(removed)} removed, {size / MEGABYTE:,.0f} MB")
 
 
 def _rows_of_environments(declared: Sequence[Environment]) -> Iterator[tuple[str, str, str, str]]:
@@ -123,6 +129,7 @@ def _load_declared() -> list[Environment]:
         declared = environments_of(project_file())
     except SkewtestError as error:
         refuse(str(error))
+    # `here` is this interpreter: there is nothing to build.
     return [environment for name, environment in declared.items() if name != HERE]
 
 
@@ -144,5 +151,8 @@ def _tell_failure(environment: Environment, error: EnvironmentFailedError) -> No
 
 
 def _versions_text(python: str, packages: Mapping[str, str]) -> str:
-    versions = [f"{name} {packages[name]}" for name in SHOWN if name in packages]
-    return ", ".join([f"Python {python}", *versions])
+    versions = [f"Python {python}"]
+    for name in SHOWN:
+        if name in packages:
+            versions.append(f"{name} {packages[name]}")
+    return ", ".join(versions)

@@ -91,9 +91,11 @@ def _moves_that_matter(moves: Sequence[certificate.Difference]) -> list[certific
 
 
 def _moves_text(moves: Sequence[certificate.Difference]) -> str:
+    if not moves:
+        return "nothing has moved"
     if _moves_that_matter(moves):
         return f"{len(moves)} moved"
-    return "only the revision has moved" if moves else "nothing has moved"
+    return "only the revision has moved"
 
 
 def _move_text(move: certificate.Difference) -> str:

@@ -68,6 +68,7 @@ class CheckRequest:
         words = [f"skewtest check {self.target.partition(':')[0]}:{name}"]
         if self.explore:
             words.append("--explore")
+        # Kept histories are run first, whatever the seed and however many others follow.
         if seed is not None:
             words.append(f"--seed={seed}")
             if self.histories is not None:
@@ -115,7 +116,9 @@ def check_views(
     """
     divergences = _load_known_divergences()
     began = time.time()
+    # The baseline may be the very report that this run replaces: it is read first.
     earlier = None if baseline is None else Baseline.of(baseline)
+    # A run that is killed must leave no report that speaks of the run before it.
     if report is not None:
         remove_report(report)
     command = f"skewtest {shlex.join(sys.argv[1:])}"
@@ -134,10 +137,14 @@ def check_views(
             _write(part, report, earlier)
         raise typer.Exit(INTERRUPTED) from None
     _write(_report_of(results, command, request.profile_in_force, began), report, earlier, history)
+    raise typer.Exit(_exit_code(results))
+
+
+def _exit_code(results: Sequence[Result]) -> int:
+    # Code that fails is told apart from sides that disagree: nothing was compared there.
     if any(result.broken for result in results):
-        raise typer.Exit(BROKEN)
-    code = PARITY if all(result.ok for result in results) else SKEW
-    raise typer.Exit(code)
+        return BROKEN
+    return PARITY if all(result.ok for result in results) else SKEW
 
 
 def _check_view(
@@ -231,7 +238,10 @@ def _views_of(target: str) -> list[tuple[str, FeatureView]]:
     """Return the views that `module:view` or `module` names."""
     module_name, _, view_name = target.partition(":")
     module = _import_module(module_name)
-    views = {name: obj for name, obj in vars(module).items() if isinstance(obj, FeatureView)}
+    views = {}
+    for name, value in vars(module).items():
+        if isinstance(value, FeatureView):
+            views[name] = value
     if not views:
         refuse(f"the module {module_name!r} holds no FeatureView")
     if not view_name:
@@ -253,9 +263,16 @@ def _import_module(name: str) -> ModuleType:
         return import_module(name)
     except KeyboardInterrupt:
         raise
+    # A module may end in sys.exit() as well: whatever stops it, the user is told where.
     except BaseException as error:
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        if missing is not None and f"{name}.".startswith(f"{missing}."):
+        if _is_missing(name, error):
             refuse(f"there is no module {name!r}; {usage}")
         typer.echo(f"{name!r} cannot be imported:\n\n{import_traceback(error)}", err=True)
         raise typer.Exit(BROKEN) from error
+
+
+def _is_missing(name: str, error: BaseException) -> bool:
+    """Return whether there is no such module, rather than one that it imports."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return False
+    return f"{name}.".startswith(f"{error.name}.")

@@ -7,6 +7,7 @@ import typer
 
 from skewtest import cli
 
+# Commands are declared here and done elsewhere: `--help` loads no more than typer.
 env = typer.Typer(
     help="Build, list and compare environments of other versions.",
     no_args_is_help=True,

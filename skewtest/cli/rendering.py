@@ -77,6 +77,7 @@ def render_report(
         for line in annotations(report):
             typer.echo(line)
         or_refuse(lambda: write_step_summary(report, changes))
+    # Who asks for files, or for annotations, reads them: without any the report is read here.
     elif not formats:
         _show(report, changes)
 
@@ -102,6 +103,7 @@ def merge_shards(shards: Sequence[Path], out: Path, expect: int | None) -> NoRet
             # A shard that is given twice counts once.
             distinct.setdefault(model.to_json(report), (str(path), report))
     parts = len(distinct) + len(gaps)
+    # A job that died before it wrote a file names none: only the number tells of it.
     if expect is not None and parts < expect:
         gaps.append(_never_written(parts + 1, expect))
     merged = merge_reports_of_shards([*distinct.values()], gaps)
@@ -183,7 +185,7 @@ def _show(report: model.Report, changes: Comparison | None) -> None:
 def _changes_as_dict(changes: Comparison) -> dict[str, Any]:
     return {
         "ok": changes.ok,
-        "divergences": [asdict(change) for change in changes.divergences],
-        "moved": [asdict(change) for change in changes.moved],
+        "divergences": list(map(asdict, changes.divergences)),
+        "moved": list(map(asdict, changes.moved)),
         "incomplete": changes.incomplete,
     }

@@ -17,6 +17,7 @@ class Reports(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take what names no command as the arguments of `render`."""
+        # A file that is called like a command is named with its folder, as ./merge.
         words = {*self.commands, "--help", "--schema"}
         if args and args[0] not in words:
             args = [RENDER, *args]
@@ -79,7 +80,7 @@ def render(
         "sarif": sarif_log,
         "gitlab": gitlab,
     }
-    formats = [name for name, is_given in options.items() if is_given]
+    formats = [name for name, is_chosen in options.items() if is_chosen]
     cli.rendering.render_report(result, formats, out=out, baseline=baseline, github=github)
 
 

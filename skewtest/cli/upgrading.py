@@ -92,25 +92,29 @@ def bisect_package(
             f"{view.name}.{change.feature}: {change.side} changes at {package} {change.after} "
             f"(as before up to {change.before})"
         )
+    # The change may lie in a release that could not be run: the user is to know of it.
     for release, reason in bisected.failed:
         typer.echo(f"{package} {release} was not run: {reason.splitlines()[0]}")
-    if not bisected.changes:
-        typer.echo(f"{view.name}: nothing changes from {package} {ends[0]} to {ends[1]}")
-    code = SKEW if bisected.changes else PARITY
-    raise typer.Exit(code)
+    if bisected.changes:
+        raise typer.Exit(SKEW)
+    typer.echo(f"{view.name}: nothing changes from {package} {ends[0]} to {ends[1]}")
+    raise typer.Exit(PARITY)
 
 
 def _exit_code(result: Result) -> int:
     if result.ok:
         return PARITY
-    both_failed = any(len(getattr(f, "failures", ())) > 1 for f in result.findings)
-    return BROKEN if both_failed else SKEW
+    # Where the function fails in both environments nothing was compared.
+    if any(len(finding.failures) > 1 for finding in result.findings):
+        return BROKEN
+    return SKEW
 
 
 def _ends_of(
     view: FeatureView, package: str, environment: str, first: str, last: str
 ) -> tuple[Environment, tuple[str, str]]:
     """Return the environment to bisect in, and the two releases to bisect between."""
+    # Where all is said no matrix is needed, and none need be declared.
     if environment and first and last:
         return find_environment(environment), (first, last)
     cells = cells_of(project_file(), "declared").for_view(view.name)
@@ -124,10 +128,13 @@ def _ends_of(
     first, last = first or batch, last or online
     if not first or not last:
         refuse(f"{cell.name}: {package} is not in both environments; name --from and --to")
+    # Serving may be ahead of training or behind it; bisecting goes upwards.
     low, high = sorted((first, last), key=Version)
     if environment:
         return find_environment(environment), (low, high)
-    return (cell.batch if cell.online.is_here else cell.online), (low, high)
+    # Releases of a package can be put into an environment of ours, not into this interpreter.
+    base = cell.batch if cell.online.is_here else cell.online
+    return base, (low, high)
 
 
 def _releases_in(cell: Cell, package: str) -> tuple[str, str]:
@@ -151,8 +158,9 @@ def _view_of(target: str) -> FeatureView:
 
 
 def _agreement_text(result: Result, a: str, b: str) -> str:
-    same = "None, both of them," if result.untested else "the same"
-    return f"{result.view.name}: {a} and {b} return {same} on {result.histories:,} rows"
+    # Nothing but None, in both environments, is no agreement to lean on.
+    answers = "None, both of them," if result.untested else "the same"
+    return f"{result.view.name}: {a} and {b} return {answers} on {result.histories:,} rows"
 
 
 def _load_rows(file: Path) -> list[dict[str, Any]]:

@@ -49,8 +49,11 @@ def command_again(item: pytest.Item, question: Question, seed: int | None) -> st
 def _plain_nodeid(item: pytest.Item) -> str:
     """Return the node id, without the group that xdist's `--dist loadgroup` puts behind it."""
     nodeid = item.nodeid
+    # An "@" inside the brackets is the user's, of a parameter.
     is_grouped = item.get_closest_marker("xdist_group") and nodeid.rfind("@") > nodeid.rfind("]")
-    return nodeid[: nodeid.rfind("@")] if is_grouped else nodeid
+    if not is_grouped:
+        return nodeid
+    return nodeid[: nodeid.rfind("@")]
 
 
 def _history_options(config: pytest.Config, seed: int | None) -> Iterator[str]:
@@ -58,6 +61,7 @@ def _history_options(config: pytest.Config, seed: int | None) -> Iterator[str]:
     if seed is None:
         return
     yield f"--skew-seed={seed}"
+    # A number of histories overrules the profile, so that one of them is enough.
     profile = profile_of(config)
     if histories := config.getoption("skew_histories"):
         yield f"--skew-histories={histories}"
@@ -82,4 +86,7 @@ def _question_options(config: pytest.Config, question: Question) -> Iterator[str
 
 def _quote_word(word: str) -> str:
     """Return a word as a shell takes it: in double quotes, which all know, where they do."""
-    return shlex.quote(word) if any(mark in word for mark in '"$`\\!') else f'"{word}"'
+    # What a shell would replace inside double quotes.
+    if not set('"$`\\!').isdisjoint(word):
+        return shlex.quote(word)
+    return f'"{word}"'

@@ -45,6 +45,7 @@ class Bar:
             console=Console(file=file),
             auto_refresh=False,
             transient=True,
+            # What user code prints is pytest's to capture, or the user's to see.
             redirect_stdout=False,
             redirect_stderr=False,
         )

@@ -52,6 +52,8 @@ class Ending:
         """Tell what was found; write the parity report where `--skew-report` says."""
         for line in matrix_lines(self._cells, self._gathering.cells):
             reporter.write_line(f"skewtest: {line}")
+        # A run that checked no view is told of only where it was to leave something behind:
+        # then an empty report says that nothing was checked.
         options = ("skew_report", "skew_history", "skew_baseline")
         if not self._gathering.parts and not any(map(self._config.getoption, options)):
             return
@@ -94,9 +96,10 @@ class Ending:
         self, reporter: pytest.TerminalReporter, report: model.Report, gaps: Sequence[str]
     ) -> list[str]:
         """Return the known divergences that no check of a whole run has met."""
+        # A run of some tests alone, or one that did not get to all, cannot meet all divergences.
         is_named = self._config.args_source is pytest.Config.ArgsSource.ARGS
-        is_chosen = is_named or reporter.stats.get("deselected")
-        if not self._known or is_chosen or gaps:
+        is_part = is_named or reporter.stats.get("deselected")
+        if not self._known or is_part or gaps:
             return []
         return unmet_lines(report, self._known)
 
@@ -124,7 +127,8 @@ def matrix_lines(cells: Cells | None, became: dict[str, str]) -> list[str]:
     kinds = Counter(became.values())
     ran = kinds.pop("ran", 0)
     counts = [f"{len(cells.cells)} requested", f"{ran} ran", f"{cells.excluded} excluded"]
-    counts += [f"{count} {kind}" for kind, count in kinds.items()]
+    for kind, number in kinds.items():
+        counts.append(f"{number} {kind}")
     lines = [f"matrix: {', '.join(counts)}"]
     if cells.pairs:
         lines.append(f"matrix: {len(cells.pairs)} of {cells.valid_pairs} pairs of versions covered")
@@ -135,10 +139,16 @@ def matrix_of(cells: Cells | None, became: dict[str, str]) -> model.Matrix | Non
     """Return the cells of the matrix, and what became of them, for the report."""
     if cells is None or not cells.cells:
         return None
+    ran, failed = [], {}
+    for name, kind in became.items():
+        if kind == "ran":
+            ran.append(name)
+        else:
+            failed[name] = kind
     return model.Matrix(
         requested=sorted(cell.name for cell in cells.cells),
-        ran=sorted(name for name, kind in became.items() if kind == "ran"),
-        failed={name: kind for name, kind in became.items() if kind != "ran"},
+        ran=sorted(ran),
+        failed=failed,
         excluded=cells.excluded,
         pairs=sorted(cells.pairs),
         valid_pairs=cells.valid_pairs,
@@ -148,14 +158,21 @@ def matrix_of(cells: Cells | None, became: dict[str, str]) -> model.Matrix | Non
 def _gaps_of_tests(reporter: pytest.TerminalReporter) -> list[str]:
     """Return why the report lacks something: tests that broke, were skipped, or saw no view."""
     stats = reporter.stats
-    failed = stats.get("failed", ())
-    gaps = [f"error: {report.nodeid}" for report in stats.get("error", ())]
-    gaps += [f"failed without a result: {r.nodeid}" for r in failed if _lacks_result(r)]
+    gaps, crashes = [], []
+    for report in stats.get("error", ()):
+        gaps.append(f"error: {report.nodeid}")
+    for report in stats.get("failed", ()):
+        if _lacks_result(report):
+            gaps.append(f"failed without a result: {report.nodeid}")
+        if report.when not in PHASES:
+            crashes.append(f"a worker crashed: {report.nodeid}")
     gaps += _list_skipped(stats.get("skipped", ()), reporter.config.rootpath)
     for outcome in ("passed", "xfailed", "xpassed"):
-        ended = stats.get(outcome, ())
-        gaps += [f"checked nothing: {r.nodeid}" for r in ended if _lacks_result(r)]
-    gaps += [f"a worker crashed: {r.nodeid}" for r in failed if r.when not in PHASES]
+        for report in stats.get(outcome, ()):
+            # A test that takes the fixture and calls nothing of it passes, and says nothing.
+            if _lacks_result(report):
+                gaps.append(f"checked nothing: {report.nodeid}")
+    gaps += crashes
     return list(dict.fromkeys(gaps))  # each worker of xdist tells of the same module
 
 

@@ -25,6 +25,7 @@ class SkewText:
     def __init__(self, result: Result, *, colour: bool) -> None:
         self._plain = result.report()
         self._shown = result.report(colour=True) if colour else self._plain
+        # Behind the claim, on its line, stands where it was found: far to the right.
         self.reprcrash = Crash(self._plain.split("   ")[0].split("\n")[0])
 
     def toterminal(self, writer: Writer) -> None:

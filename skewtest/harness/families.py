@@ -53,7 +53,10 @@ def mark_families(
     if interactor is None:
         yield
         return
-    nodeids = [item.nodeid + MARK if asks_for_a_check(item) else item.nodeid for item in items]
+    nodeids = []
+    for item in items:
+        mark = MARK if asks_for_a_check(item) else ""
+        nodeids.append(item.nodeid + mark)
     send = interactor.sendevent
 
     def send_marked(name: str, **values: object) -> None:

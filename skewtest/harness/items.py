@@ -43,8 +43,9 @@ class ViewItem(pytest.Item):
         """Return where the view is declared, for reports; its line is counted from 0."""
         file, line = self.view.place
         # A view may be imported into the module: its line is then another file's.
-        is_here = Path(file) == self.path
-        return self.path, max(line - 1, 0) if is_here else 0, self.name
+        if Path(file) != self.path:
+            return self.path, 0, self.name
+        return self.path, max(line - 1, 0), self.name
 
 
 class BrokenViews(pytest.Item):
@@ -87,16 +88,17 @@ def items_of_modules(
     items: Iterable[pytest.Item],
 ) -> Iterator[pytest.Item]:
     """Return items for the views of the registered modules that no test module has collected."""
+    # A view may be in several modules that import it: it is one object, and is checked once.
     collected = {id(item.view) for item in items if isinstance(item, ViewItem)}
     for name in modules:
         module = _import_module(name, session.config.rootpath)
         if isinstance(module, str):
-            yield _broken_views(session, name, "import", module)
+            yield _report_broken(session, name, "import", module)
             continue
         views = [value for value in vars(module).values() if isinstance(value, FeatureView)]
         if not views:
             message = f"[tool.skewtest] views: the module {name!r} holds no FeatureView"
-            yield _broken_views(session, name, "views", message)
+            yield _report_broken(session, name, "views", message)
         parent = _RegisteredModule.from_parent(
             session, name=name, nodeid=name, path=Path(module.__file__ or ".")
         )
@@ -106,7 +108,8 @@ def items_of_modules(
                 yield from view_items(harness, parent, view)
 
 
-def _broken_views(session: pytest.Session, module: str, name: str, message: str) -> BrokenViews:
+def _report_broken(session: pytest.Session, module: str, name: str, message: str) -> BrokenViews:
+    """Return an item that fails with a message: a module that is skipped would look checked."""
     parent = _RegisteredModule.from_parent(session, name=module, nodeid=module)
     item: BrokenViews = BrokenViews.from_parent(parent, name=name, message=message)
     return item
@@ -133,18 +136,23 @@ def is_named_by_a_test(module: ModuleType, name: str) -> bool:
 def views_named_by(function: object, module: ModuleType) -> list[FeatureView]:
     """Return the module-level views that a test function names."""
     code = getattr(function, "__code__", None)
-    names = _names_in(code) if code is not None else set()
-    return [
-        value
-        for name, value in vars(module).items()
-        if name in names and isinstance(value, FeatureView)
-    ]
+    if code is None:
+        return []
+    names = _names_in(code)
+    views = []
+    for name, value in vars(module).items():
+        if name in names and isinstance(value, FeatureView):
+            views.append(value)
+    return views
 
 
 def views_of_parameters(values: Iterable[object]) -> Iterator[FeatureView]:
     """Return the views among what parametrize was given, in tuples and in pytest.param too."""
     for value in values:
-        inner = getattr(value, "values", value) if type(value).__name__ == "ParameterSet" else value
+        # What pytest.param returns is a tuple too: of values, marks and an id.
+        inner = value
+        if type(value).__name__ == "ParameterSet":
+            inner = getattr(value, "values", value)
         if isinstance(inner, list | tuple):
             yield from views_of_parameters(inner)
         elif isinstance(inner, FeatureView):
@@ -153,17 +161,21 @@ def views_of_parameters(values: Iterable[object]) -> Iterator[FeatureView]:
 
 def _codes_of_skew_tests(module: ModuleType) -> Iterator[CodeType]:
     """Return the code of the test functions and methods of a module that take the fixture."""
-    scopes: list[object] = [module]
-    for name, value in vars(module).items():
-        if name.startswith("Test") and isinstance(value, type):
-            scopes.append(value)
-    for scope in scopes:
+    for scope in _test_scopes(module):
         for name, value in vars(scope).items():
             code = getattr(value, "__code__", None)
             if code is None or not name.startswith("test"):
                 continue
             if "skew" in code.co_varnames[: code.co_argcount]:
                 yield code
+
+
+def _test_scopes(module: ModuleType) -> Iterator[object]:
+    """Return what may hold tests: the module, and its test classes."""
+    yield module
+    for name, value in vars(module).items():
+        if name.startswith("Test") and isinstance(value, type):
+            yield value
 
 
 def _names_in(code: CodeType) -> set[str]:

@@ -35,8 +35,11 @@ def check_in_cell(
     """
     replayed, rejected = corpus.load(view)
     outcomes = run_cell(view, placed, budget, replayed, rejected, progress, progress.say, scenarios)
-    marked = tuple(mark_known(corpus.keep(outcome), budget, None) for outcome in outcomes)
-    return Result(view, marked, command_of(marked, again))
+    marked = []
+    for outcome in outcomes:
+        # A finding is kept whether or not it is known: it is replayed first either way.
+        marked.append(mark_known(corpus.keep(outcome), budget, None))
+    return Result(view, tuple(marked), command_of(marked, again))
 
 
 def compare_versions(

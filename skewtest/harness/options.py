@@ -67,6 +67,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 def check_options(config: pytest.Config) -> None:
     """Raise UsageError for an option without its file, or an ini key with a wrong value."""
+    # A shell gives '' for a variable that is not set; as a path it would be the current folder.
     for option, metavar in (("report", "DIR"), ("baseline", "FILE"), ("history", "FILE")):
         if config.getoption(f"skew_{option}") == "":
             kind = "folder" if metavar == "DIR" else "file"
@@ -75,6 +76,7 @@ def check_options(config: pytest.Config) -> None:
     if profile and profile not in PROFILES:
         profiles = ", ".join(map(repr, PROFILES))
         raise pytest.UsageError(f"skew_profile must be one of {profiles}; got {profile!r}")
+    # argparse checks options by itself; ini keys are texts that nobody has looked at.
     for key, parse in (("skew_histories", _count), ("skew_seconds", _seconds)):
         text = config.getini(key)
         try:
@@ -88,14 +90,18 @@ def histories_of(config: pytest.Config) -> int | None:
     """Return how many histories the option or the ini key says; None where neither does."""
     option: int | None = config.getoption("skew_histories")
     text = config.getini("skew_histories")
-    return _count(text) if option is None and text else option
+    if option is None and text:
+        return _count(text)
+    return option
 
 
 def seconds_of(config: pytest.Config) -> float | None:
     """Return how many seconds the option or the ini key says; None where neither does."""
     option: float | None = config.getoption("skew_seconds")
     text = config.getini("skew_seconds")
-    return _seconds(text) if option is None and text else option
+    if option is None and text:
+        return _seconds(text)
+    return option
 
 
 def seed_of(config: pytest.Config) -> int | None:
@@ -103,8 +109,11 @@ def seed_of(config: pytest.Config) -> int | None:
     option: int | None = config.getoption("skew_seed")
     if option is not None:
         return option
+    # Hypothesis takes any text for a seed, and may not be installed.
     hypothesis_seed = str(config.getoption("hypothesis_seed", None) or "")
-    return int(hypothesis_seed) if hypothesis_seed.isdigit() else None
+    if not hypothesis_seed.isdigit():
+        return None
+    return int(hypothesis_seed)
 
 
 def _natural(text: str) -> int:

@@ -49,6 +49,7 @@ def read_project(file: Path) -> Project:
                 f"{file}: [tool.skewtest] knows {', '.join(KEYS)}; got {key!r}. "
                 "Options are ini keys: skew_histories, skew_seconds, skew_profile, skew_corpus."
             )
+    # One name as a text is a sequence too: of its letters.
     views = table.get("views", [])
     if not isinstance(views, list) or not all(isinstance(name, str) for name in views):
         raise pytest.UsageError(

@@ -87,4 +87,5 @@ def question_of(item: pytest.Item) -> Question | None:
     """Return what an item asks; None where it checks no view, or was given no question."""
     callspec = getattr(item, "callspec", None)
     question = getattr(item, "question", None) or getattr(callspec, "params", {}).get("skew")
+    # A user's own `parametrize("skew", ...)` may stand there as well.
     return question if isinstance(question, Question) else None

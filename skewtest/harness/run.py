@@ -10,7 +10,7 @@ import pytest
 from skewtest.checks.cell import Placed, prepare_cell
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
-from skewtest.environments.cells import Cells, cells_of
+from skewtest.environments.cells import Cell, Cells, cells_of
 from skewtest.environments.failures import EnvironmentFailedError
 from skewtest.errors import DeclarationError, SkewError
 from skewtest.harness.again import command_again, profile_of
@@ -76,15 +76,22 @@ class Harness:
 
     def questions_about(self, view: FeatureView) -> list[Question]:
         """Return what the items of a view ask: what it declares, exploring, and the matrix."""
-        questions: list[Question] = [UnderScenario(name) for name in view.delivery.scenarios]
+        scenarios = view.delivery.scenarios
+        questions: list[Question] = [UnderScenario(name) for name in scenarios]
         if self._config.getoption("skew_explore"):
             questions.append(Exploring())
-        cells = self._cells.for_view(view.name) if self._cells is not None else ()
+        cells = self._cells_of(view)
         for cell in cells:
-            questions += [InCell(name, cell) for name in view.delivery.scenarios]
+            questions += [InCell(name, cell) for name in scenarios]
         if cells:
             questions.append(AcrossVersions())
         return questions
+
+    def _cells_of(self, view: FeatureView) -> Sequence[Cell]:
+        """Return the cells of the matrix that a view is to be checked in."""
+        if self._cells is None:
+            return ()
+        return self._cells.for_view(view.name)
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item a question of a test that uses the fixture `skew`.
@@ -97,6 +104,7 @@ class Harness:
         questions: list[Question] = []
         for view in views:
             questions += self.questions_about(view)
+        # Views that share a scenario share its item: a test checks all of them in it.
         distinct = dict.fromkeys(questions or [Everything()])
         params = [pytest.param(question, id=question.id) for question in distinct]
         metafunc.parametrize("skew", params, indirect=True)
@@ -180,7 +188,7 @@ class Harness:
             carried["skewtest_cell"] = item.stash[CELL]
         results = item.stash.get(RESULTS, [])
         if call.when == "call" and results:
-            error = None if call.excinfo is None else call.excinfo.value
+            error = call.excinfo.value if call.excinfo else None
             self._carry_results(report, item, results, error)
 
     def _carry_results(
@@ -198,8 +206,10 @@ class Harness:
             colour = self._config.get_terminal_writer().hasmarkup
             carried["longrepr"] = SkewText(error.result, colour=colour)
         elif error is None:
-            texts = [result.report() for result in results]
-            report.sections += [("skewtest", text) for text in texts if text]
+            # A test that calls `skew.run` passes whatever was found; `-rP` shows it.
+            for result in results:
+                if text := result.report():
+                    report.sections.append(("skewtest", text))
 
     def _answer(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
         again = partial(command_again, item, question)
@@ -219,10 +229,10 @@ class Harness:
                         progress=progress,
                     )
             case AcrossVersions():
-                cells = self._cells.for_view(view.name) if self._cells is not None else ()
+                budget = self._budget(view)
                 with progress_of_item(item) as progress:
                     return compare_versions(
-                        view, cells, self._budget(view), again, progress=progress
+                        view, self._cells_of(view), budget, again, progress=progress
                     )
             case UnderScenario() | Exploring() | Everything():
                 return self._answer_here(item, view, question)
@@ -261,10 +271,10 @@ class Harness:
         family = family_of(item.nodeid)
         scenarios = set()
         for sibling in item.session.items:
-            if family_of(sibling.nodeid) == family:
-                question = question_of(sibling)
-                if isinstance(question, UnderScenario):
-                    scenarios.add(question.scenario)
+            question = question_of(sibling)
+            is_sibling = family_of(sibling.nodeid) == family
+            if is_sibling and isinstance(question, UnderScenario):
+                scenarios.add(question.scenario)
         return [name for name in view.delivery.scenarios if name in scenarios]
 
     def _budget(self, view: FeatureView, cell: str = "") -> Budget:
@@ -285,9 +295,11 @@ def _read_declarations(
     """Return the known divergences and the cells of the matrix that pyproject.toml declares."""
     if project is None:
         return (), None
+    divergences: Sequence[Known] = ()
+    cells = None
     try:
-        divergences = known_of(project.known, str(project.file)) if project.known else ()
-        cells = None
+        if project.known:
+            divergences = known_of(project.known, str(project.file))
         if project.has_matrix:
             cells = cells_of(project.file, config.getoption("skew_matrix"))
     except DeclarationError as error:
@@ -310,6 +322,10 @@ def _refusals_of_pyproject() -> Iterator[None]:
 
 def _skip_if_not_run(result: Result) -> None:
     """Skip a test whose scenarios could not be run: it must not look green."""
-    reasons = {outcome.skipped for outcome in result.outcomes if outcome.gates} - {None}
+    reasons = set()
+    for outcome in result.outcomes:
+        if outcome.gates and outcome.skipped is not None:
+            reasons.add(outcome.skipped)
+    # What was found under another scenario fails the test: that tells more.
     if reasons and not result.findings and not result.untested:
-        raise pytest.skip.Exception(", ".join(sorted(map(str, reasons))), _use_item_location=True)
+        raise pytest.skip.Exception(", ".join(sorted(reasons)), _use_item_location=True)

@@ -27,19 +27,24 @@ class FamilyScheduling(LoadScheduling):  # type: ignore[misc] # xdist has no typ
 
     def _send_tests(self, node: WorkerController, num: int) -> None:
         """Send the next tests, and what is left of their families."""
-        families = {
-            self._families[index] for index in self.pending[:num] if index in self._families
-        }
-        chosen, remaining = self.pending[:num], []
+        families = set()
+        for index in self.pending[:num]:
+            if index in self._families:
+                families.add(self._families[index])
+        first, remaining = self.pending[:num], []
         for index in self.pending[num:]:
             if self._families.get(index) in families:
-                chosen.append(index)
+                first.append(index)
             else:
                 remaining.append(index)
-        self.pending[:] = [*chosen, *remaining]
-        super()._send_tests(node, len(chosen))
+        # xdist sends what stands first, and keeps books of it: the list itself is reordered.
+        self.pending[:] = [*first, *remaining]
+        super()._send_tests(node, len(first))
 
 
 def keep_families(scheduler: object, config: pytest.Config, log: object) -> object:
     """Return a scheduler that keeps families together, in the place of xdist's usual one."""
-    return FamilyScheduling(config, log) if type(scheduler) is LoadScheduling else scheduler
+    # A scheduler that somebody else has made, or one of another `--dist`, is left alone.
+    if type(scheduler) is not LoadScheduling:
+        return scheduler
+    return FamilyScheduling(config, log)
