@@ -22,6 +22,8 @@ UNSTABLE = 1e-4
 SLACK = 64
 """The bound is for one pass over the inputs; a feature may take several, and sums of sums."""
 EPS = 2.0**-52
+LARGEST = 2**1000
+"""Beyond it an int, or what is computed with it, may be no float."""
 GRID_BITS = 40
 """Of the 53 bits of a float: the other 13 are for the sums of thousands of inputs."""
 
@@ -83,6 +85,10 @@ def _is_judged(view: FeatureView, divergence: Divergence) -> bool:
     if not isinstance(tolerance, Close) or tolerance.explicit:
         return False
     ends = divergence.left, divergence.right
-    are_numbers = all(isinstance(end, float | int) for end in ends)
+    are_numbers = all(map(_may_round, ends))
     # Ints do not round: two of them that differ are wrong.
     return are_numbers and any(isinstance(end, float) for end in ends)
+
+
+def _may_round(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) <= LARGEST)

@@ -3,8 +3,8 @@
 import contextlib
 import math
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, datetime, time, timedelta
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,8 @@ from skewtest.compare.floats import cosine_distance, ulps_between
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
-from skewtest.times import MICROSECOND
+from skewtest.times import instant, micros
+from skewtest.worker.exact import ExactTime, micros_of, time_of
 
 
 class ToleranceError(TypeError):
@@ -27,7 +28,7 @@ def nothing_of(value: object) -> str | None:
         return "missing"
     if value is NULL_OR_NAN:
         return "null or nan"
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float | Decimal) and value != value:
         return "nan"
     return None
 
@@ -103,19 +104,21 @@ def _difference_of_values(
     if families[0] != families[1]:
         return "dtype"
     match families[0]:
-        case "datetime" | "date" | "duration":
+        case "datetime" | "date" | "duration" | "time":
             return _difference_of_times(left, right, tolerance)
         case "list":
             return _difference_of_lists(left, right, tolerance, equal)
         case "struct":
             return _difference_of_structs(left, right, tolerance, equal)
-        case "string" | "bytes" if isinstance(tolerance, Close):
+        case "string" | "bytes" if isinstance(tolerance, Close) and left != right:
             raise ToleranceError(families[0])
     return None if left == right else "value"
 
 
 def family(value: object) -> str:
     """Return the family of types that a plain value belongs to."""
+    if isinstance(value, ExactTime):
+        return value.kind
     for kinds, name in _FAMILIES:
         if isinstance(value, kinds):
             return name
@@ -128,6 +131,7 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
     (int, "int"),
     (float, "float"),
     (Decimal, "decimal"),
+    (Fraction, "fraction"),
     (str, "string"),
     (bytes, "bytes"),
     (datetime, "datetime"),
@@ -137,7 +141,7 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
     (list, "list"),
     (Mapping, "struct"),
 )
-NUMBERS = frozenset(["int", "float", "decimal"])
+NUMBERS = frozenset(["int", "float", "decimal", "fraction"])
 """Families that compare with each other."""
 
 
@@ -163,11 +167,36 @@ def _are_floats_close(left: float, right: float, absolute: float, relative: floa
 
 
 def _are_numbers_close(left: Any, right: Any, absolute: float, relative: float) -> bool:
+    if _is_vast(left) or _is_vast(right):
+        return _are_vast_close(left, right, absolute, relative)
     # Decimals and big ints are compared exactly: float() would round them, or overflow.
     exact_left, exact_right = Fraction(left), Fraction(right)
     larger = max(abs(exact_left), abs(exact_right))
     allowed = Fraction(absolute) + Fraction(relative) * larger
     return abs(exact_left - exact_right) <= allowed
+
+
+def _is_vast(value: Any) -> bool:
+    return isinstance(value, Decimal) and abs(value.adjusted()) > VAST
+
+
+def _are_vast_close(left: Any, right: Any, absolute: float, relative: float) -> bool:
+    """Return whether two numbers are close of which one is a Decimal of a vast exponent."""
+    with localcontext(Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])):
+        ends = _decimal_of(left), _decimal_of(right)
+        gap = abs(ends[0] - ends[1])
+        allowed = Decimal(absolute) + Decimal(relative) * max(abs(ends[0]), abs(ends[1]))
+        return bool(gap <= allowed)
+
+
+def _decimal_of(value: Any) -> Decimal:
+    if isinstance(value, Fraction):
+        return Decimal(value.numerator) / Decimal(value.denominator)
+    return Decimal(value)
+
+
+VAST = 10_000
+"""As a whole number a Decimal of so large an exponent fills memory: 1E+999999999 is one of them."""
 
 
 def _is_finite(value: Any) -> bool:
@@ -190,13 +219,13 @@ def _is_within_ulps(left: Any, right: Any, most: int) -> bool:
 def _difference_of_times(left: Any, right: Any, tolerance: Tolerance) -> Kind | None:
     if _is_aware(left) != _is_aware(right):
         return "dtype"
-    left, right = _to_utc(left), _to_utc(right)
-    if left == right:
+    gap = abs(_micros_of(left) - _micros_of(right))
+    if not gap:
         return None
     if not isinstance(tolerance, Close):
         return "value"
     if isinstance(tolerance.abs, timedelta):
-        return None if abs(left - right) <= tolerance.abs else "value"
+        return None if gap <= _micros_of(tolerance.abs) else "value"
     # The default is for numbers, and times under it are simply exact; who gives a number means one.
     if tolerance.explicit:
         raise ToleranceError(family(left))
@@ -204,14 +233,18 @@ def _difference_of_times(left: Any, right: Any, tolerance: Tolerance) -> Kind | 
 
 
 def _is_aware(value: Any) -> bool:
-    return isinstance(value, datetime) and value.tzinfo is not None
+    if isinstance(value, ExactTime):
+        return value.zone is not None
+    return isinstance(value, datetime | time) and value.tzinfo is not None
 
 
-def _to_utc(value: Any) -> Any:
-    """Return an aware datetime in UTC: two of one zone would be compared by their wall clocks."""
-    if _is_aware(value):
-        return value.astimezone(UTC)
-    return value
+def _micros_of(value: Any) -> Any:
+    """Return a time in microseconds: an aware datetime in UTC, since clocks repeat an hour."""
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, timedelta):
+        return micros(value)
+    return micros_of(value)
 
 
 def _difference_of_lists(
@@ -226,14 +259,26 @@ def _difference_of_lists(
 
 
 def _difference_of_structs(
-    left: Mapping[str, Any], right: Mapping[str, Any], tolerance: Tolerance, equal: frozenset[str]
+    left: Mapping[Any, Any], right: Mapping[Any, Any], tolerance: Tolerance, equal: frozenset[str]
 ) -> Kind | None:
-    if set(left) != set(right):
+    records = _by_key(left, tolerance), _by_key(right, tolerance)
+    if records[0].keys() != records[1].keys():
         return "dtype"
-    for name, inner in left.items():
-        if kind := difference(inner, right[name], tolerance, equal):
+    for key, inner in records[0].items():
+        if kind := difference(inner, records[1][key], tolerance, equal):
             return kind
     return None
+
+
+def _by_key(record: Mapping[Any, Any], tolerance: Tolerance) -> dict[Any, Any]:
+    """Return a record by what makes two keys the same: numbers by value, as cells are."""
+    is_typed = isinstance(tolerance, Exact) and tolerance.dtype
+    values = {}
+    for name, value in record.items():
+        # NaN is not even itself.
+        key = name if name == name else "NaN"
+        values[(family(name) if is_typed or key != name else "", key)] = value
+    return values
 
 
 def _difference_of_vectors(left: Any, right: Any, tolerance: Vector) -> Kind | None:
@@ -277,7 +322,11 @@ def _gap(left: Any, right: Any) -> float | int | None:
     if not isinstance(left, Decimal) and not isinstance(right, Decimal):
         with contextlib.suppress(OverflowError):  # an int beyond the floats
             gap = abs(left - right)
-            return None if math.isnan(gap) else gap
+            # 0.0 between unequal ones: an int was rounded to the float beside it.
+            if gap or left == right or math.isnan(gap):
+                return None if math.isnan(gap) else gap
+    if _is_vast(left) or _is_vast(right):
+        return None
     try:
         exact = abs(Fraction(left) - Fraction(right))
     except (OverflowError, ValueError):
@@ -289,13 +338,10 @@ def _gap(left: Any, right: Any) -> float | int | None:
 
 
 def magnitude(left: Any, right: Any) -> Any:
-    """Return `|left - right|`: a number, a timedelta, or None where there is none."""
+    """Return `|left - right|`: a number, a length of time, or None where there is none."""
     families = {family(left), family(right)}
     if families <= NUMBERS:
         return _gap(left, right)
-    if families in ({"datetime"}, {"date"}, {"duration"}):
-        try:
-            return abs(left - right) // MICROSECOND * MICROSECOND
-        except TypeError:
-            return None
+    if families in ({"datetime"}, {"date"}, {"duration"}) and _is_aware(left) == _is_aware(right):
+        return time_of("duration", Fraction(abs(_micros_of(left) - _micros_of(right))))
     return None

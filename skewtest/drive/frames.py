@@ -15,6 +15,7 @@ from skewtest import drive
 from skewtest.deliver.operations import python_values
 from skewtest.times import instants_of
 from skewtest.worker import frames as made
+from skewtest.worker.library_times import has_python_times, polars_values
 
 Kind = Literal["polars", "polars lazy", "pandas", "pyarrow", "rows"]
 
@@ -105,6 +106,8 @@ def columns_of(
     # Not imported for it: whoever returns a frame of pandas has it loaded already.
     if "pandas" in sys.modules and isinstance(native, sys.modules["pandas"].DataFrame):
         return made.pandas_columns(native)
+    if type(native).__module__.partition(".")[0] == "pyarrow":
+        return made.read_pyarrow(native)
     return drive.foreign.columns_of_foreign(native)
 
 
@@ -118,8 +121,10 @@ def _polars_columns(
             columns[name] = instants_of(column).to_list()
         elif name in numbers and column.dtype in PLAIN_NUMBERS:
             columns[name] = column
-        else:
+        elif isinstance(column.dtype, pl.Datetime) and has_python_times(column):
             columns[name] = python_values(column)
+        else:
+            columns[name] = polars_values(column)
     return columns
 
 

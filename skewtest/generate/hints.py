@@ -8,7 +8,7 @@ objects of both sides, not guessed, and join the values that generation prefers.
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,8 @@ from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 
 MOST = 48
 """Of each sort of hint, and of the parts of a list: more would leave each too seldom tried."""
+LARGEST_INT = 2**64
+"""No column has a larger one, and floats end at 2**1024."""
 LONGEST_DAYS = 400
 """The largest number that may mean days, hours or minutes: a year and a bit. An `amount > 9_000`
 is no window."""
@@ -78,7 +80,8 @@ def _pick_numbers(constants: list[Any]) -> list[float]:
     """Return the numbers among constants, ascending: no bools, and no NaN."""
     numbers = set()
     for constant in constants:
-        if type(constant) in (int, float) and not math.isnan(constant):
+        is_float = type(constant) is float and not math.isnan(constant)
+        if is_float or (type(constant) is int and abs(constant) <= LARGEST_INT):
             numbers.add(constant)
     return sorted(numbers)
 
@@ -154,17 +157,23 @@ def _constants_of_part(part: object, seen: set[int]) -> Iterator[Any]:
         yield part
     elif isinstance(part, ZoneInfo):
         yield part.key
-    elif isinstance(part, tuple | list):
-        for inner in part[:MOST]:
-            yield from _constants_of_part(inner, seen)
-    elif isinstance(part, frozenset | set):
-        # Texts stand in a set in another order in each process; a seed is to mean the same in all.
-        yield from _constants_of_part(sorted(part, key=repr), seen)
+    elif isinstance(part, tuple | list | frozenset | set):
+        yield from _constants_of_items(part, seen)
     elif isinstance(part, CodeType):
         for inner in part.co_consts:
             yield from _constants_of_part(inner, seen)
     elif _has_code(part):
         yield from _constants_of(part, seen)
+
+
+def _constants_of_items(items: Collection[Any], seen: set[int]) -> Iterator[Any]:
+    if id(items) in seen:  # a list may hold itself
+        return
+    seen.add(id(items))
+    # Texts stand in a set in another order in each process; a seed is to mean the same in all.
+    in_order = sorted(items, key=repr) if isinstance(items, frozenset | set) else list(items)
+    for inner in in_order[:MOST]:
+        yield from _constants_of_part(inner, seen)
 
 
 def _constants_of_function(function: Callable[..., Any], seen: set[int]) -> Iterator[Any]:

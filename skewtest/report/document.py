@@ -29,6 +29,7 @@ from skewtest.report.words import difference_text, value_text
 from skewtest.results.finding import Counterexample, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.sides.answers import Failure, Nothing
+from skewtest.worker.values import spell
 
 # Every integer up to here is a float64 too: readers of JSON may hold numbers as such.
 LARGEST_EXACT = 2**53
@@ -241,11 +242,11 @@ def example_of(example: Counterexample | None, row: int | None) -> model.Counter
 
 
 def json_value(value: Any) -> Any:
-    """Return a value as JSON; what JSON cannot hold (NaN, times, big ints) as its text."""
+    """Return a value as JSON; what JSON cannot hold (NaN, times, big ints, other keys) as text."""
     if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, Mapping):
-        return {str(name): json_value(inner) for name, inner in value.items()}
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return {name: json_value(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(inner) for inner in value]
     if isinstance(value, int) and abs(value) <= LARGEST_EXACT:
@@ -255,4 +256,6 @@ def json_value(value: Any) -> Any:
         return value
     if isinstance(value, Failure | Nothing | float):
         return value_text(value)
+    if isinstance(value, int | Mapping):
+        return spell(value)
     return str(value)

@@ -10,6 +10,7 @@ from skewtest.report.claims import culprits_text
 from skewtest.report.words import shorten, value_text
 from skewtest.sides.answers import ProcessDiedError
 from skewtest.sides.elsewhere import CannotLoadError
+from skewtest.worker.values import spell
 
 # What fits into three lines of a terminal; the report has all of them.
 SHOWN_PACKAGES = 6
@@ -72,5 +73,5 @@ def place_text(value: Any) -> str:
     """Return what an environment has in one place, as text."""
     # Objects show their address, which differs from process to process and is no difference.
     if isinstance(value, list | dict):
-        return shorten(ADDRESS.sub("0x", repr(value)))
+        return shorten(ADDRESS.sub("0x", spell(value)))
     return value_text(value)

@@ -1,14 +1,17 @@
 """Values, times and tolerances as reports show them."""
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 from skewtest.compare.values import magnitude, nothing_of
 from skewtest.declare.tolerance import Exact, Tolerance, Vector
 from skewtest.sides.answers import Failure, Nothing
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
+from skewtest.worker.values import spell
 
 # A table of 80 columns has room for one such value beside short ones.
 LONGEST_TEXT = 60
@@ -26,21 +29,23 @@ def value_text(value: Any) -> str:
     """Return a value as reports show it: null, NaN and no row apart, odd strings quoted."""
     if value is None:
         return "null"
-    if isinstance(value, Nothing):
-        return value.name
-    if isinstance(value, Failure):
-        return "failed"
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN"
-    if isinstance(value, datetime):
-        return moment_text(value)
-    if isinstance(value, str):
-        return _string_text(value)
-    if isinstance(value, timedelta):
-        return _timedelta_text(value)
-    if isinstance(value, date | Decimal):
+    for kinds, text_of in _TEXTS:
+        if isinstance(value, kinds):
+            return text_of(value)
+    return shorten(spell(value))
+
+
+def _float_text(value: float) -> str:
+    return "NaN" if math.isnan(value) else repr(value)
+
+
+def _fraction_text(value: Fraction) -> str:
+    is_binary = value.denominator & (value.denominator - 1) == 0
+    if not is_binary:
         return shorten(str(value))
-    return shorten(repr(value))
+    # A long double: 21 digits tell each of 80 bits from the next.
+    with localcontext(Context(prec=21)):
+        return str(Decimal(value.numerator) / Decimal(value.denominator))
 
 
 def _timedelta_text(value: timedelta) -> str:
@@ -133,3 +138,16 @@ def _string_text(value: str) -> str:
     if is_odd or not value.isprintable() or value != value.strip():
         return shorten(repr(value))
     return shorten(value)
+
+
+_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (Nothing, lambda value: value.name),
+    (Failure, lambda _value: "failed"),
+    (float, _float_text),
+    # Before date, which it is as well.
+    (datetime, moment_text),
+    (str, _string_text),
+    (timedelta, _timedelta_text),
+    (Fraction, _fraction_text),
+    (date | Decimal, lambda value: shorten(str(value))),
+)

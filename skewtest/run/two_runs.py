@@ -3,6 +3,7 @@
 from skewtest.compare.tables import Divergence
 from skewtest.run.experiment import Trial
 from skewtest.sides.answers import Answers
+from skewtest.worker.values import spell
 
 
 def nondeterministic_side(first: Trial, second: Trial) -> str | None:
@@ -25,7 +26,7 @@ def nondeterministic_side(first: Trial, second: Trial) -> str | None:
 def _describe_answers(answers: Answers) -> str:
     """Return answers as a text: NaN equals no NaN, but is spelled like any other."""
     cells = [(name, answers.values[name].to_list()) for name in sorted(answers.values)]
-    return repr((cells, sorted(answers.failures)))
+    return spell((cells, sorted(answers.failures)))
 
 
 def divergence_between_runs(first: Trial, second: Trial, side: str) -> Divergence:
@@ -36,7 +37,7 @@ def divergence_between_runs(first: Trial, second: Trial, side: str) -> Divergenc
     for name, column in before.values.items():
         pairs = zip(column, after.values[name], strict=True)
         for row, (left, right) in enumerate(pairs):
-            if repr(left) != repr(right):
+            if spell(left) != spell(right):
                 return Divergence(row, name, "nondeterministic", left, right)
     row = next(iter({*before.failures, *after.failures}), -1)
     left, right = before.failures.get(row), after.failures.get(row)

@@ -39,6 +39,9 @@ EXACT_INTS = 2**53
 """Up to this magnitude every int is a float64; beyond, a cell keeps its int as an object."""
 
 
+MOST_COUNTABLE = 2**1000
+
+
 class _StateOfType(dict[type, int]):
     """The state of a cell by the type of its value; whatever is unknown is an OBJECT."""
 
@@ -231,5 +234,6 @@ def is_countable(value: Any) -> bool:
     if kind is float:
         return True
     is_exact = kind is int or (kind is Decimal and value.is_finite())
-    # Beyond 2**1000 a distance of two such numbers may not be a float.
-    return is_exact and bool(abs(value) <= 2**1000)
+    # Beyond 2**1000 a distance of two such numbers may not be a float. Not by `abs`, which rounds
+    # a Decimal, and overflows for one of a vast exponent.
+    return is_exact and -MOST_COUNTABLE <= value <= MOST_COUNTABLE

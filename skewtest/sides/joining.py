@@ -15,6 +15,7 @@ from skewtest.generate.history import Pack
 from skewtest.sides.answers import MISSING, NULL_OR_NAN, Answers, Extra, Failure
 from skewtest.sides.columns import Column, RowArray, scatter
 from skewtest.times import instant, instants_of
+from skewtest.worker.exact import ExactTime
 
 NO_ROW = -1
 """The position of the row of a request that was not answered."""
@@ -158,6 +159,9 @@ def _instant_or_none(as_of: Any) -> int | None:
     if type(as_of) is int or as_of is None:
         return as_of
     moment = plain(as_of)
+    # Sources count microseconds: what is below one is no other moment.
+    if isinstance(moment, ExactTime) and moment.kind == "datetime":
+        return int(moment.micros // 1)
     # A date is the midnight that it begins with: frames of daily batches have those.
     if isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day)

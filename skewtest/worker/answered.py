@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
+from .values import spell
+
 LONGEST = 60
 """Characters that are shown of an answer that is no dict."""
 
@@ -50,7 +52,7 @@ class Answered:
     def _take_oddity(self, row: int, answer: Any) -> None:
         """Keep an answer that is another mapping, lacks a feature, or is no mapping at all."""
         if not isinstance(answer, Mapping):
-            facts = {"type": type(answer).__name__, "value": shorten(repr(answer))}
+            facts = {"type": type(answer).__name__, "value": shorten(spell(answer))}
             self.fail([row], "not_a_mapping", facts)
             return
         values = []

@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from .exact import ExactTime
 from .libraries import LIBRARIES, TAG
 from .values import Nothing, Odd, base_value, nothing_of_name
 from .zones import MICROSECOND, instant_of, moment_of, zone_name, zone_of
@@ -134,6 +135,7 @@ _SIMPLE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     complex: ("complex", lambda v: [v.real, v.imag]),
     Nothing: ("nothing", lambda v: v.name),
     Odd: ("odd", lambda v: v.kind),
+    ExactTime: ("exact time", lambda v: [v.kind, str(v.micros), v.zone]),
 }
 
 
@@ -172,6 +174,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "fraction": lambda v: Fraction(v["v"]),
     "complex": lambda v: complex(*v["v"]),
     "nothing": lambda v: nothing_of_name(v["v"]),
+    "exact time": lambda v: ExactTime(v["v"][0], Fraction(v["v"][1]), v["v"][2]),
     **dict.fromkeys(NOT_PLAIN, _stand_in),
 }
 

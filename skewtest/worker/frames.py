@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .codec import decode_column
+from .library_times import arrow_values, polars_values
 from .values import NULL_OR_NAN
 
 STRINGS_SINCE = 3
@@ -174,15 +175,19 @@ def _read_polars(frame: Any) -> dict[str, list[Any]] | None:
         return None
     if hasattr(frame, "collect"):
         frame = frame.collect()
-    return {name: frame[name].to_list() for name in frame.columns}
+    return {name: polars_values(frame[name]) for name in frame.columns}
 
 
-def _read_pyarrow(table: Any) -> dict[str, list[Any]] | None:
-    return dict(table.to_pydict()) if hasattr(table, "to_pydict") else None
+def read_pyarrow(table: Any) -> dict[str, list[Any]] | None:
+    """Return the columns of a pyarrow table, None if it is none."""
+    if not hasattr(table, "to_pydict"):
+        return None
+    # By position: of two columns of one name, either would be refused by it.
+    return dict(zip(table.schema.names, map(arrow_values, table.columns)))
 
 
 _READERS: dict[str, Callable[[Any], dict[str, list[Any]] | None]] = {
     "pandas": _read_pandas,
     "polars": _read_polars,
-    "pyarrow": _read_pyarrow,
+    "pyarrow": read_pyarrow,
 }

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .library_times import arrow_values, polars_values, time_of_arrow
 from .zones import zone_name
 
 # Of typing, since it is evaluated: Python 3.8 subscripts nothing of collections.abc.
@@ -16,7 +17,7 @@ TAG = "$"
 # Kinds of numpy's dtypes, by their letters.
 TIMES = "mM"
 WIDE = "gG"
-"""Long doubles: JSON's numbers would round them."""
+"""The codes of long doubles: JSON's numbers would round them."""
 NOT_OF_JSON = "OcVS"
 """Objects, complex numbers, records and bytes: each cell is encoded by itself."""
 # What numpy's times have for NaT in their whole numbers.
@@ -30,7 +31,7 @@ def _encode_numpy(value: Any, kind: str, inner: Encode) -> Any:
     if kind in ("ndarray", "MaskedArray", "recarray"):
         cells = _numpy_cells(value.ravel(), inner)
         return {TAG: "array", "dtype": str(dtype), "shape": list(value.shape), "v": cells}
-    if dtype.kind in TIMES + WIDE:
+    if dtype.kind in TIMES or dtype.char in WIDE:
         return {TAG: "scalar", "dtype": str(dtype), "v": _numpy_cells(value.reshape(1), inner)[0]}
     return {TAG: "scalar", "dtype": str(dtype), "v": inner(value.item())}
 
@@ -40,8 +41,9 @@ def _numpy_cells(flat: Any, inner: Encode) -> list[Any]:
     kind = flat.dtype.kind
     if kind in TIMES:
         return [None if cell == NAT else cell for cell in flat.astype("i8").tolist()]
-    if kind in WIDE:
-        return list(map(repr, flat))
+    if flat.dtype.char in WIDE:
+        # Not repr, whose text is another one since numpy 2.
+        return list(map(str, flat))
     cells: list[Any] = flat.tolist()
     if kind in NOT_OF_JSON:
         return list(map(inner, cells))
@@ -133,7 +135,7 @@ def _encode_polars(value: Any, kind: str, inner: Encode) -> Any:
             "library": "polars",
             "columns": list(value.columns),
             "dtypes": [_polars_type(column.dtype) for column in columns],
-            "v": [inner(column.to_list()) for column in columns],
+            "v": [inner(polars_values(column)) for column in columns],
         }
     if kind == "Series":
         return {
@@ -141,7 +143,7 @@ def _encode_polars(value: Any, kind: str, inner: Encode) -> Any:
             "library": "polars",
             "name": value.name,
             "dtype": _polars_type(value.dtype),
-            "v": inner(value.to_list()),
+            "v": inner(polars_values(value)),
         }
     return _as_text(value, kind)
 
@@ -173,19 +175,18 @@ def _time_parts(dtype: Any) -> Iterator[str]:
 
 def _encode_pyarrow(value: Any, kind: str, inner: Encode) -> Any:
     if hasattr(value, "schema") and hasattr(value, "to_pydict"):
-        columns = value.to_pydict()
         return {
             TAG: "frame",
             "library": "pyarrow",
-            "columns": list(columns),
+            "columns": [field.name for field in value.schema],
             "dtypes": [str(field.type) for field in value.schema],
-            "v": list(map(inner, columns.values())),
+            "v": [inner(arrow_values(column)) for column in value.columns],
         }
     if hasattr(value, "to_pylist"):
-        cells = inner(value.to_pylist())
+        cells = inner(arrow_values(value))
         return {TAG: "series", "library": "pyarrow", "dtype": str(value.type), "v": cells}
     if hasattr(value, "as_py"):
-        return {TAG: "scalar", "dtype": str(value.type), "v": inner(value.as_py())}
+        return {TAG: "scalar", "dtype": str(value.type), "v": inner(time_of_arrow(value))}
     return _as_text(value, kind)
 
 
