@@ -150,9 +150,16 @@ def bisect(
             change = _find_change(releases, names, side, feature)
             if change is not None:
                 changes.append(change)
+    return _make_bisection(releases, names, changes)
+
+
+def _make_bisection(
+    releases: Releases, names: Sequence[str], changes: Sequence[Change]
+) -> Bisection:
     tried: list[str] = []
     failed: list[tuple[str, str]] = []
     for name in names:
+        # Most releases were never asked for: halving passes them over.
         run = releases.runs.get(name)
         if isinstance(run, str):
             failed.append((name, run))
@@ -175,6 +182,7 @@ def _find_change(
     low, high = 0, len(names) - 1
     while high - low > 1:
         number = _nearest_that_runs(low, high, is_old, names)
+        # None of those between the two can be run: the change is told with both ends.
         if number is None:
             break
         if is_old(names[number]):
@@ -228,11 +236,20 @@ def list_releases(base: Environment, package: str, first: str, last: str) -> lis
         raise DeclarationError(f"--from and --to take releases such as 1.5.3; {error}") from error
     for end in (low, high):
         if end not in versions:
-            near = [str(version) for version in versions if version.release[:2] == end.release[:2]]
+            near = _list_near(end, versions)
             raise DeclarationError(f"{package} has no release {end}; near it: {listed(near)}")
     if low >= high:
         raise DeclarationError(f"--from {first} must be older than --to {last}")
     return [str(version) for version in versions if low <= version <= high]
+
+
+def _list_near(release: Version, versions: Sequence[Version]) -> list[str]:
+    """Return the releases that share major and minor number with one that there is not."""
+    near = []
+    for version in versions:
+        if version.release[:2] == release.release[:2]:
+            near.append(str(version))
+    return near
 
 
 def _ask_index(base: Environment, package: str) -> list[Version]:

@@ -50,10 +50,14 @@ def exchange_future(view: FeatureView, pack: Pack) -> Changed:
     for name, frame in pack.events.items():
         future = np.flatnonzero(_is_future(view, pack, name, first))
         source = view.sources[name]
-        payload = [c for c in source.columns if c not in source.keys and c != source.arrival]
         donors = np.arange(frame.height)
         donors[future] = np.roll(future, 1)
-        events[name] = frame.with_columns(frame[column].gather(donors) for column in payload)
+        # Values are other events' own, so that they stay within what the owner has declared.
+        exchanged = []
+        for column in source.columns:
+            if column not in source.keys and column != source.arrival:
+                exchanged.append(frame[column].gather(donors))
+        events[name] = frame.with_columns(exchanged)
     return Changed(replace(pack, events=events, spine=pack.spine[rows]), rows)
 
 
@@ -82,15 +86,16 @@ def _belongs_to(
     An event that holds only some of the entity's columns is told by those, and one that holds none
     belongs to every entity.
     """
-    places = [place for place, name in enumerate(view.entity) if name in frame.columns]
+    numbers = [number for number, name in enumerate(view.entity) if name in frame.columns]
     keys: Iterable[tuple[object, ...]] = [()] * frame.height
-    if places:
-        columns = [frame[view.entity[place]].to_list() for place in places]
+    if numbers:
+        columns = [frame[view.entity[number]].to_list() for number in numbers]
         keys = zip(*columns, strict=True)
     belongs = []
     for lane, key in zip(frame[LANE].to_list(), keys, strict=True):
         first = first_keys.get(lane)
-        belongs.append(first is not None and key == tuple(first[place] for place in places))
+        # A lane without a request keeps no entity.
+        belongs.append(first is not None and key == tuple(first[number] for number in numbers))
     return pl.Series(belongs, dtype=pl.Boolean)
 
 
@@ -99,6 +104,7 @@ def reverse_log(view: FeatureView, pack: Pack) -> Changed:
     events = {}
     for name, frame in pack.events.items():
         at = instants_of(frame[view.sources[name].time]).to_numpy()
+        # Events of one time have an order of their own, which batch may well need.
         order = np.lexsort((frame[SEQUENCE].to_numpy(), -at))
         events[name] = frame[order]
     return Changed(replace(pack, events=events), np.arange(pack.spine.height))
@@ -145,5 +151,6 @@ def _is_future(view: FeatureView, pack: Pack, name: str, first: RowArray) -> npt
     frame = pack.events[name]
     at = instants_of(frame[view.sources[name].time]).to_numpy()
     limit = first[frame[LANE].to_numpy()]
-    is_late: npt.NDArray[np.bool_] = at > limit if view.as_of == "inclusive" else at >= limit
-    return is_late
+    # What counts at the first `as_of` is no future: with "inclusive" an event of that instant does.
+    is_future: npt.NDArray[np.bool_] = at > limit if view.as_of == "inclusive" else at >= limit
+    return is_future

@@ -62,22 +62,27 @@ def find_culprits(
 
 def _name_companions(start: BuiltEnvironment, flipped: BuiltEnvironment, name: str) -> str:
     """Return, as the end of a text, the packages that had to change along with one."""
-    companions = [text for changed, text in list_changes(start, flipped) if changed != name]
-    if not companions:
-        return ""
-    return f" (with {', '.join(companions)})"
+    companions = []
+    for changed, text in list_changes(start, flipped):
+        if changed != name:
+            companions.append(text)
+    return f" (with {', '.join(companions)})" if companions else ""
 
 
 def list_changes(a: BuiltEnvironment, b: BuiltEnvironment) -> list[tuple[str, str]]:
     """Return name and text of what differs between two environments, what was named first."""
-    named = dict.fromkeys([*_packages_of_requirements(a), *_packages_of_requirements(b)])
-    order = {name: number for number, name in enumerate(named)}
+    named = [*dict.fromkeys([*_packages_of_requirements(a), *_packages_of_requirements(b)])]
     names = []
     for name in {*a.versions, *b.versions} - IDLE:
         if a.versions.get(name) != b.versions.get(name):
             names.append(name)
-    # What the owner has named is the likeliest; another Python takes along all the others.
-    names.sort(key=lambda name: (order.get(name, len(order)), name == PYTHON, name))
+
+    def likelihood(name: str) -> tuple[object, ...]:
+        # What the owner has named is the likeliest; another Python takes along all the others.
+        number = named.index(name) if name in named else len(named)
+        return number, name == PYTHON, name
+
+    names.sort(key=likelihood)
     changes = []
     for name in names:
         versions = a.versions.get(name, "absent"), b.versions.get(name, "absent")
@@ -99,13 +104,15 @@ def _flip_package(
     cannot.
     """
     version = b.versions.get(name)
-    versions = {package: n for package, n in a.packages if package not in (*IDLE, name)}
+    versions = dict(a.packages)
+    for package in (*IDLE, name):
+        versions.pop(package, None)
     # What was not named was chosen by a solver, which is free to choose anew for the flipped one.
-    pinned = {
-        package: versions[package]
-        for package in _packages_of_requirements(a)
-        if package in versions
-    }
+    pinned = {}
+    for package in _packages_of_requirements(a):
+        if package in versions:
+            pinned[package] = versions[package]
+    # An environment of an interpreter has no requirements: all that it holds is pinned.
     pinned = pinned or dict(versions)
     if name != PYTHON and version is not None:
         pinned[name] = version
@@ -130,8 +137,11 @@ def _flip_package(
 
 
 def _make_label(text: str) -> str:
-    characters = [letter if letter.isalnum() or letter in "_." else "_" for letter in text]
-    return "".join(characters)
+    # Versions hold what names of environments may not, such as the "+" of a local one.
+    label = ""
+    for letter in text:
+        label += letter if letter.isalnum() or letter in "_." else "_"
+    return label
 
 
 def _pin(versions: dict[str, str]) -> list[str]:

@@ -36,10 +36,13 @@ def check_rows(rows: object) -> list[Row]:
         raise DeclarationError(
             f"compare_environments(rows) takes a list of dicts; got {type(rows).__name__}"
         )
-    checked: list[Row] = []
+    plain_rows: list[Row] = []
     for number, row in enumerate(items):
-        checked.append({name: _to_plain(number, name, value) for name, value in row.items()})
-    return checked
+        plain_row = {}
+        for name, value in row.items():
+            plain_row[name] = _to_plain(number, name, value)
+        plain_rows.append(plain_row)
+    return plain_rows
 
 
 def _to_plain(number: int, name: object, value: Any) -> Any:

@@ -33,6 +33,8 @@ EVERY = 24
 """Relations are tried on the first large pack, by when most skews have been found, and then on one
 in so many. A short search tries them on its last pack."""
 SUSPECTS = 3
+ENOUGH = 256
+"""For the laws alone a search goes on no further than to so many histories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Laws:
     @property
     def stop_at(self) -> int:
         """After how many histories enough is known."""
-        return min(256, self.budget.histories)
+        return min(ENOUGH, self.budget.histories)
 
     def try_pack(
         self, pack: Pack, batch: Answers, first: int, *, lanes: int, is_last: bool
@@ -102,18 +104,20 @@ class Laws:
         if not is_due and not (is_last and not self.histories):
             return
         self.histories += lanes
+        # Events at `as_of` come after its request here: which comes first is no law of a side.
         pack = replace(pack, lags={})
         answers = {"batch": batch}
         for relation, progress in self.progress.items():
             if progress.reason:
                 continue
             experiment = experiment_of(relation)
+            # All laws of a side share what it answers on the pack as it is.
             if relation.side not in answers:
-                asked = experiment.left(self.view, pack, None)
-                if isinstance(asked, NotApplicable):
-                    progress.reason = asked.reason
+                answered = experiment.left(self.view, pack, None)
+                if isinstance(answered, NotApplicable):
+                    progress.reason = answered.reason
                     continue
-                answers[relation.side] = asked.answers
+                answers[relation.side] = answered.answers
             self._try(relation, experiment, pack, answers[relation.side])
 
     def _try(self, relation: Relation, experiment: Experiment, pack: Pack, left: Answers) -> None:
@@ -136,13 +140,14 @@ class Laws:
         sizes: Counter[int] = Counter()
         for frame in pack.events.values():
             sizes.update(frame[LANE].to_list())
+        # The shortest histories are the quickest to make small.
         lanes = sorted(divergences, key=lambda lane: (sizes[lane], lane))
         for lane in lanes[:SUSPECTS]:
-            fresh = {
-                divergence.group
-                for divergence in divergences[lane]
-                if (relation.name, relation.side, divergence.feature) not in self.breaches
-            }
+            fresh = set()
+            for divergence in divergences[lane]:
+                # One breach of a law is enough for a feature, in whichever way it was tried.
+                if (relation.name, relation.side, divergence.feature) not in self.breaches:
+                    fresh.add(divergence.group)
             if not fresh:
                 continue
             history = replace(pack.history(lane), lag=None)
@@ -211,20 +216,27 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
     experiment = experiment_of(relation)
     effort = LAWS.effort()
     draft = minimise(view, breach.draft, group, effort, experiment=experiment)
-    pack = pack_drafts(view, [draft])
     divergences: list[Divergence] = []
-    for of_lane in experiment.diverge(view, pack).values():
+    for of_lane in experiment.diverge(view, pack_drafts(view, [draft])).values():
         divergences += of_lane
     # What does not show once more is told as it was seen.
-    shown = next((d for d in divergences if d.group == group), breach.divergence)
+    divergence = breach.divergence
+    for candidate in divergences:
+        if candidate.group == group:
+            divergence = candidate
+            break
+    values = {}
+    for candidate in divergences:
+        if candidate.row == divergence.row:
+            values[candidate.feature] = candidate.left, candidate.right
     return Finding(
         feature=name_feature(view, group[0]),
         scenario=RELATIONS,
-        kind=shown.kind,
+        kind=divergence.kind,
         counterexample=Counterexample(view, history_of_draft(view, draft)),
-        divergence=shown,
+        divergence=divergence,
         pair=experiment.pair,
-        values={d.feature: (d.left, d.right) for d in divergences if d.row == shown.row},
+        values=values,
         cause=RELATION_CAUSES[relation.name],
         side=relation.side,
         is_minimal=draft.is_small or not effort.is_spent,

@@ -120,6 +120,7 @@ class Search:
         lanes, count = self._choose_lanes(room)
         if lanes:
             self._try_lanes(room, lanes, active, is_last=self._is_last(count))
+        # Those that were too dear count as well: numbers of histories are done with in order.
         for run in active:
             run.tried += count
         self.histories += count
@@ -172,6 +173,7 @@ class Search:
         began = seconds_spent()
         batch = batch_answers(self.view, pack)
         self.batch_seconds = seconds_spent() - began
+        # The call serves all scenarios: its time is told once, with the first of them.
         if active:
             active[0].watch.batch += batch.seconds
         for run in active:
@@ -196,9 +198,10 @@ class Search:
             run.histories += count
             run.incidents[run.scenario.name] += count
         if trial is not None and run is self.runs[0]:
+            online = seconds_spent() - began
             # What diverges is run again and again, which says nothing of what a pack costs.
-            is_plain = not trial.divergences
-            online = seconds_spent() - began if is_plain else trial.right.seconds
+            if trial.divergences:
+                online = trial.right.seconds
             self._note_cost(pack, online, run)
         if trial is not None and self.third is not None and run.scenario.name == IN_ORDER:
             self.third.try_pack(pack, batch, trial, room.first)
@@ -222,8 +225,12 @@ class Search:
             self._measure_again(pack)
         if run.has_news and self.stops_by is None:
             spent = self.cost.seconds
-            is_slow = MORE * spent / max(1, self.histories) > SECONDS_FOR_MORE
-            self.stops_by = spent + SECONDS_FOR_MORE if is_slow else math.inf
+            # Quick code gets its further histories whatever the clock says: the same seed then
+            # tells the same failures apart on every machine.
+            seconds_for_more = MORE * spent / max(1, self.histories)
+            self.stops_by = math.inf
+            if seconds_for_more > SECONDS_FOR_MORE:
+                self.stops_by = spent + SECONDS_FOR_MORE
 
     def _measure_again(self, pack: Pack) -> None:
         """Run the first history once more: what the first call of all costs may not come again."""
@@ -293,17 +300,14 @@ def search(
     if isinstance(prepared, Failure):
         return _could_not_fit(view, scenarios[0], budget, prepared)
     missing = missing_sides(prepared)
-    view = prepared if missing else placed(prepared)
-    deliveries = [view.delivery.under(name) for name in scenarios if name != RELATIONS]
-    runs = [ScenarioRun(view, scenario, budget) for scenario in deliveries]
     if missing:
-        for run in runs:
-            run.findings += [_not_given(view, run.scenario.name, side) for side in missing]
-        return tuple(run.outcome(rejected) for run in runs)
-    for run in runs:
-        run.lacking = lacking_for(view, run.scenario)
-    able = [run for run in runs if run.lacking is None]
-    laws = Laws(view, budget) if RELATIONS in scenarios and view.relations else None
+        return _lack_sides(prepared, scenarios, budget, missing, rejected)
+    view = placed(prepared)
+    runs = _list_runs(view, scenarios, budget)
+    able = _choose_able(runs)
+    laws = None
+    if RELATIONS in scenarios and view.relations:
+        laws = Laws(view, budget)
     third = _third_opinion(view, able)
     for run in able:
         run.replay(kept)
@@ -315,10 +319,49 @@ def search(
         run.minimise(cost.rate)
     outcomes = [_with_reference(run, run.outcome(rejected), third) for run in runs]
     if laws is not None:
-        if any(run.has_news or run.findings for run in able if run.scenario.name == IN_ORDER):
+        # A kept counterexample makes the sides differ as well as one that was just found.
+        if any(map(_has_fault_in_order, able)):
             laws.stopped = DIFFER_IN_ORDER
         outcomes.append(laws.outcome())
     return tuple(outcomes)
+
+
+def _has_fault_in_order(run: ScenarioRun) -> bool:
+    return run.scenario.name == IN_ORDER and bool(run.has_news or run.findings)
+
+
+def _list_runs(view: FeatureView, scenarios: Sequence[str], budget: Budget) -> list[ScenarioRun]:
+    """Return a run for each scenario; relations are none, they are tried beside them."""
+    runs = []
+    for name in scenarios:
+        if name != RELATIONS:
+            runs.append(ScenarioRun(view, view.delivery.under(name), budget))
+    return runs
+
+
+def _choose_able(runs: Sequence[ScenarioRun]) -> list[ScenarioRun]:
+    """Return the runs that the view can be put through; the others note what it lacks."""
+    able = []
+    for run in runs:
+        run.lacking = lacking_for(run.view, run.scenario)
+        if run.lacking is None:
+            able.append(run)
+    return able
+
+
+def _lack_sides(
+    view: FeatureView,
+    scenarios: Sequence[str],
+    budget: Budget,
+    missing: Sequence[str],
+    rejected: Sequence[tuple[str, str]],
+) -> tuple[Outcome, ...]:
+    """Return that a view has no implementation of some sides, under each of its scenarios."""
+    runs = _list_runs(view, scenarios, budget)
+    for run in runs:
+        for side in missing:
+            run.findings.append(_not_given(view, run.scenario.name, side))
+    return tuple(run.outcome(rejected) for run in runs)
 
 
 def _third_opinion(view: FeatureView, runs: Sequence[ScenarioRun]) -> ThirdOpinion | None:

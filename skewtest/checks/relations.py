@@ -81,10 +81,10 @@ class MutationExperiment(Experiment):
         A call over many lanes does not tell whose data were changed: each is called alone then.
         """
         if left is None:
-            asked = self.left(view, pack, None)
-            if isinstance(asked, NotApplicable):
-                return asked
-            left = asked.answers
+            answered = self.left(view, pack, None)
+            if isinstance(answered, NotApplicable):
+                return answered
+            left = answered.answers
         trial = Experiment.run(self, view, pack, left)
         if isinstance(trial, NotApplicable):
             return trial
@@ -102,12 +102,17 @@ class MutationExperiment(Experiment):
                 continue
             mutated = answers.mutated
             if pack.lanes > 1:
-                asked = self.left(view, pack.history(lane).pack(), None)
-                mutated = asked.answers.mutated if isinstance(asked, Asked) else ()
+                # The call over all lanes tells that a frame was changed, not whose rows.
+                mutated = self._find_mutated(view, pack, lane)
             if mutated:
                 change = f"{self.side} changes {mutated[0]!r}"
                 divergences[lane] = [Divergence(row, "", "value", None, change)]
         return divergences
+
+    def _find_mutated(self, view: FeatureView, pack: Pack, lane: int) -> tuple[str, ...]:
+        """Return what the side changes of what it is given, called for one lane."""
+        answered = self.left(view, pack.history(lane).pack(), None)
+        return answered.answers.mutated if isinstance(answered, Asked) else ()
 
 
 def experiment_of(relation: Relation) -> Experiment:
@@ -126,8 +131,10 @@ def _ask_on(change: Change, side: SideName) -> Ask:
 
     def ask(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked | NotApplicable:
         changed = change(view, pack)
-        asked = ASK[side](view, changed.pack, None)
-        return asked if isinstance(asked, NotApplicable) else Asked(asked.answers, changed.rows)
+        answered = ASK[side](view, changed.pack, None)
+        if isinstance(answered, NotApplicable):
+            return answered
+        return Asked(answered.answers, changed.rows)
 
     return ask
 
@@ -145,17 +152,17 @@ def _ask_twice(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
 
 
 def _double_requests(operations: Delivered) -> Delivered:
-    places: list[int] = []
-    for place, row in enumerate(operations.rows):
-        places += [place, place] if row >= 0 else [place]
-    return Delivered(
-        operations.lane,
-        [operations.rows[place] for place in places],
-        [operations.sources[place] for place in places],
-        [dict(operations.payloads[place]) for place in places],
-        [operations.instants[place] for place in places],
-        [operations.events[place] for place in places],
-    )
+    doubled = Delivered(operations.lane, [], [], [], [], [])
+    for number, row in enumerate(operations.rows):
+        times = 2 if row >= 0 else 1
+        for _ in range(times):
+            doubled.rows.append(row)
+            doubled.sources.append(operations.sources[number])
+            # A payload of its own: a side may change the first one.
+            doubled.payloads.append(dict(operations.payloads[number]))
+            doubled.instants.append(operations.instants[number])
+            doubled.events.append(operations.events[number])
+    return doubled
 
 
 def _ask_restarted(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked | NotApplicable:
@@ -180,7 +187,10 @@ def _ask_afresh(
     if getattr(side_of(view, side), "place", None) is not None:
         return NotApplicable("it runs in an environment of its own, not in this interpreter")
     answers = answered_afresh(view, pack, side)
-    return NotApplicable(answers) if isinstance(answers, str) else Asked(answers)
+    # A text is the reason for which a fresh process does not find the side.
+    if isinstance(answers, str):
+        return NotApplicable(answers)
+    return Asked(answers)
 
 
 FUTURE = "no_future_leakage"

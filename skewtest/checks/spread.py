@@ -175,8 +175,10 @@ def are_alike(
     view: FeatureView, feature: str, left: Sequence[Answers], right: Sequence[Answers]
 ) -> bool:
     """Return whether two sets of answers, one a pack, nowhere differ on a feature."""
-    pairs = zip(left, right, strict=True)
-    return not any(differences_on(view, *pair, feature) for pair in pairs)
+    for left_answers, right_answers in zip(left, right, strict=True):
+        if differences_on(view, left_answers, right_answers, feature):
+            return False
+    return True
 
 
 class Example(NamedTuple):
@@ -220,6 +222,7 @@ def _find_example(
     experiment = _make_experiment(left.members[0], right.members[0], side, feature)
     for pack, *pair in zip(packs, left.answers, right.answers, strict=True):
         differences = differences_on(view, pair[0], pair[1], feature)
+        # A row that nobody asked for belongs to no lane.
         rows = [divergence.row for divergence in differences if divergence.row >= 0]
         if not rows:
             continue

@@ -28,6 +28,7 @@ def find_thresholds(groups: Sequence[Sequence[Versions]]) -> tuple[str, ...]:
 
 
 def _intersect_packages(groups: Sequence[Sequence[Versions]]) -> set[str]:
+    # A package that some environment lacks has no version there to be put in order.
     packages = [set(versions.packages) for group in groups for versions in group]
     return set.intersection(*packages)
 

@@ -140,7 +140,7 @@ class ScenarioRun:
     @property
     def known(self) -> list[Known]:
         """What pyproject.toml says is known of this scenario."""
-        return [known for known in self.budget.known if known.scenario == self.scenario.name]
+        return [entry for entry in self.budget.known if entry.scenario == self.scenario.name]
 
     @property
     def has_news(self) -> bool:
@@ -150,7 +150,8 @@ class ScenarioRun:
     def is_known(self, group: Group) -> bool:
         """Return whether a divergence is one that its owner knows of."""
         feature, kind, _ = group
-        return any(known.covers(name_feature(self.view, feature), kind) for known in self.known)
+        name = name_feature(self.view, feature)
+        return any(entry.covers(name, kind) for entry in self.known)
 
     def replay(self, kept: KeptHistories) -> None:
         """Run the kept counterexamples of the scenario; those that still diverge are findings."""
@@ -208,16 +209,18 @@ class ScenarioRun:
         fresh = [suspect for suspect in suspects if self._is_wanted(suspect)]
         standing, dropped = confirm_suspects(self.view, pack, trial, fresh)
         self.unconfirmed += dropped
-        trusts_order = bool(dropped) and any(s.draft.lag is not None for s in fresh)
+        is_lagged = any(suspect.draft.lag is not None for suspect in fresh)
+        trusts_order = bool(dropped) and is_lagged
         self.trusting += trusts_order
         for suspect in standing:
             self._keep(suspect)
         news = [suspect for suspect in standing if not self.is_known(suspect.group)]
         if news and self.watch.detect is None:
             self.watch.note_detection()
-            hangs = any(suspect.group[1] == "timeout" for suspect in news)
             # Each further history may hang as well, and cost its whole limit.
-            self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+            hangs = any(suspect.group[1] == "timeout" for suspect in news)
+            further = 0 if hangs else MORE
+            self.stop_at = min(self.stop_at, self.tried + further)
         return trusts_order and not standing
 
     def _is_wanted(self, suspect: Suspect) -> bool:
@@ -245,8 +248,9 @@ class ScenarioRun:
             rate: seconds that both sides cost an event or request.
         """
         began = time.perf_counter()
-        shown = {finding.divergence.group for finding in self.findings}
-        suspects = [s for s in self.suspects.values() if s.group not in shown]
+        groups = {finding.divergence.group for finding in self.findings}
+        suspects = [suspect for suspect in self.suspects.values() if suspect.group not in groups]
+        # News first: further suspects are minimised with a smaller share of the effort.
         suspects.sort(key=lambda suspect: self.is_known(suspect.group))
         allowance = DECLARED if self.gates else ADVICE
         self.findings += findings_of(self.view, suspects, allowance.at_rate(rate))
@@ -262,6 +266,8 @@ class ScenarioRun:
         if skipped is None and not self.findings and not self.histories + self.replayed:
             skipped = f"none of {self.tried:,} histories was concerned"
         has_news = bool(news_of(self.findings, self.known))
+        # What ended early, or did not run, has not looked long enough to say so.
+        untested = () if has_news or skipped is not None else self._untested()
         return Outcome(
             subject=self.view,
             scenario=self.scenario.name,
@@ -271,7 +277,7 @@ class ScenarioRun:
             cut_short=has_news and skipped is None and self.tried < self.planned,
             reach=self.reach,
             findings=tuple(self.findings),
-            untested=() if has_news or skipped is not None else self._untested(),
+            untested=untested,
             tallies=dict(self.tallies),
             distances=dict(self.distances),
             incidents=dict(self.incidents),
@@ -287,10 +293,17 @@ class ScenarioRun:
         """Return the features that had no value; the histories of a fault are too few to tell."""
         if self.scenario.name != IN_ORDER:
             return ()
-        features = self.view.features
-        return tuple(n for n in features if not self.tallies.get(n, Tally()).compared)
+        names = []
+        for name in self.view.features:
+            if not self.tallies.get(name, Tally()).compared:
+                names.append(name)
+        return tuple(names)
 
 
 def news_of(findings: Sequence[Finding], known: Sequence[Known]) -> list[Finding]:
     """Return the findings that are not known."""
-    return [f for f in findings if not any(k.covers(f.feature, f.kind) for k in known)]
+    news = []
+    for finding in findings:
+        if not any(entry.covers(finding.feature, finding.kind) for entry in known):
+            news.append(finding)
+    return news
