@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from skewtest.apart import check_apart, work_apart
 from skewtest.cli.exits import BROKEN, INTERRUPTED, PARITY, SKEW, import_from_here, refuse
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.known import Known, known_of
@@ -160,31 +161,31 @@ def _check_view(
             profile=request.profile_in_force,
             known=known,
         )
-        with progress_on(sys.stderr, view.name) as progress:
-            return check_view(
-                view,
-                scenarios,
-                budget,
-                partial(request.command_again, name),
-                corpus=Corpus(request.corpus.absolute(), Path.cwd()),
-                progress=progress,
-            )
+        again = partial(request.command_again, name)
+        corpus = Corpus(request.corpus.absolute(), Path.cwd())
+
+        def check() -> Result:
+            with progress_on(sys.stderr, view.name) as progress:
+                return check_view(view, scenarios, budget, again, corpus=corpus, progress=progress)
+
+        return check_apart(view, scenarios, budget.seed, again, check)
     except SkewtestError as error:
         refuse(str(error))
 
 
 def _show(view: FeatureView, result: Result) -> None:
     """Show the report of what is declared; of what was explored, a line and the advice."""
+    for line in work_apart(view, partial(_lines_of, view, result)):
+        typer.echo(line)
+
+
+def _lines_of(view: FeatureView, result: Result) -> list[str]:
     declared = part_of(result, (*view.delivery.scenarios, RELATIONS), lambda _seed: result.again)
     text = declared.report(colour=sys.stdout.isatty())
-    if text:
-        typer.echo(text)
-        typer.echo("")
+    lines = [text, ""] if text else []
     part = result.part(Path.cwd())
-    for outcome in part.outcomes:
-        typer.echo(summary_line(outcome))
-    for line in (*reach_lines(part), *known_lines(part), *advice(part.outcomes)):
-        typer.echo(line)
+    lines += map(summary_line, part.outcomes)
+    return [*lines, *reach_lines(part), *known_lines(part), *advice(part.outcomes)]
 
 
 def _load_known_divergences() -> tuple[Known, ...]:

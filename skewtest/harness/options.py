@@ -86,6 +86,14 @@ def check_options(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{key} {error}") from error
 
 
+def stays_here(config: pytest.Config) -> bool:
+    """Return whether views are to be checked in this very process.
+
+    With a debugger or without capturing, somebody wants to see what happens in it.
+    """
+    return bool(config.option.usepdb or config.option.trace or config.option.capture == "no")
+
+
 def histories_of(config: pytest.Config) -> int | None:
     """Return how many histories the option or the ini key says; None where neither does."""
     option: int | None = config.getoption("skew_histories")

@@ -1,12 +1,15 @@
 """The half of the plugin that checks views: loaded when the first one is met."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import pytest
 
+from skewtest.apart import check_apart, work_apart
 from skewtest.checks.cell import Placed, prepare_cell
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
@@ -29,7 +32,7 @@ from skewtest.harness.items import (
     views_of_parameters,
 )
 from skewtest.harness.matrix import check_in_cell, compare_versions
-from skewtest.harness.options import histories_of, seconds_of, seed_of
+from skewtest.harness.options import histories_of, seconds_of, seed_of, stays_here
 from skewtest.harness.progress import progress_of_item
 from skewtest.harness.questions import (
     AcrossVersions,
@@ -46,13 +49,14 @@ from skewtest.report.closing import properties
 from skewtest.report.result import Result
 from skewtest.report.versions import cell_error_text
 from skewtest.run.budget import Budget, budget_of
-from skewtest.session import Corpus, check_view, part_of
+from skewtest.session import Again, Corpus, check_view, part_of
 from skewtest.sides.addresses import NoAddressError
 from skewtest.sides.elsewhere import CannotLoadError
 
 if TYPE_CHECKING:
     from skewtest.harness.project import Project
 
+T = TypeVar("T")
 RESULTS = pytest.StashKey[list[Result]]()
 CELL = pytest.StashKey[tuple[str, str]]()
 """What became of an item's cell of the matrix: its name and "ran", or how it failed."""
@@ -138,7 +142,8 @@ class Harness:
         __tracebackhide__ = True
         result = self.run(item, view, question)
         _skip_if_not_run(result)
-        result.raise_if_skewed()
+        if not result.ok:
+            raise SkewError(self._write(view, result.report), result)
         return result
 
     def run(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
@@ -199,17 +204,19 @@ class Harness:
         error: BaseException | None,
     ) -> None:
         carried = vars(report)
-        parts = [result.part(self._config.rootpath) for result in results]
-        carried["skewtest_parts"] = [model.to_dict(part) for part in parts]
-        item.user_properties.extend(properties(parts))  # JUnit XML has those of the teardown
-        if isinstance(error, SkewError) and isinstance(error.result, Result):
-            colour = self._config.get_terminal_writer().hasmarkup
-            carried["longrepr"] = SkewText(error.result, colour=colour)
-        elif error is None:
-            # A test that calls `skew.run` passes whatever was found; `-rP` shows it.
-            for result in results:
-                if text := result.report():
-                    report.sections.append(("skewtest", text))
+        has_texts = any(result.findings for result in results)
+        colour = self._config.get_terminal_writer().hasmarkup
+        write = partial(_write_results, results, self._config.rootpath, error, colour=colour)
+        written = self._write(results[0].view, write) if has_texts else write()
+        carried["skewtest_parts"] = written.parts
+        item.user_properties.extend(written.properties)  # JUnit XML has those of the teardown
+        if written.failure is not None:
+            carried["longrepr"] = written.failure
+        report.sections += written.sections
+
+    def _write(self, view: object, write: Callable[[], T]) -> T:
+        """Return texts; to make them of frames lets polars begin its threads, hence elsewhere."""
+        return write() if stays_here(self._config) else work_apart(view, write)
 
     def _answer(self, item: pytest.Item, view: FeatureView, question: Question) -> Result:
         again = partial(command_again, item, question)
@@ -252,17 +259,25 @@ class Harness:
         if result is None or not set(names) <= set(scenarios):
             siblings = self._scenarios_of_siblings(item, view)
             scenarios = list(dict.fromkeys([*names, *siblings]))
-            with progress_of_item(item) as progress:
-                result = check_view(
-                    view,
-                    scenarios,
-                    self._budget(view),
-                    again,
-                    corpus=self._corpus,
-                    progress=progress,
-                )
+            result = self._check_apart(item, view, scenarios, again)
             self._shared[key] = scenarios, result
         return part_of(result, names, again)
+
+    def _check_apart(
+        self, item: pytest.Item, view: FeatureView, scenarios: Sequence[str], again: Again
+    ) -> Result:
+        """Check a view in a process of its own, unless somebody wants to look into it here."""
+        budget = self._budget(view)
+
+        def check() -> Result:
+            with progress_of_item(item) as progress:
+                return check_view(
+                    view, scenarios, budget, again, corpus=self._corpus, progress=progress
+                )
+
+        if stays_here(self._config):
+            return check()
+        return check_apart(view, scenarios, budget.seed, again, check)
 
     def _scenarios_of_siblings(self, item: pytest.Item, view: FeatureView) -> list[str]:
         """Return the declared scenarios whose items run in this process too."""
@@ -287,6 +302,44 @@ class Harness:
             known=self._known,
             cell=cell,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an item's report carries of its results.
+
+    Attributes:
+        parts: those of the report of the run, as JSON values.
+        properties: those of JUnit XML.
+        failure: what is shown in place of a traceback, None where something else failed.
+        sections: what is shown beside.
+    """
+
+    parts: list[dict[str, Any]]
+    properties: list[tuple[str, str]]
+    failure: SkewText | None
+    sections: list[tuple[str, str]]
+
+
+def _write_results(
+    results: Sequence[Result], root: Path, error: BaseException | None, *, colour: bool
+) -> Written:
+    parts = [result.part(root) for result in results]
+    failure = None
+    sections: list[tuple[str, str]] = []
+    if isinstance(error, SkewError) and isinstance(error.result, Result):
+        failure = SkewText(error.result, colour=colour)
+    elif error is None:
+        # A test that calls `skew.run` passes whatever was found; `-rP` shows it.
+        for result in results:
+            if text := result.report():
+                sections.append(("skewtest", text))
+    return Written(
+        parts=list(map(model.to_dict, parts)),
+        properties=list(properties(parts)),
+        failure=failure,
+        sections=sections,
+    )
 
 
 def _read_declarations(

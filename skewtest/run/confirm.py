@@ -18,6 +18,7 @@ from skewtest.run.minimise import minimise
 from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
 from skewtest.sides.answers import Extra
 
+TIMEOUT = "timeout"
 MINIMISED = 8
 """After this many suspects, each further one is minimised with a small share of the effort: where a
 view is wrong all over, the first few findings say why."""
@@ -40,6 +41,11 @@ class Suspect:
     found_at: int
     alone: bool = True
     restless: tuple[str, Divergence] | None = None
+
+    @property
+    def is_hang(self) -> bool:
+        """Whether user code did not return in time."""
+        return self.group[1] == TIMEOUT
 
 
 def suspects_of(
@@ -91,29 +97,45 @@ def confirm_suspects(
     A suspect that differs in its pack but not alone is tried in company: entities may mix, or a
     side may be nondeterministic.
     """
-    confirmed: dict[Group, Suspect] = {}
-    excused = _find_excused(view, suspects)
-    shows_alone: dict[Group, bool] = dict.fromkeys(excused, True)
-    judged: dict[int, tuple[Standing, Standing]] = {}
-    for suspect in suspects:
-        group = suspect.group
-        if group in confirmed or group in excused:
-            continue
-        if id(suspect.draft) not in judged:
-            judged[id(suspect.draft)] = _judge_alone(view, suspect.draft)
-        raw, standing = judged[id(suspect.draft)]
-        shows_alone[group] = shows_alone.get(group, False) or group in raw
-        if group in standing:
-            confirmed[group] = suspect
+    confirmed, shows_alone = _confirm_alone(view, suspects)
     for suspect in suspects:
         if not shows_alone[suspect.group] and suspect.group not in confirmed:
             confirmed[suspect.group] = _explain_in_company(view, pack, trial, suspect)
     return list(confirmed.values()), len(shows_alone) - len(confirmed)
 
 
-def _judge_alone(view: FeatureView, draft: Draft) -> tuple[Standing, Standing]:
-    """Return what a draft shows in a call of its own, and what of that stands."""
+def _confirm_alone(
+    view: FeatureView, suspects: list[Suspect]
+) -> tuple[dict[Group, Suspect], dict[Group, bool]]:
+    """Return the suspects that stand alone, and for each group whether it shows alone at all."""
+    confirmed: dict[Group, Suspect] = {}
+    excused = _find_excused(view, [suspect for suspect in suspects if not suspect.is_hang])
+    shows_alone: dict[Group, bool] = dict.fromkeys(excused, True)
+    judged: dict[tuple[int, bool], tuple[Standing, Standing]] = {}
+    for suspect in suspects:
+        group = suspect.group
+        if group in confirmed or group in excused:
+            continue
+        key = id(suspect.draft), suspect.is_hang
+        if key not in judged:
+            judged[key] = _judge_alone(view, suspect)
+        raw, standing = judged[key]
+        shows_alone[group] = shows_alone.get(group, False) or group in raw
+        if group in standing:
+            confirmed[group] = suspect
+    return confirmed, shows_alone
+
+
+def _judge_alone(view: FeatureView, suspect: Suspect) -> tuple[Standing, Standing]:
+    """Return what a draft shows in a call of its own, and what of that stands.
+
+    A hang has no excuse, and each question about one would cost its whole limit again.
+    """
+    draft = suspect.draft
     raw = find_divergences(view, [draft])
+    if suspect.is_hang:
+        hangs = {group: raw[0][group] for group in raw[0] if group[1] == TIMEOUT}
+        return hangs, hangs
     return raw[0], sift(view, [draft], raw)[0]
 
 
@@ -208,7 +230,7 @@ def finding_of(view: FeatureView, suspect: Suspect, effort: Effort) -> Finding:
         finding = _make_finding(view, suspect, divergence, side=side)
         return replace(finding, is_minimal=suspect.draft.is_small)
     draft, group = suspect.draft, suspect.group
-    is_hang = group[1] == "timeout"
+    is_hang = suspect.is_hang
     is_minimised = False
     # A hang costs its whole time limit at every try: it is not minimised, nor run a second time.
     if not is_hang and (suspect.alone or group in judge(view, [draft])[0]):

@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.view import FeatureView
@@ -13,9 +13,9 @@ from skewtest.sides.columns import Column
 from skewtest.sides.foreign import ForeignSide
 from skewtest.sides.functions import FunctionSide
 from skewtest.sides.objects import ObjectSide
-from skewtest.sides.side import Conditions, Side
+from skewtest.sides.side import Conditions, Role, Side
+from skewtest.sides.supervised import ask_side
 
-Role = Literal["batch", "online"]
 OUR_SIDES = (FunctionSide, ObjectSide, ForeignSide)
 NEEDS = {"restarted": "snapshot", "split": "snapshot", "bootstrapped": "bootstrap"}
 """The capability that a scenario needs, by its name."""
@@ -85,7 +85,7 @@ def answer_batch(view: FeatureView, pack: Pack, patience: float | None = None) -
     if patience is not None:
         seconds = min(seconds, patience)
     conditions = replace(conditions, seconds=seconds)
-    return side_of(view, "batch").answer(pack, conditions)
+    return ask_side("batch", side_of(view, "batch"), pack, conditions)
 
 
 def _count_rows(pack: Pack) -> int:
@@ -103,7 +103,7 @@ def answer_online(
         delivered: what reaches the side, where that is not what the pack says.
     """
     conditions = Conditions.of(view, pack.scenario, delivered)
-    answers = side_of(view, "online").answer(pack, conditions)
+    answers = ask_side("online", side_of(view, "online"), pack, conditions)
     if isinstance(answers, Answers):
         return answers
     rows = range(pack.spine.height)

@@ -5,20 +5,22 @@ view that the side is an attribute of; where no module holds either, the reason 
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from skewtest.declare.view import FeatureView
 from skewtest.environments.runtime import HASH_SEEDS, Runtime
 from skewtest.generate.history import Pack
 from skewtest.sides.addresses import Address, NoAddressError, address_of_attribute
-from skewtest.sides.answers import Answers, Failure
-from skewtest.sides.binding import Role, side_of
+from skewtest.sides.answers import Answers, Failure, ProcessDiedError
+from skewtest.sides.binding import side_of
 from skewtest.sides.elsewhere import CannotLoadError
-from skewtest.sides.side import Conditions
+from skewtest.sides.process import INSIDE, worker_of
+from skewtest.sides.side import Conditions, Role
 
 Stamp = tuple[str, int, int]
 """A file, when it was changed, and its size."""
@@ -41,6 +43,22 @@ def answered_afresh(view: FeatureView, pack: Pack, role: Role) -> Answers | str:
     if isinstance(answers, Failure):
         return f"{answers.code} there"
     return answers
+
+
+def start_fresh_process(view: FeatureView) -> None:
+    """Have the fresh process run, if a side of a view can be asked there: forked children use it.
+
+    One that each of them started itself would cost each the import of all that user code needs.
+    """
+    if os.environ.get(INSIDE):
+        return
+    for role in get_args(Role):
+        try:
+            side_of(view, role).at(fresh_runtime(_home_of(view, role)))
+            worker_of(fresh_runtime())
+        except (NoAddressError, ProcessDiedError):
+            continue
+        return
 
 
 def fresh_runtime(home: Address | None = None) -> Runtime:

@@ -14,7 +14,7 @@ from skewtest.deliver.operations import Delivered
 from skewtest.drive.clock import clock_of, reads_clock
 from skewtest.drive.guard import OURS
 from skewtest.drive.receive import store_of
-from skewtest.drive.state import lacking
+from skewtest.drive.state import lacking, methods_for
 from skewtest.drive.values import OddValueError, plain
 from skewtest.environments.runtime import Runtime
 from skewtest.generate.history import Pack
@@ -99,6 +99,8 @@ class ObjectSide:
 
     def lacks(self, view: FeatureView, scenario: Scenario) -> str | None:
         """Return the method that a scenario needs and its objects have not, or None."""
+        if not methods_for(scenario):
+            return None
         try:
             with NoExit():
                 return lacking(self._starter(view, LocalCaller())(), scenario)

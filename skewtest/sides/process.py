@@ -83,13 +83,24 @@ def cpu_seconds_of(pid: int) -> float:
 
     There what uses the CPU is judged by the clock, as what waits is.
     """
-    try:
-        # After the name of the program, which may hold spaces and brackets itself.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, IndexError):
+    fields = _status_of(pid)
+    if not fields:
         return 0.0
     # utime and stime: fields 14 and 15 of proc(5), of which the split begins with the third.
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process as proc(5) has it, "Z" for one that has ended; "" for none."""
+    return "".join(_status_of(pid)[:1])
+
+
+def _status_of(pid: int) -> list[str]:
+    try:
+        # After the name of the program, which may hold spaces and brackets itself.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 class RemoteError(Exception):
@@ -123,7 +134,8 @@ class Worker:
     """One process of a runtime.
 
     `loaded` holds what it has imported, so that nothing is loaded twice; `last_lane` the lane that
-    ran when it was ended.
+    ran when it was ended; `owner` is the process that has started it, whose forked children may
+    speak to it too while their parent waits.
     """
 
     runtime: Runtime
@@ -134,6 +146,7 @@ class Worker:
     listener: threading.Thread | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     last_lane: int = -1
+    owner: int = field(default_factory=os.getpid)
 
     @classmethod
     def start(cls, runtime: Runtime) -> "Worker":
@@ -159,7 +172,9 @@ class Worker:
         except OSError as error:
             raise ProcessDiedError(f"{runtime.python}: {error.strerror}", "", -1) from error
         worker = cls(runtime, process, progress)
-        worker.listener = threading.Thread(target=worker._listen, daemon=True)
+        worker.listener = threading.Thread(
+            target=worker._listen, name="skewtest-listener", daemon=True
+        )
         worker.listener.start()
         return worker
 
@@ -232,7 +247,11 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         """Whether it can be spoken to."""
-        return self.process.poll() is None and not self.progress.closed
+        if self.progress.closed:
+            return False
+        if os.getpid() != self.owner:
+            return state_of(self.process.pid) not in ("", "Z")
+        return self.process.poll() is None
 
     def stderr(self) -> str:
         """Return the end of what it wrote to its standard error, without our own frames."""
@@ -313,12 +332,13 @@ def _take_spare_workers(newest: Runtime) -> list[Worker]:
 
 
 def end_workers() -> None:
-    """End all workers."""
+    """End all workers that this process has started."""
     with _guard:
         workers = list(_alive.values())
         _alive.clear()
     for worker in workers:
-        worker.end()
+        if worker.owner == os.getpid():
+            worker.end()
 
 
 atexit.register(end_workers)

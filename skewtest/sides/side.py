@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from skewtest.declare.delivery import Scenario
 from skewtest.declare.sides import CAPABILITIES
@@ -11,7 +11,10 @@ from skewtest.deliver.operations import Delivered, deliver
 from skewtest.generate.history import Pack
 from skewtest.sides.answers import Answers, Failure
 
-__all__ = ["CAPABILITIES", "Conditions", "Side"]
+__all__ = ["CAPABILITIES", "Conditions", "Role", "Side"]
+
+Role = Literal["batch", "online"]
+"""Which of the two sides of a view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,80 +1,174 @@
-"""Supervised: a side run in a process of its own, whose crash or hang in C code is a finding.
+"""Supervised: user code whose crash, or hang in C code, is a failure of one call or one lane.
 
-In this process a segmentation fault ends the test run, and no signal stops C code that never
-returns. A side with an address runs in a worker of this interpreter. Online objects without one
-(closures, classes of a notebook) run in a forked child: what they get has been made here, because
-polars deadlocks in a forked child as soon as it uses its threads.
+In the process that checks a view, a segmentation fault ends the check, and no signal stops C code
+that never returns. So that process keeps a journal of its calls into user code. Where it dies of
+one, its parent starts it again and tells it from which call on to have user code called in
+children: the parent forks one for each call, since it has never let polars use its threads, after
+which polars deadlocks in whatever is forked.
 """
 
-import faulthandler
-import os
-import pickle
-import select
-import signal
-import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import IO, NoReturn
+from functools import partial
 
 from skewtest.generate.history import Pack
-from skewtest.sides.addresses import NoAddressError
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
-from skewtest.sides.elsewhere import CRASHES, GRACE_SECONDS, CannotLoadError
-from skewtest.sides.fresh import fresh_runtime
+from skewtest.sides.children import Channel, Child
+from skewtest.sides.elsewhere import CRASHES
+from skewtest.sides.identity import dump, load
+from skewtest.sides.journal import Journal
 from skewtest.sides.objects import ObjectSide
-from skewtest.sides.process import CHECKS, READ_BYTES, WORD, RemoteError, cpu_seconds_of
-from skewtest.sides.side import Conditions, Side
-from skewtest.worker.exits import exit_now
+from skewtest.sides.side import Conditions, Role, Side
 from skewtest.worker.feeder import requests_among
-from skewtest.worker.limits import TimeLimitExceeded, Watch
-from skewtest.worker.serve import Progress
-from skewtest.worker.telling import tell_error
+from skewtest.worker.limits import TimeLimitExceeded
 
-FAILED_CHILD = 70
-"""The exit code of a child that our own code failed in; that of no signal."""
+ASKS, ENDS = b"?", b"="
+"""How the messages of a child begin that checks a view: a Request follows, or what it came to."""
 
 
-def answer_supervised(side: Side, pack: Pack, conditions: Conditions) -> Answers | Failure | str:
-    """Return what a side answers in a process of its own, or why that cannot be tried.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a child is asked: a side, and what it is to answer."""
 
-    A lane that takes the process down, or hangs in it, fails; the others are answered.
+    role: Role
+    side: Side
+    pack: Pack
+    conditions: Conditions
 
-    Args:
-        side: the side, as it is here.
-        pack: what is asked.
-        conditions: as for `side.answer`; `seconds` are of the child's CPU time, or of waiting.
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """That a child died of its answer, or hung.
+
+    Attributes:
+        how: "SIGSEGV", or "exit code 3"; "" where it hung.
+        last: the frames of user code that it died in, as far as they are known.
+        lane: the lane that ran, -1 for none.
     """
-    try:
-        return side.at(fresh_runtime()).answer(pack, conditions)
-    except (NoAddressError, CannotLoadError) as error:
-        if not isinstance(side, ObjectSide) or not hasattr(os, "fork"):
-            return f"{side.name} cannot be run in a process of its own: {error}"
-    return _answer_in_children(side, pack, conditions)
+
+    how: str
+    last: str
+    lane: int
+
+    def failure(self, name: str, seconds: float) -> Failure:
+        """Return it as a failure of a side that has so many seconds."""
+        if not self.how:
+            return Failure(name, "timeout", {"seconds": seconds})
+        return Failure(name, "crashed", {"how": self.how, "last": self.last})
 
 
-def _answer_in_children(side: ObjectSide, pack: Pack, conditions: Conditions) -> Answers:
-    """Run lanes in a forked child; one that it dies of is left out, and the rest run again."""
-    waiting = list(conditions.operations(pack))
-    failures: dict[int, Failure] = {}
-    for _ in range(CRASHES):
-        child = _Child.fork(side, pack, replace(conditions, delivered=waiting))
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What was raised in a child, past all that catches what user code raises."""
+
+    error: BaseException
+
+
+@dataclass(slots=True)
+class Supervision:
+    """Calls user code in this process, and in children from some call on.
+
+    Attributes:
+        channel: leads to the parent, which forks the children.
+        journal: is told of each call.
+        begins_at: the number of the first call that is left to children.
+    """
+
+    channel: Channel
+    journal: Journal
+    begins_at: int
+
+    def answer(self, request: Request) -> Answers | Failure:
+        """Return what a side answers; see `Side.answer`."""
+        conditions = request.conditions
+        is_supervised = self.journal.calls >= self.begins_at
+        self.journal.begin(request.role, conditions.seconds)
         try:
-            with child.progress:
-                return _with_failures(child.answers(conditions.seconds), failures, ())
+            if not is_supervised:
+                conditions = replace(conditions, tell=self.journal.beat)
+                return request.side.answer(request.pack, conditions)
+        finally:
+            self.journal.end()
+        if isinstance(request.side, ObjectSide):
+            return self._drive_in_children(request, request.side)
+        reply = self._ask(request)
+        if isinstance(reply, Died):
+            return reply.failure(request.side.name, conditions.seconds)
+        return reply
+
+    def _drive_in_children(self, request: Request, side: ObjectSide) -> Answers:
+        """Run lanes in a child; one that it dies of is left out, and the rest run again."""
+        conditions = request.conditions
+        waiting = list(conditions.operations(request.pack))
+        failures: dict[int, Failure] = {}
+        for _ in range(CRASHES):
+            rest = replace(conditions, delivered=waiting)
+            reply = self._ask(replace(request, conditions=rest))
+            if isinstance(reply, Answers):
+                return _with_failures(reply, failures, ())
+            assert isinstance(reply, Died)
+            # -1, where it died before its first lane, which then is the one to leave out.
+            lane = waiting.pop(min(max(0, reply.lane), len(waiting) - 1))
+            failure = reply.failure(side.name, conditions.seconds)
+            failures |= dict.fromkeys(requests_among(lane.rows), failure)
+            # Each hang costs its whole limit, and to wait for another teaches nothing new.
+            if not waiting or not reply.how:
+                break
+        skipped: list[int] = []
+        for lane in waiting:
+            skipped += requests_among(lane.rows)
+        # Without lanes no user code runs.
+        nothing = side.answer(request.pack, replace(conditions, delivered=()))
+        return _with_failures(nothing, failures, skipped)
+
+    def _ask(self, request: Request) -> Answers | Failure | Died:
+        self.channel.send(ASKS + dump(request))
+        reply: Answers | Failure | Died | Raised = load(self.channel.receive())
+        if isinstance(reply, Raised):
+            raise reply.error
+        return reply
+
+
+_supervision: list[Supervision] = []
+"""That of this process, if it is a child that checks a view."""
+
+
+def supervise(supervision: Supervision) -> None:
+    """Have all user code of this process, a child, called under supervision."""
+    _supervision[:] = [supervision]
+
+
+def ask_side(role: Role, side: Side, pack: Pack, conditions: Conditions) -> Answers | Failure:
+    """Return what a side answers, under the supervision of this process if there is one."""
+    if not _supervision:
+        return side.answer(pack, conditions)
+    return _supervision[0].answer(Request(role, side, pack, conditions))
+
+
+def answer_in_child(request: bytes) -> bytes:
+    """Return the reply to a dumped Request, made by a child that is forked for it."""
+    with Child.fork(partial(_answer, request)) as child:
+        try:
+            return child.receive()
         except ProcessDiedError as error:
-            failure = Failure(side.name, "crashed", {"how": error.how, "last": error.last})
+            died = Died(error.how, error.last, error.lane)
         except TimeLimitExceeded:
-            failure = Failure(side.name, "timeout", {"seconds": conditions.seconds})
-        # -1, where it died before its first lane, which then is the one to leave out.
-        lane = waiting.pop(max(0, child.last_lane))
-        failures |= dict.fromkeys(requests_among(lane.rows), failure)
-    skipped = []
-    for lane in waiting:
-        skipped += requests_among(lane.rows)
-    # Without lanes no user code runs.
-    nothing = side.answer(pack, replace(conditions, delivered=()))
-    return _with_failures(nothing, failures, skipped)
+            died = Died("", "", child.journal.read().lane)
+        return dump(died)
+
+
+def _answer(request: bytes, channel: Channel, journal: Journal) -> None:
+    """Answer a request in this process, a child."""
+    asked: Request = load(request)
+    reply: Answers | Failure | Raised
+    journal.begin(asked.role, asked.conditions.seconds)
+    try:
+        reply = asked.side.answer(asked.pack, replace(asked.conditions, tell=journal.beat))
+    except BaseException as error:
+        reply = Raised(error)
+    finally:
+        journal.end()
+    channel.send(dump(reply))
 
 
 def _with_failures(
@@ -87,102 +181,3 @@ def _with_failures(
         failures={**answers.failures, **failures},
         skipped=answers.skipped | frozenset(skipped),
     )
-
-
-@dataclass(slots=True)
-class _Child:
-    """A forked child that answers and ends."""
-
-    pid: int
-    incoming: int
-    progress: IO[bytes]
-    last_lane: int = -1
-
-    @classmethod
-    def fork(cls, side: ObjectSide, pack: Pack, conditions: Conditions) -> "_Child":
-        """Fork a child that sends what a side answers."""
-        progress = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
-        tell = Progress(progress.fileno()).tell
-        # Before the fork: a child that dies at once has had no lane.
-        tell(-1)
-        incoming, outgoing = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads, from Python 3.12 on
-            pid = os.fork()
-        if pid == 0:
-            os.close(incoming)
-            _answer_and_end(side, pack, replace(conditions, tell=tell), outgoing)
-        os.close(outgoing)
-        return cls(pid, incoming, progress)
-
-    def answers(self, seconds: float) -> Answers:
-        """Return what the child answers.
-
-        Raises:
-            ProcessDiedError: it died.
-            TimeLimitExceeded: it made no progress for so long, and was ended.
-        """
-        watch = Watch(seconds + GRACE_SECONDS, lambda: cpu_seconds_of(self.pid))
-        parts: list[bytes] = []
-        try:
-            while True:
-                ready, _, _ = select.select([self.incoming], [], [], seconds / CHECKS)
-                if not ready:
-                    self._check(watch)
-                    continue
-                part = os.read(self.incoming, READ_BYTES)
-                if not part:
-                    break
-                parts.append(part)
-        except BaseException:
-            os.kill(self.pid, signal.SIGKILL)
-            raise
-        finally:
-            os.close(self.incoming)
-            self.last_lane = int(os.pread(self.progress.fileno(), WORD, 0))
-            _, status = os.waitpid(self.pid, 0)
-        # Negative for a signal, as in subprocess.
-        code = os.waitstatus_to_exitcode(status)
-        if code != 0:
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            raise ProcessDiedError(how, lane=self.last_lane)
-        answers: Answers = pickle.loads(b"".join(parts))  # noqa: S301 - our own child
-        return answers
-
-    def _check(self, watch: Watch) -> None:
-        if watch.is_over(os.pread(self.progress.fileno(), 2 * WORD, 0)):
-            raise TimeLimitExceeded
-
-
-def _answer_and_end(
-    side: ObjectSide, pack: Pack, conditions: Conditions, outgoing: int
-) -> NoReturn:
-    """Send what a side answers, and end this process: it is a child."""
-    faulthandler.disable()  # its death is told as a finding
-    try:
-        answers = side.answer(pack, conditions)
-        with os.fdopen(outgoing, "wb") as pipe:
-            pickle.dump(_portable(answers), pipe)
-    except BaseException:  # nothing of a child goes on as a second run
-        exit_now(FAILED_CHILD)
-    exit_now(0)
-
-
-def _portable(answers: Answers) -> Answers:
-    """Return answers whose exceptions are told as text: those of users may not pickle."""
-    failures = {}
-    # One failure may be that of many rows: it is told of once, and stays one object.
-    as_text: dict[int, Failure] = {}
-    for row, failure in answers.failures.items():
-        if failure.exception is not None and id(failure) not in as_text:
-            error = _ToldError(tell_error(failure.exception))
-            as_text[id(failure)] = replace(failure, exception=error)
-        failures[row] = as_text.get(id(failure), failure)
-    return replace(answers, failures=failures)
-
-
-class _ToldError(Exception):
-    """Crosses between processes as what is told of an exception, and arrives as a RemoteError."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return RemoteError.of, self.args

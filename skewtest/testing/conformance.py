@@ -18,10 +18,10 @@ from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, WORKER, Pack
 from skewtest.run.fitted import draw_training_pack
 from skewtest.sides.answers import Answers, Failure
-from skewtest.sides.binding import Role, bind
+from skewtest.sides.binding import bind
 from skewtest.sides.foreign import ForeignSide
 from skewtest.sides.fresh import fresh_runtime
-from skewtest.sides.side import Conditions, Side
+from skewtest.sides.side import Conditions, Role, Side
 
 SEED = 20_240_301
 """Of the histories; any would do."""

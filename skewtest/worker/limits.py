@@ -42,10 +42,17 @@ class Watch:
     Args:
         seconds: of CPU time, or of waiting.
         cpu_clock: returns the CPU seconds of what is watched.
+        idle_seconds: of waiting, where those are to be more.
     """
 
-    def __init__(self, seconds: float, cpu_clock: Callable[[], float] = time.process_time) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        cpu_clock: Callable[[], float] = time.process_time,
+        idle_seconds: float = 0.0,
+    ) -> None:
         self.seconds, self.cpu_clock = seconds, cpu_clock
+        self.idle_seconds = max(seconds, idle_seconds)
         self.restart(None)
 
     def restart(self, token: Any) -> None:
@@ -62,9 +69,9 @@ class Watch:
         cpu, wall = self.cpu_clock(), _wall_clock()
         if cpu - self.cpu >= self.seconds or wall - self.wall >= LONGEST_WAIT * self.seconds:
             return True
-        if wall - self.idle_wall < self.seconds:
+        if wall - self.idle_wall < self.idle_seconds:
             return False
-        is_idle = cpu - self.idle_cpu < IDLE_SHARE * self.seconds
+        is_idle = cpu - self.idle_cpu < IDLE_SHARE * self.idle_seconds
         self.idle_cpu, self.idle_wall = cpu, wall
         return is_idle
 
