@@ -24,10 +24,10 @@ def outcomes_of_death(
         seed: of the run.
         failure: how the process ended.
     """
-    told = IN_ORDER if IN_ORDER in scenarios else scenarios[0]
+    first = IN_ORDER if IN_ORDER in scenarios else scenarios[0]
     outcomes = []
     for name in scenarios:
-        if name == told:
+        if name == first:
             finding = finding_of_death(view, name, failure)
             outcome = Outcome(view, name, seed, 0, 0, findings=(finding,))
         else:
