@@ -163,6 +163,7 @@ def test_the_reproduce_line_names_a_profile_that_is_not_the_usual_one(repo, monk
     assert again("--explore").endswith("--explore --seed=1 --profile=ci")
 
 
+DIES_WHEN_IMPORTED = "import ctypes; ctypes.string_at(0)"
 DIES = """
 import ctypes
 import skewtest as sk
@@ -171,7 +172,8 @@ from my_repo.views import Online, count, right
 
 class Dies(Online):
     def query(self, request):
-        ctypes.string_at(0)
+        if request["user_id"]:
+            ctypes.string_at(0)
 
 
 dies = sk.FeatureView(
@@ -182,11 +184,18 @@ dies = sk.FeatureView(
 
 
 def test_a_run_that_dies_leaves_no_report_of_another(repo):
-    (repo / "my_repo" / "dies.py").write_text(DIES)
+    (repo / "my_repo" / "dies.py").write_text(DIES_WHEN_IMPORTED)
     skew("check", "my_repo.views:right", *FEW, "--report=out")
     assert {path.suffix for path in (repo / "out").iterdir()} == {".html", ".json", ".md"}
     assert skew_apart("check", "my_repo.dies:dies", *FEW, "--report=out").returncode == -SIGSEGV
     assert [*(repo / "out").iterdir()] == []
+
+
+def test_a_view_that_crashes_is_a_finding(repo):
+    (repo / "my_repo" / "dies.py").write_text(DIES)
+    done = skew_apart("check", "my_repo.dies:dies", "--histories=1", "--seed=1")
+    assert done.returncode == BROKEN
+    assert "online ended its process: SIGSEGV." in done.stdout
 
 
 def test_a_kept_counterexample_is_replayed(repo):
