@@ -50,6 +50,8 @@ class _StateOfType(dict[type, int]):
 
 
 _STATE_OF_TYPE = _StateOfType({float: FLOAT, int: INT, bool: BOOL, type(None): NULL})
+NUMERIC = frozenset(_STATE_OF_TYPE)
+"""Types of cells that are plain, and no objects."""
 _STATE_OF_NOTHING = {
     NULL_OR_NAN: NULL_OR_NAN_STATE,
     MISSING: MISSING_STATE,
@@ -73,11 +75,20 @@ class Column:
     objects: Sequence[Any] | None = None
 
     @classmethod
-    def of(cls, values: Sequence[Any]) -> "Column":
-        """Make a column of plain Python values (see `plain`), MISSING and FAILED among them."""
-        kinds = set(map(type, values))
+    def of(cls, values: Sequence[Any], kinds: set[type] | None = None) -> "Column":
+        """Make a column of plain Python values (see `plain`), MISSING and FAILED among them.
+
+        Args:
+            values: a cell each.
+            kinds: their types, where the caller knows them.
+        """
+        if kinds is None:
+            kinds = set(map(type, values))
         if kinds == {float}:
             return cls.of_floats(np.array(values, dtype=np.float64))
+        if kinds == {int} and -EXACT_INTS <= min(values) <= max(values) <= EXACT_INTS:
+            states = np.full(len(values), INT, dtype=np.uint8)
+            return cls(np.array(values, dtype=np.float64), states)
         codes = map(_STATE_OF_TYPE.__getitem__, map(type, values))
         states = np.fromiter(codes, dtype=np.uint8, count=len(values))
         if Nothing in kinds:

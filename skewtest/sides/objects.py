@@ -20,7 +20,7 @@ from skewtest.environments.runtime import Runtime
 from skewtest.generate.history import Pack
 from skewtest.sides.addresses import Code, code_of
 from skewtest.sides.answers import Answers, Failure
-from skewtest.sides.columns import Column, scatter
+from skewtest.sides.columns import NUMERIC, Column, scatter
 from skewtest.sides.elsewhere import RemoteCaller, RemoteDriver, failures_of, loaded
 from skewtest.sides.functions import Caller, LocalCaller
 from skewtest.sides.joining import plain_column
@@ -227,11 +227,13 @@ class ObjectSide:
         for name, values in zip(conditions.view.features, outcome.columns, strict=True):
             cells = values
             # Most columns are plain already, and to look at their types is quicker.
-            if not all_plain(values):
+            kinds = set(map(type, values))
+            if not (kinds <= NUMERIC or all_plain(values)):
                 cells = self._make_plain(name, values, outcome)
             if store is not None:
                 cells = self._store(store, name, cells, outcome)
-            columns[name] = scatter([(rows, Column.of(cells))], height)
+            column = Column.of(cells, kinds if cells is values else None)
+            columns[name] = scatter([(rows, column)], height)
         # Last, since any column may add to the failures, and a row that failed has no answer.
         failed = list(outcome.failures)
         for name, column in columns.items():
