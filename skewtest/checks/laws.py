@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from skewtest import run
 from skewtest.checks.relations import (
     Relation,
     experiment_of,
@@ -25,7 +26,6 @@ from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Experiment, NotApplicable
 from skewtest.run.judge import judge
-from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers
 
 FIRST = 3
@@ -215,7 +215,7 @@ def _finding(view: FeatureView, breach: Breach) -> Finding:
     relation, group = breach.relation, breach.divergence.group
     experiment = experiment_of(relation)
     effort = LAWS.effort()
-    draft = minimise(view, breach.draft, group, effort, experiment=experiment)
+    draft = run.minimise.minimise(view, breach.draft, group, effort, experiment=experiment)
     divergences: list[Divergence] = []
     for of_lane in experiment.diverge(view, pack_drafts(view, [draft])).values():
         divergences += of_lane

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from skewtest import run
 from skewtest.checks.cell import (
     SIDES,
     answers_in,
@@ -35,7 +36,6 @@ from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
 from skewtest.run.experiment import Asked, Experiment
 from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.run.judge import judge
-from skewtest.run.minimise import minimise
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.elsewhere import CannotLoadError
 
@@ -232,7 +232,9 @@ def _find_example(
         if not standing:
             continue
         group, divergence = next(iter(standing.items()))
-        draft = minimise(view, draft, group, VERSIONS_EFFORT.effort(), experiment=experiment)
+        draft = run.minimise.minimise(
+            view, draft, group, VERSIONS_EFFORT.effort(), experiment=experiment
+        )
         for candidate in experiment.diverge(view, pack_drafts(view, [draft])).get(0, []):
             if candidate.group == group:
                 divergence = candidate

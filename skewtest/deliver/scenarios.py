@@ -7,6 +7,7 @@ events arrive, never what they are.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -33,6 +34,10 @@ from skewtest.generate.history import (
 )
 from skewtest.generate.values import arrival_series
 from skewtest.times import DAY_US, HOUR_US, instants_of, micros
+
+if TYPE_CHECKING:
+    # Only named: numpy loads its generators when they are used, and most checks use none.
+    from numpy.random import Generator
 
 # Other rooms find what happens before a boot here.
 __all__ = ["seen_before", "spread"]
@@ -71,7 +76,7 @@ class Case:
     stream: Stream
     scenario: Scenario
     hints: Hints
-    rng: np.random.Generator
+    rng: "Generator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Faults:
 
 
 def spread(
-    view: FeatureView, pack: Pack, scenario: Scenario, hints: Hints, rng: np.random.Generator
+    view: FeatureView, pack: Pack, scenario: Scenario, hints: Hints, rng: "Generator"
 ) -> Pack:
     """Return the lanes of a pack that a scenario concerns, with its faults.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from skewtest import run
 from skewtest.compare.tables import Divergence
 from skewtest.declare.delivery import CAUSES
 from skewtest.declare.view import FeatureView
@@ -14,7 +15,6 @@ from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import NONE, Allowance, Effort
 from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, Standing, find_divergences, judge, sift
-from skewtest.run.minimise import minimise
 from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
 from skewtest.sides.answers import Extra
 
@@ -274,10 +274,10 @@ def _minimise_suspect(view: FeatureView, suspect: Suspect, effort: Effort) -> Dr
     """
     # Whose history a row is that nobody asked for, a shared call does not tell.
     if suspect.alone and suspect.group[1] != "extra row":
-        draft = minimise(view, suspect.draft, suspect.group, effort)
+        draft = run.minimise.minimise(view, suspect.draft, suspect.group, effort)
         if suspect.group in judge(view, [draft])[0]:
             return draft
-    return minimise(view, suspect.draft, suspect.group, effort, alone=True)
+    return run.minimise.minimise(view, suspect.draft, suspect.group, effort, alone=True)
 
 
 def _make_finding(
