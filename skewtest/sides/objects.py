@@ -230,10 +230,11 @@ class ObjectSide:
             kinds = set(map(type, values))
             if not (kinds <= NUMERIC or all_plain(values)):
                 cells = self._make_plain(name, values, outcome)
+                kinds = set(map(type, cells))
             if store is not None:
                 cells = self._store(store, name, cells, outcome)
-            column = Column.of(cells, kinds if cells is values else None)
-            columns[name] = scatter([(rows, column)], height)
+                kinds = set(map(type, cells))
+            columns[name] = scatter([(rows, Column.of(cells, kinds))], height)
         # Last, since any column may add to the failures, and a row that failed has no answer.
         failed = list(outcome.failures)
         for name, column in columns.items():
