@@ -152,17 +152,14 @@ def _ask_twice(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
 
 
 def _double_requests(operations: Delivered) -> Delivered:
-    doubled = Delivered(operations.lane, [], [], [], [], [])
+    numbers: list[int] = []
     for number, row in enumerate(operations.rows):
-        times = 2 if row >= 0 else 1
-        for _ in range(times):
-            doubled.rows.append(row)
-            doubled.sources.append(operations.sources[number])
-            # A payload of its own: a side may change the first one.
-            doubled.payloads.append(dict(operations.payloads[number]))
-            doubled.instants.append(operations.instants[number])
-            doubled.events.append(operations.events[number])
-    return doubled
+        numbers.append(number)
+        if row >= 0:
+            numbers.append(number)
+    doubled = operations.pick(numbers)
+    # Payloads of their own: a side may change the first one.
+    return doubled._replace(payloads=list(map(dict, doubled.payloads)))
 
 
 def _ask_restarted(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked | NotApplicable:

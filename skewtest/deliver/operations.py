@@ -1,6 +1,6 @@
 """Operations: what reaches the online side, in the order in which it arrives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -73,6 +73,20 @@ class Delivered(NamedTuple):
     events: list[int]
     workers: list[int] | None = None
     broken: Broken | None = None
+
+    def pick(self, numbers: Sequence[int]) -> "Delivered":
+        """Return some of the operations, by their numbers; one may be there twice.
+
+        They all reach one worker. Payloads are not copied.
+        """
+        return Delivered(
+            self.lane,
+            [self.rows[number] for number in numbers],
+            [self.sources[number] for number in numbers],
+            [self.payloads[number] for number in numbers],
+            [self.instants[number] for number in numbers],
+            [self.events[number] for number in numbers],
+        )
 
 
 def deliver(view: FeatureView, pack: Pack) -> list[Delivered]:

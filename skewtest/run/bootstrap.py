@@ -70,6 +70,7 @@ def _collect_batch_rows(view: FeatureView, pack: Pack, batch: Answers) -> dict[i
         if lane not in pack.boots or instant(request[AS_OF]) != pack.boots[lane]:
             continue
         features = batch.row(row)
+        # A row that lacks a feature is no state to begin from.
         if row not in batch.failures and MISSING not in features.values():
             key = {name: request[name] for name in view.entity}
             collected[lane].rows.append({**key, AS_OF: request[AS_OF], **features})
@@ -93,11 +94,12 @@ def _boot_operations(
     operations: Delivered, numbers: list[int], boot: int, rows: list[dict[str, Any]]
 ) -> Delivered:
     """Return some of a lane's operations, behind one that hands over batch rows."""
+    since = operations.pick(numbers)
     return Delivered(
         operations.lane,
-        [BOOTSTRAP, *(operations.rows[number] for number in numbers)],
-        ["", *(operations.sources[number] for number in numbers)],
-        [{"rows": rows}, *(operations.payloads[number] for number in numbers)],
-        [boot, *(operations.instants[number] for number in numbers)],
-        [-1, *(operations.events[number] for number in numbers)],
+        [BOOTSTRAP, *since.rows],
+        ["", *since.sources],
+        [{"rows": rows}, *since.payloads],
+        [boot, *since.instants],
+        [-1, *since.events],
     )

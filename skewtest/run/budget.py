@@ -63,7 +63,9 @@ def default_seed(*, fixed: bool) -> int:
 def default_histories(view: FeatureView) -> int:
     """Return how many histories a run generates that was not told a number."""
     histories = HISTORIES_AN_EXAMPLE * _hypothesis_examples()
-    return histories if view.laned else max(1, histories // ALONE_SHARE)
+    if view.laned:
+        return histories
+    return max(1, histories // ALONE_SHARE)
 
 
 def budget_of(
@@ -97,15 +99,16 @@ def budget_of(
         histories = default_histories(view) * PROFILES[profile]
     if seed is None:
         seed = default_seed(fixed=profile == CI)
-    known_here = [entry for entry in known if (entry.view, entry.cell) == (view.name, cell)]
-    for entry in known_here:
+    # One entry is of one cell: what is known under some versions is news under others.
+    entries = [entry for entry in known if (entry.view, entry.cell) == (view.name, cell)]
+    for entry in entries:
         _refuse_unknown_names(view, entry)
     if seconds is None:
         seconds = SECONDS[profile]
-    return Budget(histories, seed, tuple(known_here), _checked_seconds(seconds))
+    return Budget(histories, seed, tuple(entries), _check_seconds(seconds))
 
 
-def _checked_seconds(seconds: float) -> float:
+def _check_seconds(seconds: float) -> float:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not is_number or not 0 < seconds < math.inf:
         raise DeclarationError(f"seconds must be a number above 0; got {seconds!r}")
@@ -130,7 +133,9 @@ def _refuse_unknown_names(view: FeatureView, entry: Known) -> None:
 def _hypothesis_examples() -> int:
     """Return Hypothesis's `max_examples`, which its profile may say."""
     hypothesis = sys.modules.get("hypothesis")
-    return EXAMPLES if hypothesis is None else int(hypothesis.settings().max_examples)
+    if hypothesis is None:
+        return EXAMPLES
+    return int(hypothesis.settings().max_examples)
 
 
 def _hypothesis_derandomizes() -> bool:

@@ -65,7 +65,9 @@ class Cost:
     @property
     def left(self) -> float:
         """What may still be spent."""
-        return float("inf") if self.budget is None else self.budget - self.seconds
+        if self.budget is None:
+            return float("inf")
+        return self.budget - self.seconds
 
     @property
     def batch_us(self) -> float:
@@ -114,9 +116,10 @@ class Cost:
 
     def allow_rows(self) -> int:
         """Return how many events and requests the next pack may have."""
-        if self.is_quick:
+        # A rate of 0 is that of code too quick for the clock.
+        if self.is_quick or not self.rate:
             return ANY
-        return int(min(SLICE, max(0.0, self.left)) / self.rate) if self.rate else ANY
+        return int(min(SLICE, max(0.0, self.left)) / self.rate)
 
 
 def count_rows_by_lane(pack: Pack) -> list[int]:

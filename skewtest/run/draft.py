@@ -3,14 +3,14 @@
 Keys and ids are numbers (`skewtest.run.names`), so that copies of a draft can live in other lanes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER, Scenario
-from skewtest.declare.kinds import Ids, Key
+from skewtest.declare.kinds import Column, Ids, Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.deliver.lawful import Course
@@ -140,13 +140,26 @@ def _number_events(
 
 
 def _asks_of(view: FeatureView, spine: pl.DataFrame, names: Names) -> tuple[Ask, ...]:
-    entity = [number_cells(kind, spine[name], names) for name, kind in view.entity_columns.items()]
-    request = [number_cells(kind, spine[name], names) for name, kind in view.request.items()]
     moments = instants_of(spine[AS_OF]).to_list()
-    keys = zip(*entity, strict=True)
+    keys = _number_rows(view.entity_columns, spine, names)
+    values = _number_rows(view.request, spine, names)
+    asks = []
+    for moment, key, cells in zip(moments, keys, values, strict=True):
+        asks.append(Ask(moment, key, cells))
+    return tuple(asks)
+
+
+def _number_rows(
+    kinds: Mapping[str, Column], spine: pl.DataFrame, names: Names
+) -> list[tuple[Any, ...]]:
+    """Return some columns of a spine as rows."""
+    columns = []
+    for name, kind in kinds.items():
+        columns.append(number_cells(kind, spine[name], names))
     # zip() of no columns has no rows, and a view without request columns has requests all the same.
-    values = list(zip(*request, strict=True)) if request else [()] * len(moments)
-    return tuple(Ask(*row) for row in zip(moments, keys, values, strict=True))
+    if not columns:
+        return [()] * spine.height
+    return list(zip(*columns, strict=True))
 
 
 def history_of_draft(view: FeatureView, draft: Draft) -> History:
@@ -165,7 +178,9 @@ def _renumber_ids(draft: Draft) -> Draft:
         return draft
     events = []
     for event in draft.events:
-        values = [numbers[cell] if isinstance(cell, Own) else cell for cell in event.values]
+        values = []
+        for cell in event.values:
+            values.append(numbers[cell] if isinstance(cell, Own) else cell)
         events.append(event._replace(values=tuple(values)))
     return replace(draft, events=tuple(events))
 

@@ -143,12 +143,13 @@ def key_edits(view: FeatureView, draft: Draft, position: int) -> list[Edits]:
     """Return, for each identity of an entity column, the edits that spell it plainly."""
     mentions = _mentions_of_keys(view, draft, position)
     plain_slots = [Slot(0, number) for number in range(len(PLAIN))]
-    if all(slot in plain_slots for slot in mentions):
+    if mentions.keys() <= set(plain_slots):
         # Plain they are, but perhaps "c" and "b": the first letters are the plainest.
-        plain_slots = [Slot(0, number) for number in range(len(mentions))]
+        plain_slots = plain_slots[: len(mentions)]
     odd = [slot for slot in mentions if slot not in plain_slots]
     free = [slot for slot in plain_slots if slot not in mentions]
     proposals = []
+    # There may be more identities than plain spellings: the rest stays as it is.
     for slot, plain in zip(odd, free, strict=False):
         proposals.append(tuple(edit._replace(value=plain) for edit in mentions[slot]))
     return proposals
@@ -189,12 +190,11 @@ def cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
     """Return edits that set single cells to their plain value number `rank`."""
     columns: dict[str, list[tuple[int, Column]]] = {}
     for source_name, source in view.sources.items():
-        # The arrival column follows the delivery, and has no plain value of its own.
-        columns[source_name] = [
-            (position, kind)
-            for position, (name, kind) in enumerate(source.columns.items())
-            if name != source.arrival
-        ]
+        columns[source_name] = []
+        for position, (name, kind) in enumerate(source.columns.items()):
+            # The arrival column follows the delivery, and has no plain value of its own.
+            if name != source.arrival:
+                columns[source_name].append((position, kind))
     request = list(enumerate(view.request.values()))
     proposals: list[Edits] = []
     for row, event in enumerate(draft.events):

@@ -100,18 +100,21 @@ class Experiment:
             left: what the left side has answered, if it has been asked already.
         """
         if left is None:
-            asked = self.left(view, pack, None)
-            if isinstance(asked, NotApplicable):
-                return asked
-            left = asked.answers
-        asked = self.right(view, pack, left)
-        if isinstance(asked, NotApplicable):
-            return asked
+            left_asked = self.left(view, pack, None)
+            if isinstance(left_asked, NotApplicable):
+                return left_asked
+            left = left_asked.answers
+        right_asked = self.right(view, pack, left)
+        if isinstance(right_asked, NotApplicable):
+            return right_asked
+        right, rows = right_asked.answers, right_asked.rows
         if self.is_parity:
-            trial = _trial(view, pack, left, asked.answers, None)
-            return replace(trial, mutated=_find_mutated(left, asked.answers))
-        ends = left if asked.rows is None else left.take(asked.rows), asked.answers
-        return _trial(view, pack, *_without_failures(*ends), asked.rows)
+            trial = _trial(view, pack, left, right, None)
+            return replace(trial, mutated=_find_mutated(left, right))
+        # A changed history asks for some of the requests alone, or for all in another order.
+        if rows is not None:
+            left = left.take(rows)
+        return _trial(view, pack, *_without_failures(left, right), rows)
 
     def compare(
         self, view: FeatureView, pack: Pack, left: Answers, right: Answers
@@ -124,7 +127,9 @@ class Experiment:
     ) -> Mapping[int, list[Divergence]]:
         """Return, by lane, where the sides differ; nothing where they cannot be asked."""
         trial = self.run(view, pack, left)
-        return {} if isinstance(trial, NotApplicable) else trial.divergences
+        if isinstance(trial, NotApplicable):
+            return {}
+        return trial.divergences
 
 
 def _without_failures(left: Answers, right: Answers) -> tuple[Answers, Answers]:
@@ -230,8 +235,10 @@ def run_trial(view: FeatureView, pack: Pack, batch: Answers | None = None) -> Tr
         pack: histories with their delivery.
         batch: what batch has answered in order, if it has been asked already.
     """
-    known = None if needs_own_batch(view, pack.scenario) else batch
-    trial = BATCH_AGAINST_ONLINE.run(view, pack, known)
+    # What batch answered in order it need not answer on a log with other arrivals.
+    if needs_own_batch(view, pack.scenario):
+        batch = None
+    trial = BATCH_AGAINST_ONLINE.run(view, pack, batch)
     assert isinstance(trial, Trial)  # a view's own two sides can always be asked
     return trial
 

@@ -1,8 +1,10 @@
 """Batch answers of a pack; histories that bring a whole call down are singled out and blamed."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from skewtest.sides.binding import answer_batch
 from skewtest.sides.columns import RowArray
 from skewtest.times import instants_of
 
+T = TypeVar("T")
 PATIENCE = 2.0
 """CPU seconds after which a call for many histories is halved: never a verdict, so it may be short.
 Packs are cut to cost about a second, and a hang among them is found in a few calls."""
@@ -76,13 +79,16 @@ class Isolation:
 
     def answers(self) -> Answers:
         """Return what is known of all rows."""
-        known = join_answers(self.parts, self.view.features, self.pack.spine.height)
+        joined = join_answers(self.parts, self.view.features, self.pack.spine.height)
         failed = list(self.failures)
+        values = {}
+        for name, column in joined.values.items():
+            values[name] = column.with_failed(failed)
         return replace(
-            known,
-            values={name: column.with_failed(failed) for name, column in known.values.items()},
-            failures={**known.failures, **self.failures},
-            skipped=known.skipped | self.skipped,
+            joined,
+            values=values,
+            failures={**joined.failures, **self.failures},
+            skipped=joined.skipped | self.skipped,
         )
 
     def _take(self, lanes: list[int], answers: Answers) -> None:
@@ -103,15 +109,22 @@ def take_lanes(pack: Pack, lanes: Collection[int]) -> Pack:
     if len(lanes) == pack.lanes:
         return pack
     is_chosen = pl.col(LANE).is_in(list(lanes))
-    chosen = set(lanes)
+    events = {}
+    for name, frame in pack.events.items():
+        events[name] = frame.filter(is_chosen)
     return replace(
         pack,
-        events={name: frame.filter(is_chosen) for name, frame in pack.events.items()},
+        events=events,
         spine=pack.spine.filter(is_chosen),
-        lags={lane: lag for lane, lag in pack.lags.items() if lane in chosen},
-        restarts={lane: moments for lane, moments in pack.restarts.items() if lane in chosen},
-        boots={lane: at for lane, at in pack.boots.items() if lane in chosen},
+        lags=_select(pack.lags, set(lanes)),
+        restarts=_select(pack.restarts, set(lanes)),
+        boots=_select(pack.boots, set(lanes)),
     )
+
+
+def _select(by_lane: Mapping[int, T], lanes: AbstractSet[int]) -> dict[int, T]:
+    """Return what some lanes have, of what is told by lane."""
+    return {lane: value for lane, value in by_lane.items() if lane in lanes}
 
 
 def batch_answers(view: FeatureView, pack: Pack) -> Answers:
@@ -177,5 +190,7 @@ def _by_size(pack: Pack) -> list[int]:
     counts = np.zeros(pack.lanes, dtype=np.int64)
     for frame in pack.events.values():
         counts += np.bincount(frame[LANE].to_numpy(), minlength=pack.lanes)
+    # A lane that is asked nothing gets no answer that could fail.
     lanes_asked = set(pack.spine[LANE].to_list())
-    return [int(lane) for lane in np.argsort(counts, kind="stable") if int(lane) in lanes_asked]
+    lanes = np.argsort(counts, kind="stable").tolist()
+    return [lane for lane in lanes if lane in lanes_asked]

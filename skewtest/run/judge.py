@@ -7,7 +7,7 @@ And a difference that is rounding is none (`skewtest.compare.rounding`).
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from skewtest.compare.rounding import exceeds_bound, grid_of, is_plain, largest_of, on_grid
 from skewtest.compare.tables import Divergence
@@ -167,7 +167,10 @@ def _without_those_in_order(
 
 
 def _drop_groups(standing: Standing, groups: Collection[Group]) -> Standing:
-    return {group: divergence for group, divergence in standing.items() if group not in groups}
+    remaining = dict(standing)
+    for group in groups:
+        remaining.pop(group, None)
+    return remaining
 
 
 def _without_rounding(
@@ -264,16 +267,21 @@ def _on_grid(draft: Draft) -> Draft:
 
     return replace(
         draft,
-        events=tuple(_change_values(event, to_grid) for event in draft.events),
-        spine=tuple(_change_values(ask, to_grid) for ask in draft.spine),
+        events=_change_rows(draft.events, to_grid),
+        spine=_change_rows(draft.spine, to_grid),
     )
 
 
-def _change_values(row: Row, change: Callable[[float], float]) -> Row:
-    return row._replace(values=tuple(_change_floats(cell, change) for cell in row.values))
+def _change_rows(rows: Iterable[Row], change: Callable[[float], float]) -> tuple[Row, ...]:
+    changed = []
+    for row in rows:
+        values = _change_floats(list(row.values), change)
+        changed.append(row._replace(values=tuple(values)))
+    return tuple(changed)
 
 
-def _change_floats(value: object, change: Callable[[float], float]) -> object:
+def _change_floats(value: Any, change: Callable[[float], float]) -> Any:
+    """Return a value with every float changed, those inside vectors and structs too."""
     if isinstance(value, float):
         return change(value)
     if isinstance(value, list):

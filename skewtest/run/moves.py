@@ -5,13 +5,15 @@ All moments are in microseconds since the epoch.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import AFTER, BEFORE, BETWEEN, Restart
-from skewtest.run.draft import Draft, Event
+from skewtest.run.draft import Ask, Draft, Event
 from skewtest.run.edits import Edit, Edits
 from skewtest.times import DAY_US, HOUR_US, micros
 
+Row = TypeVar("Row", Event, Ask, Restart)
 MOST_SPACED = 10
 """Events of longer histories are not put one unit apart: dates would run over months."""
 PARTS_OF_A_UNIT = 24
@@ -25,11 +27,15 @@ def shift_draft(draft: Draft, by: int) -> Draft:
         boot += by
     return replace(
         draft,
-        events=tuple(event._replace(at=event.at + by) for event in draft.events),
-        spine=tuple(ask._replace(at=ask.at + by) for ask in draft.spine),
-        restarts=tuple(restart._replace(at=restart.at + by) for restart in draft.restarts),
+        events=_shift_rows(draft.events, by),
+        spine=_shift_rows(draft.spine, by),
+        restarts=_shift_rows(draft.restarts, by),
         boot=boot,
     )
+
+
+def _shift_rows(rows: Sequence[Row], by: int) -> tuple[Row, ...]:
+    return tuple(row._replace(at=row.at + by) for row in rows)
 
 
 def space_events(view: FeatureView, draft: Draft, as_of: int, unit: int) -> Draft | None:
@@ -109,8 +115,11 @@ def _is_edge(view: FeatureView, unit: int, count: int) -> bool:
 
     An event right on an edge shows something else than one beside it, or hides what it showed.
     """
-    windows = {micros(window) for window in view.windows}
-    return any(step * unit in windows for step in range(1, count + 1))
+    for window in view.windows:
+        steps, remainder = divmod(micros(window), unit)
+        if remainder == 0 and 1 <= steps <= count:
+            return True
+    return False
 
 
 def round_times(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
@@ -122,12 +131,15 @@ def round_times(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
         level: such as an hour, in microseconds.
         side: 0 moves a row nearer to `as_of`, `level - 1` away from it.
     """
-    moments = [("event.at", row, event.at) for row, event in enumerate(draft.events)]
-    moments += [("ask.at", row, ask.at) for row, ask in enumerate(draft.spine)]
+    moments = {
+        "event.at": [event.at for event in draft.events],
+        "ask.at": [ask.at for ask in draft.spine],
+    }
     proposals: list[Edits] = []
-    for action, row, at in moments:
-        distance = as_of - at
-        if distance % level:
-            rounded = as_of - (distance + side) // level * level
-            proposals.append((Edit(action, row, value=rounded),))
+    for action, instants in moments.items():
+        for row, at in enumerate(instants):
+            distance = as_of - at
+            if distance % level:
+                rounded = as_of - (distance + side) // level * level
+                proposals.append((Edit(action, row, value=rounded),))
     return proposals

@@ -101,7 +101,10 @@ def _render_keys(kind: Key, cells: list[Any], lanes: list[int], stride: int) -> 
 
 def _render_ids(cells: list[Any], lanes: list[int]) -> list[Any]:
     # Identities are of a lane, ids of one source: how many a lane needs is seen here alone.
-    ids_a_lane = 1 + max((cell.number for cell in cells if isinstance(cell, Own)), default=0)
+    ids_a_lane = 1
+    for cell in cells:
+        if isinstance(cell, Own):
+            ids_a_lane = max(ids_a_lane, 1 + cell.number)
     ids = []
     for cell, lane in zip(cells, lanes, strict=True):
         if isinstance(cell, Own):

@@ -48,7 +48,10 @@ def _(_kind: Column, _value: Any) -> list[Any]:
 
 @plain_values.register
 def _(_kind: Key, value: Any) -> list[Any]:
-    return [Slot(0, 0)] if isinstance(value, Slot) and value.slot >= len(PLAIN) else []
+    # What was given, and not generated, may be a name that the code knows.
+    if isinstance(value, Slot) and value.slot >= len(PLAIN):
+        return [Slot(0, 0)]
+    return []
 
 
 @plain_values.register
