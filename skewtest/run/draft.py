@@ -178,9 +178,11 @@ def _renumber_ids(draft: Draft) -> Draft:
         return draft
     events = []
     for event in draft.events:
-        values = []
-        for cell in event.values:
-            values.append(numbers[cell] if isinstance(cell, Own) else cell)
+        # Nothing else is a key of `numbers`: other cells stay as they are, hashable or not.
+        values = list(event.values)
+        for position, cell in enumerate(values):
+            if isinstance(cell, Own):
+                values[position] = numbers[cell]
         events.append(event._replace(values=tuple(values)))
     return replace(draft, events=tuple(events))
 
