@@ -1,8 +1,10 @@
 """Files that are whole, or not there."""
 
 import contextlib
+import glob
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 REPORT_JSON, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
@@ -39,6 +41,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
     # In the same folder, because a file is renamed within one disk alone. File systems allow names
     # of 255 bytes, which forty characters of any script and a suffix stay below.
     draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}")
+    _remove_old_drafts(target)
     try:
         with draft.open("xb") as file:
             file.write(content)
@@ -48,3 +51,14 @@ def write_whole(path: Path, text: str | bytes) -> None:
     except BaseException:  # also Ctrl-C
         draft.unlink(missing_ok=True)
         raise
+
+
+DRAFT_SECONDS = 60 * 60
+"""A draft is written in milliseconds: an older one is of a run that was killed."""
+
+
+def _remove_old_drafts(target: Path) -> None:
+    for draft in target.parent.glob(f".{glob.escape(target.name[:40])}.{'[0-9a-f]' * 8}"):
+        with contextlib.suppress(OSError):
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                draft.unlink()

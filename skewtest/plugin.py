@@ -14,6 +14,7 @@ from skewtest import harness
 from skewtest.harness.families import mark_families, tell_worker
 from skewtest.harness.gathering import GATHERING, Gathering
 from skewtest.harness.options import add_options, check_options
+from skewtest.harness.signals import take_signals
 
 if TYPE_CHECKING:
     from skewtest.declare.view import FeatureView
@@ -52,6 +53,8 @@ def harness_of(config: pytest.Config) -> "Harness":
     if HARNESS not in config.stash:
         gathering = config.pluginmanager.getplugin(GATHERING)
         assert isinstance(gathering, Gathering)
+        if not hasattr(config, "workerinput"):
+            config.add_cleanup(take_signals())
         config.stash[HARNESS] = harness.run.Harness(config, config.stash[PROJECT], gathering)
     return config.stash[HARNESS]
 

@@ -14,7 +14,15 @@ from typing import NoReturn
 import typer
 
 from skewtest.apart import check_apart, work_apart
-from skewtest.cli.exits import BROKEN, INTERRUPTED, PARITY, SKEW, import_from_here, refuse
+from skewtest.cli.exits import (
+    BROKEN,
+    INTERRUPTED,
+    PARITY,
+    SIGNALLED,
+    SKEW,
+    import_from_here,
+    refuse,
+)
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
@@ -23,6 +31,7 @@ from skewtest.environments.settings import project_file, tool_table
 from skewtest.errors import SkewtestError, listed, nearest
 from skewtest.files import remove_report
 from skewtest.harness.progress import progress_on
+from skewtest.harness.signals import EndedError, SignalsHeld, signals_taken
 from skewtest.report.closing import known_lines, reach_lines
 from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
@@ -124,28 +133,36 @@ def check_views(
         remove_report(report)
     command = f"skewtest {shlex.join(sys.argv[1:])}"
     results: list[Result] = []
-    views = _views_of(request.target)
+    report_here = partial(_report_of, results, command, request.profile_in_force, began)
+    views: list[tuple[str, FeatureView]] = []
     try:
-        for name, view in views:
-            results.append(_check_view(request, name, view, divergences))
-            _show(view, results[-1])
-    except KeyboardInterrupt:
-        unchecked = listed(view.name for _, view in views[len(results) :])
-        typer.echo(f"skewtest: interrupted; not checked: {unchecked}", err=True)
-        if report is not None:
-            gap = f"interrupted; not checked: {unchecked}"
-            part = _report_of(results, command, request.profile_in_force, began, incomplete=[gap])
-            _write(part, report, earlier)
-        raise typer.Exit(INTERRUPTED) from None
-    _write(_report_of(results, command, request.profile_in_force, began), report, earlier, history)
-    raise typer.Exit(_exit_code(results))
-
-
-def _exit_code(results: Sequence[Result]) -> int:
-    # Code that fails is told apart from sides that disagree: nothing was compared there.
+        with signals_taken():
+            views += _views_of(request.target)
+            for name, view in views:
+                results.append(_check_view(request, name, view, divergences))
+                _show(view, results[-1])
+    except KeyboardInterrupt as error:
+        with SignalsHeld():
+            unchecked = listed(view.name for _, view in views[len(results) :])
+            gap = f"interrupted; not checked: {unchecked if views else request.target}"
+            typer.echo(f"skewtest: {gap}", err=True)
+            _write(report_here(incomplete=[gap]), report, earlier)
+        raise typer.Exit(exit_code_of(error)) from None
+    with SignalsHeld() as signals:
+        _write(report_here(), report, earlier, history)
+    if signals.received:
+        raise typer.Exit(INTERRUPTED)
     if any(result.broken for result in results):
-        return BROKEN
-    return PARITY if all(result.ok for result in results) else SKEW
+        raise typer.Exit(BROKEN)
+    code = PARITY if all(result.ok for result in results) else SKEW
+    raise typer.Exit(code)
+
+
+def exit_code_of(interrupt: KeyboardInterrupt) -> int:
+    """Return the code that shells give to what a signal has ended."""
+    if isinstance(interrupt, EndedError):
+        return SIGNALLED + interrupt.signal
+    return INTERRUPTED
 
 
 def _check_view(

@@ -33,36 +33,54 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def remember_interrupt() -> Iterator[Callable[[], None]]:
-    """Yield a function that raises KeyboardInterrupt if Ctrl-C came and was swallowed.
+    """Yield a function that raises what a signal raised if one came and was swallowed.
 
-    User code may swallow it, and what is raised in a callback of the garbage collector is printed
-    and lost, so that there the usual handler does not run.
+    Ctrl-C, and other signals that end a run. User code may swallow what they raise, and what is
+    raised in a callback of the garbage collector is printed and lost, so that there the usual
+    handler does not run.
     """
-    # Signals come to the main thread alone, and only there may handlers be set.
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    previous = signal.getsignal(signal.SIGINT)
-    came = threading.Event()
+    handlers = _ending_handlers()
+    came: list[int] = []
 
-    def remember(signum: int, frame: FrameType | None) -> None:
-        came.set()
-        if callable(previous) and not is_in_collection(frame):
-            previous(signum, frame)
+    def remember(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if not is_in_collection(frame):
+            handlers[number](number, frame)
 
     def raise_if_swallowed() -> None:
-        if came.is_set():
-            raise KeyboardInterrupt
+        if came:
+            handlers[came[0]](came[0], None)
+            raise KeyboardInterrupt  # the handler itself does not raise
 
-    signal.signal(signal.SIGINT, remember)
+    for number in handlers:
+        signal.signal(number, remember)
     try:
         yield raise_if_swallowed
     except BaseException as error:
-        if came.is_set() and not isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt from error  # a library has made another exception of it
+        if not isinstance(error, KeyboardInterrupt):
+            raise_if_swallowed()  # a library has made another exception of it
         raise
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _ending_handlers() -> dict[int, Callable[[int, FrameType | None], object]]:
+    """Return the handlers, in Python, of the signals that end a run."""
+    # Signals come to the main thread alone, and only there may handlers be set.
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    handlers = {}
+    for number in numbers:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+    return handlers
+
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Windows has no SIGHUP."""
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -1,5 +1,6 @@
 """The end of a pytest run: what was found is put together, told and written."""
 
+import contextlib
 import os
 import shlex
 from collections import Counter
@@ -14,11 +15,12 @@ from skewtest.environments.cells import Cells
 from skewtest.errors import ReportError
 from skewtest.files import remove_report
 from skewtest.harness.again import profile_of
-from skewtest.harness.gathering import Gathering
+from skewtest.harness.gathering import CTRL_C, Gathering
+from skewtest.harness.signals import SignalsHeld
 from skewtest.report import model
 from skewtest.report.closing import closing_lines, closing_table, unmet_lines
 from skewtest.report.formats.github import annotations
-from skewtest.report.outputs import Baseline, Files, report_of
+from skewtest.report.outputs import Baseline, Files, report_of, write_report
 from skewtest.report.reading import part_from_values
 
 PHASES = ("setup", "call", "teardown")
@@ -40,6 +42,7 @@ class Ending:
         self._known = known
         self._cells = cells
         self._baseline: Baseline | None = None
+        gathering.save = self.save_interrupted
 
     def prepare(self) -> None:
         """Read the baseline, and remove the report that the run is to replace."""
@@ -48,8 +51,25 @@ class Ending:
         if folder := self._config.getoption("skew_report"):
             remove_report(Path(folder))
 
+    def save_interrupted(self) -> None:
+        """Write the report of a run that is being ended, before pytest tears it down."""
+        folder = self._config.getoption("skew_report")
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if not folder or reporter is None or hasattr(self._config, "workerinput"):
+            return
+        # What cannot be written now is told when all is written at the end.
+        with SignalsHeld(), contextlib.suppress(ReportError):
+            write_report(Path(folder), self._report(self._gaps(reporter)), "--skew-report")
+
     def tell(self, reporter: pytest.TerminalReporter) -> None:
         """Tell what was found; write the parity report where `--skew-report` says."""
+        with SignalsHeld() as signals:
+            self._tell(reporter)
+        if signals.received:
+            assert reporter._session is not None
+            reporter._session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+    def _tell(self, reporter: pytest.TerminalReporter) -> None:
         for line in matrix_lines(self._cells, self._gathering.cells):
             reporter.write_line(f"skewtest: {line}")
         # A run that checked no view is told of only where it was to leave something behind:
@@ -57,7 +77,7 @@ class Ending:
         options = ("skew_report", "skew_history", "skew_baseline")
         if not self._gathering.parts and not any(map(self._config.getoption, options)):
             return
-        gaps = [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
+        gaps = self._gaps(reporter)
         try:
             report = self._report(gaps)
             self._tell_parity(reporter, report)
@@ -66,6 +86,9 @@ class Ending:
             self._write_files(reporter, report)
         except ReportError as error:
             _fail(reporter, str(error))
+
+    def _gaps(self, reporter: pytest.TerminalReporter) -> list[str]:
+        return [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
 
     def _report(self, gaps: Sequence[str]) -> model.Report:
         config = self._config
@@ -191,7 +214,9 @@ def _gaps_of_the_run(reporter: pytest.TerminalReporter, gathering: Gathering) ->
     """Return that a run ended before all had their turn, and why."""
     session = reporter._session
     if gathering.interrupted:
-        return ["the run was interrupted"]
+        if gathering.interrupted == CTRL_C:
+            return ["the run was interrupted"]
+        return [f"the run was ended by {gathering.interrupted}"]
     if session is None or gathering.reached >= session.testscollected:
         return []
     reason = session.shouldfail or session.shouldstop

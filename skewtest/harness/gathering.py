@@ -2,11 +2,17 @@
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from skewtest.harness.signals import EndedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 GATHERING = "skewtest-gathering"
+CTRL_C = "Ctrl-C"
 
 
 class Gathering:
@@ -16,7 +22,8 @@ class Gathering:
         began: when the run began, in seconds of the epoch.
         parts: the parts of the report, as JSON values: so they come from workers.
         cells: by name what became of each cell of the matrix: "ran", or how it failed.
-        interrupted: whether Ctrl-C ended the run.
+        interrupted: what ended the run: CTRL_C, or the name of a signal; "" where nothing did.
+        save: writes the report of what was gathered, once there is somebody who can.
         reached: how many items had their turn.
     """
 
@@ -24,7 +31,8 @@ class Gathering:
         self.began = time.time()
         self.parts: list[dict[str, Any]] = []
         self.cells: dict[str, str] = {}
-        self.interrupted = False
+        self.interrupted = ""
+        self.save: Callable[[], None] | None = None
         self.reached = 0
 
     @pytest.hookimpl(tryfirst=True)
@@ -33,8 +41,13 @@ class Gathering:
 
         pytest also comes here where it ends a run itself, for errors in the collection.
         """
-        self.interrupted = type(excinfo.value).__name__ != "Interrupted"
+        if type(excinfo.value).__name__ != "Interrupted":
+            is_signal = isinstance(excinfo.value, EndedError)
+            self.interrupted = str(excinfo.value) if is_signal else CTRL_C
         drop_entries_without_lines(excinfo.tb)
+        # At once: whoever presses Ctrl-C again ends pytest before it comes to its summary.
+        if self.interrupted and self.save is not None:
+            self.save()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one item found, and what became of its cell."""

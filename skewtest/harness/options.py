@@ -72,6 +72,11 @@ def check_options(config: pytest.Config) -> None:
         if config.getoption(f"skew_{option}") == "":
             kind = "folder" if metavar == "DIR" else "file"
             raise pytest.UsageError(f"--skew-{option}={metavar} needs a {kind}; got ''")
+        # Files are written with pytest's summary, and would silently not be without it.
+        if config.getoption(f"skew_{option}") and config.pluginmanager.is_blocked("terminal"):
+            raise pytest.UsageError(
+                f"--skew-{option} needs pytest's plugin 'terminal'; leave out -p no:terminal"
+            )
     profile = config.getini("skew_profile")
     if profile and profile not in PROFILES:
         profiles = ", ".join(map(repr, PROFILES))

@@ -1,16 +1,13 @@
 """What a run leaves behind: the report's files, a line in a history, the summary of a CI job."""
 
 import contextlib
-import getpass
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock
 
 from skewtest.errors import ReportError
 from skewtest.files import REPORT_HTML, REPORT_JSON, REPORT_MD, write_whole
@@ -24,6 +21,11 @@ from skewtest.report.provenance import run_info
 from skewtest.report.reading import report_from_file
 from skewtest.report.summary import changes_text
 from skewtest.report.trend import line_of, point_of
+
+try:
+    import fcntl
+except ImportError:  # Windows, which has no locks that end with their process
+    fcntl = None  # type: ignore[assignment] # a module, where there is one
 
 
 def report_of(
@@ -177,19 +179,39 @@ def record(history: Path, report: model.Report) -> None:
         ReportError: the file cannot be written.
     """
     line = line_of(point_of(report))
-    # A lock for each user: nobody may open another's file in a folder that all may write to.
-    key = f"{getpass.getuser()} {history.absolute()}"
-    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
         history.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FileLock(Path(tempfile.gettempdir()) / f"skewtest-{name}.lock"),
-            history.open("a+b") as file,
-        ):
-            file.seek(max(0, file.tell() - 1))
-            is_cut = file.read(1) not in (b"", b"\n")
-            file.write((b"\n" if is_cut else b"") + line)
-            file.flush()
-            os.fsync(file.fileno())
+        # Without a buffer, which would be written again when the file is closed on a full disk.
+        with history.open("a+b", buffering=0) as file, _lock_file(file):
+            _append_line(file, line)
     except OSError as error:
         raise ReportError(f"cannot write {history}: {error.strerror or error}.") from error
+
+
+def _append_line(file: FileIO, line: bytes) -> None:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    if file.read(1) not in (b"", b"\n"):
+        line = b"\n" + line
+    try:
+        while line:
+            line = line[file.write(line) :]
+        os.fsync(file.fileno())
+    except OSError:
+        # A full disk takes a part of a line.
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+        raise
+
+
+@contextlib.contextmanager
+def _lock_file(file: FileIO) -> Iterator[None]:
+    """Hold a file: by itself, so that no lock of ours lies about where others may write."""
+    if fcntl is None:
+        yield
+        return
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
