@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.report.result import Result
     from skewtest.results.finding import Counterexample, Finding
-    from skewtest.sides.adapters import fold, micro_batch, per_as_of, per_event, sql
+    from skewtest.sides.adapters import (
+        fold,
+        micro_batch,
+        per_as_of,
+        per_entity,
+        per_event,
+        sql,
+    )
     from skewtest.versions import compare_environments
 
 __all__ = [
@@ -59,6 +66,7 @@ __all__ = [
     "key",
     "micro_batch",
     "per_as_of",
+    "per_entity",
     "per_event",
     "replay",
     "sql",
@@ -80,7 +88,9 @@ _HOMES = {
     "skewtest.declare.source": ("Source",),
     "skewtest.declare.tolerance": ("close", "exact", "vector"),
     "skewtest.declare.view": ("FeatureView",),
-    "skewtest.sides.adapters": ("fold", "micro_batch", "per_as_of", "per_event", "sql"),
+    "skewtest.sides.adapters": (
+        *("fold", "micro_batch", "per_as_of", "per_entity", "per_event", "sql"),
+    ),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
     "skewtest.results.finding": ("Counterexample", "Finding"),
     "skewtest.versions": ("compare_environments",),

@@ -173,9 +173,11 @@ def _check_alternatives(place: str, values: Mapping[str, Any]) -> None:
                 f"{listed(used)}"
             )
         return
-    if not used_sources:
+    # Python by itself changes values from version to version: `sum`, `re`, `statistics`.
+    if not used:
         raise DeclarationError(
-            f"{place} holds no library; give requirements=, lock=, extras=, groups= or interpreter="
+            f"{place} holds nothing; give python=, requirements=, lock=, extras=, groups= or "
+            "interpreter="
         )
     if values["lock"] is not None and used_sources != ["lock"]:
         used_sources.remove("lock")

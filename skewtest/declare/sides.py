@@ -87,6 +87,21 @@ def bound(place: str, side: str, given: Any, parameters: Mapping[str, Any]) -> A
     return partial(given, **parameters)
 
 
+@runtime_checkable
+class NeedsEntity(Protocol):
+    """An implementation that has to know whom features are computed for: `per_entity(...)`."""
+
+    def for_entity(self, entity: tuple[str, ...]) -> Any:
+        """Return it for the entity columns of a view."""
+
+
+def give_entity(implementation: Any, entity: tuple[str, ...]) -> Any:
+    """Return an implementation that knows its view's entity, where it has to."""
+    if isinstance(implementation, NeedsEntity) and not inspect.isclass(implementation):
+        return implementation.for_entity(entity)
+    return implementation
+
+
 def combinations(place: str, parameters: object) -> list[dict[str, Any]]:
     """Return one dict for each combination of parameter values; raise DeclarationError."""
     if not isinstance(parameters, Mapping) or not parameters:

@@ -27,7 +27,13 @@ from skewtest.declare.delivery import Delivery
 from skewtest.declare.kinds import Column, Key
 from skewtest.declare.references import Reference, check_reference
 from skewtest.declare.relation import check_relations
-from skewtest.declare.sides import bound, checked_side, combinations, variant_name
+from skewtest.declare.sides import (
+    bound,
+    checked_side,
+    combinations,
+    give_entity,
+    variant_name,
+)
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import Tolerance
 from skewtest.times import AsOf, TimeType, check_zone
@@ -156,7 +162,7 @@ class FeatureView:
             "sources": by_name,
             "entity": entity,
             "batch": checked_side(label, "batch", batch),
-            "online": checked_side(label, "online", online),
+            "online": give_entity(checked_side(label, "online", online), entity),
             "features": check_features(label, features, entity),
             "windows": check_windows(label, windows),
             "as_of": check_choice(label, "as_of", as_of, get_args(AsOf)),

@@ -175,7 +175,7 @@ def _install(environment: Environment, python: str, lock: str, folder: Path) -> 
     pins = folder.with_suffix(folder.suffix + ".txt")
     write_whole(pins, lock)
     try:
-        for command in _list_install_commands(python, folder, pins):
+        for command in _list_install_commands(python, folder, pins, lock):
             answer = run_command(command)
             if answer.returncode:
                 raise classify_failure(environment.name, answer.stderr)
@@ -183,7 +183,7 @@ def _install(environment: Environment, python: str, lock: str, folder: Path) -> 
         pins.unlink(missing_ok=True)
 
 
-def _list_install_commands(python: str, folder: Path, pins: Path) -> list[list[str]]:
+def _list_install_commands(python: str, folder: Path, pins: Path, lock: str) -> list[list[str]]:
     new_python = str(_python_in(folder))
     uv = uv_path()
     if uv is None:
@@ -195,7 +195,8 @@ def _list_install_commands(python: str, folder: Path, pins: Path) -> list[list[s
         install = [uv, "pip", "install", "--quiet", "--python", new_python]
     # The lock is whole, so nothing is resolved again: what is installed is what was locked.
     install += ["--no-deps", "--only-binary", ":all:", "--requirement", str(pins)]
-    return [create, install]
+    # A Python alone has nothing to install.
+    return [create, install] if lock.strip() else [create]
 
 
 def _python_in(folder: Path) -> Path:

@@ -179,6 +179,9 @@ def _needs_old_arrow(lock: str) -> bool:
 
 
 def _resolve(environment: Environment, python: str, requests: Sequence[str]) -> str:
+    # A Python alone: pip and uv refuse to resolve nothing.
+    if not (requests or environment.extras or environment.groups):
+        return ""
     uv = uv_path()
     if uv is None:
         return _resolve_by_pip(environment, python, requests)

@@ -15,7 +15,8 @@ from skewtest.sides.addresses import Address, Code, code_of, roots_of
 from skewtest.sides.functions import Caller, Frames
 from skewtest.sides.joining import row_keys, spine_keys
 from skewtest.sides.parts import parts_of
-from skewtest.worker.loading import Folded
+from skewtest.worker.codec import encode
+from skewtest.worker.loading import Folded, PerEntity
 
 
 class AdapterError(TypeError):
@@ -160,12 +161,37 @@ class Fold:
 
     def code(self, home: Address | None) -> Code:
         """Return how another interpreter makes fresh states of it."""
-        codes = []
-        for name in ("init", "update", "value"):
-            part_home = None if home is None else home.part(name)
-            codes.append(code_of(getattr(self, name), home=part_home))
-        addresses = tuple(code.addresses[0] for code in codes)
+        addresses = _addresses_of(self, ("init", "update", "value"), home)
         return Code(addresses, roots_of(addresses), shape="fold")
+
+
+@dataclass(frozen=True, slots=True)
+class PerEntities:
+    """See `per_entity`. A view tells it its entity when it is declared."""
+
+    make: Callable[[], Any]
+    update: Callable[[Any, dict[str, Any]], Any]
+    query: Callable[[Any, dict[str, Any]], Any]
+    entity: tuple[str, ...] = ()
+
+    def __call__(self) -> PerEntity:
+        """Return a fresh online object, which has no entity yet."""
+        return PerEntity(self.make, self.update, self.query, self.entity)
+
+    def for_entity(self, entity: tuple[str, ...]) -> Self:
+        """Return the same adapter for the entity of a view."""
+        return replace(self, entity=entity)
+
+    def parts(self) -> Iterator[Any]:
+        """See Side."""
+        for part in (self.update, self.make, self.query):
+            yield from parts_of(part)
+
+    def code(self, home: Address | None) -> Code:
+        """Return how another interpreter makes fresh online objects of it."""
+        addresses = _addresses_of(self, ("make", "update", "query"), home)
+        kwargs = (("entity", encode(list(self.entity))),)
+        return Code(addresses, roots_of(addresses), kwargs, shape="per_entity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +308,33 @@ def fold(
     )
 
 
+def per_entity(
+    make: Callable[[], Any],
+    update: Callable[[Any, dict[str, Any]], Any],
+    query: Callable[[Any, dict[str, Any]], Any],
+) -> PerEntities:
+    """Make an online implementation of an object that knows one stream: one for each entity.
+
+    So are the statistics of River and talipp, and models that are kept one a key.
+
+    Args:
+        make: returns the object of an entity that has had no event, `river.stats.Mean` for
+            instance.
+        update: takes an entity's object and an event. It changes the object; what it returns
+            takes the object's place where it has the same type (a count, a tuple).
+        query: takes an entity's object and a request, returns a dict of features. An entity
+            without events has a fresh object.
+
+    Raises:
+        DeclarationError: one of the three is no function.
+    """
+    return PerEntities(
+        _function("per_entity(make)", make),
+        _function("per_entity(update)", update),
+        _function("per_entity(query)", query),
+    )
+
+
 def micro_batch(function: Callable[..., Any], *, size: int = 1) -> MicroBatch:
     """Make an online implementation of a function that is called with small frames.
 
@@ -296,6 +349,15 @@ def micro_batch(function: Callable[..., Any], *, size: int = 1) -> MicroBatch:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise DeclarationError(f"micro_batch(size=...) must be an int above 0; got {size!r}")
     return MicroBatch(_function("micro_batch", function), size)
+
+
+def _addresses_of(adapter: Any, names: Sequence[str], home: Address | None) -> tuple[Address, ...]:
+    """Return where another interpreter finds the functions that an adapter is made of."""
+    addresses = []
+    for name in names:
+        part_home = None if home is None else home.part(name)
+        addresses.append(code_of(getattr(adapter, name), home=part_home).addresses[0])
+    return tuple(addresses)
 
 
 def _function(place: str, function: object) -> Callable[..., Any]:

@@ -76,10 +76,10 @@ class Code:
     """User code as a worker is told to load it.
 
     Attributes:
-        addresses: one, or the three of a fold.
+        addresses: one, or the three of a fold or of what is per entity.
         roots: folders to import from.
         kwargs: what it is always given, encoded; as text, so that it can be compared.
-        shape: "function", "fold" or "sql".
+        shape: "function", "fold", "per_entity" or "sql".
         query: of "sql".
     """
 

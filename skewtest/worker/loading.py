@@ -28,6 +28,35 @@ class Folded:
         return self.value(self.state, request)
 
 
+class PerEntity:
+    """One object for each entity, made to look like one online object."""
+
+    def __init__(self, make: Any, fold: Any, value: Any, entity: Any) -> None:
+        self.make, self.fold, self.value, self.entity = make, fold, value, tuple(entity)
+        self.states: dict[Any, Any] = {}
+
+    def update(self, event: Any) -> None:
+        """Give one event to the object of its entity."""
+        key = self._key(event)
+        if key not in self.states:
+            self.states[key] = self.make()
+        state = self.states[key]
+        changed = self.fold(state, event)
+        # A state that cannot change (a number, a tuple) is replaced by what was returned; what the
+        # update of an object returns beside that (a score, None) is no state.
+        if type(changed) is type(state):
+            self.states[key] = changed
+
+    def query(self, request: Any) -> Any:
+        """Return the features of the object of an entity, of a fresh one where it had no event."""
+        key = self._key(request)
+        state = self.states[key] if key in self.states else self.make()
+        return self.value(state, request)
+
+    def _key(self, payload: Any) -> Any:
+        return tuple(payload[name] for name in self.entity)
+
+
 class Query:
     """A batch implementation in SQL."""
 
@@ -99,6 +128,8 @@ def load_code(message: dict[str, Any]) -> tuple[Any, Any]:
     kwargs = decode(message["kwargs"])
     if message["shape"] == "fold":
         return partial(Folded, *parts), parts[0]
+    if message["shape"] == "per_entity":
+        return partial(PerEntity, *parts, **kwargs), parts[1]
     if message["shape"] == "sql":
         return Query(message["query"]), None
     if kwargs:

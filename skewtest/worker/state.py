@@ -12,7 +12,7 @@ PICKLE, JSON = "pickle", "json"
 
 
 class StateError(TypeError):
-    """A snapshot is not bytes, or an object declares a way to save it that there is not."""
+    """A snapshot cannot be pickled, or an object declares a way to save it that there is not."""
 
     code = "bad_snapshot"
 
@@ -24,10 +24,15 @@ def has_method(target: object, verb: str) -> bool:
     return callable(getattr(target, verb, None))
 
 
+class Pickled(bytes):
+    """A snapshot that was no bytes: `restore` and `merge` are given what was pickled."""
+
+
 def save(target: Any) -> Any:
     """Return the state of an online object, as its `snapshot` says, or what is to be awaited.
 
-    `snapshot` is a method that returns bytes, or "pickle" or "json" for the object's attributes.
+    `snapshot` is a method that returns the state, or "pickle" or "json" for the object's
+    attributes.
 
     Raises:
         StateError: `snapshot` is neither.
@@ -46,16 +51,27 @@ def take_snapshot(target: Any) -> Generator[Any, Any, bytes]:
     """Return the snapshot of an online object; what it wants awaited is yielded.
 
     Raises:
-        StateError: the snapshot is not bytes.
+        StateError: the snapshot is neither bytes nor anything that pickles.
     """
     state = save(target)
     if inspect.isawaitable(state):
         state = yield state
-    # What is restored must have gone through bytes, or the two objects would share their state.
-    if not isinstance(state, (bytes, bytearray, memoryview)):
-        raise StateError("snapshot() returned %s; expected bytes" % type(state).__name__)
     # A copy: the object may go on to write into a buffer that it keeps.
-    return bytes(state)
+    if isinstance(state, (bytes, bytearray, memoryview)):
+        return bytes(state)
+    # What is restored must have gone through bytes, or the two objects would share their state.
+    try:
+        return Pickled(pickle.dumps(state))
+    except Exception as error:  # whatever the state's own reduction raises
+        raise StateError(
+            "snapshot() returned %s, which cannot be pickled (%s: %s); "
+            "return bytes, or what pickles" % (type(state).__name__, type(error).__name__, error)
+        ) from error
+
+
+def unpack(state: bytes) -> Any:
+    """Return what `restore` and `merge` are given of a snapshot: never what the old object has."""
+    return pickle.loads(state) if isinstance(state, Pickled) else state
 
 
 def restore(start: Callable[[], Any], state: bytes) -> Generator[Any, Any, Any]:
@@ -66,7 +82,7 @@ def restore(start: Callable[[], Any], state: bytes) -> Generator[Any, Any, Any]:
         for name, value in parse(state).items():
             setattr(fresh, name, value)
         return fresh
-    pending = fresh.restore(state)
+    pending = fresh.restore(unpack(state))
     if inspect.isawaitable(pending):
         yield pending
     return fresh
@@ -76,7 +92,7 @@ def merge(start: Callable[[], Any], team: tuple[Any, Any]) -> Generator[Any, Any
     """Return a fresh online object with the states of two workers merged."""
     first, second = team
     whole = yield from restore(start, (yield from take_snapshot(first)))
-    pending = whole.merge((yield from take_snapshot(second)))
+    pending = whole.merge(unpack((yield from take_snapshot(second))))
     if inspect.isawaitable(pending):
         yield pending
     return whole

@@ -61,18 +61,18 @@ def test_another_zone_needs_times_with_a_zone():
 
 
 @pytest.mark.fault(
-    "snapshot() returns what is not bytes", "an error names its type", ends="finding"
+    "snapshot() returns what cannot be pickled", "an error names its type", ends="finding"
 )
-def test_a_snapshot_that_is_not_bytes_is_told():
+def test_a_snapshot_that_cannot_be_pickled_is_told():
     class Online(Saved):
         def snapshot(self):
-            return {"seen": self.seen}
+            return {"seen": lambda: self.seen}
 
     result, _ = under("restarted", Online, restarts=True)
     finding = only(result)
     assert (finding.scenario, finding.side, finding.kind) == ("restarted", "online", "error")
     assert claim(finding) == "spend: online snapshot cannot be used"
-    assert told(finding) == "snapshot() returned dict; expected bytes."
+    assert told(finding).startswith("snapshot() returned dict, which cannot be pickled (")
 
 
 def test_a_snapshot_of_an_unknown_kind_is_told():

@@ -1,5 +1,6 @@
 """Which cells a pyproject.toml declares; environments as they are declared."""
 
+import sys
 from itertools import combinations
 
 import pytest
@@ -8,6 +9,7 @@ import skewtest as sk
 from skewtest.checks.thresholds import find_thresholds
 from skewtest.environments.axes import Axes, choose_versions
 from skewtest.environments.cells import cells_of
+from skewtest.environments.locks import lock_environment
 from skewtest.environments.settings import environments_of, here
 from skewtest.errors import DeclarationError
 from skewtest.results.outcome import Versions
@@ -113,7 +115,7 @@ def test_what_is_declared_wrongly_is_told(project, text, told):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({}, "holds no library"),
+        ({}, "holds nothing; give python="),
         ({"python": "3"}, "must be like '3.9'"),
         ({"python": "3.7", "requirements": ["six"]}, "3.8 or newer"),
         ({"requirements": ["pandas=1"]}, "takes what pip takes"),
@@ -155,3 +157,9 @@ def groups(*versions):
 )
 def test_a_threshold_explains_groups_that_it_does_not_tear_apart(held, told):
     assert find_thresholds(groups(*held)) == told
+
+
+def test_an_environment_may_hold_a_python_alone():
+    alone = sk.Environment(python="3.11")
+    assert alone.name == "py3.11"
+    assert lock_environment(alone, sys.executable) == ""

@@ -12,7 +12,8 @@ NAMES = [
     *("Counterexample", "DeclarationError", "Delivery", "Environment", "FeatureView", "Finding"),
     *("LogWarning", "Result", "SkewError", "SkewtestError", "Source", "bools", "categories"),
     *("check", "close", "compare_environments"),
-    *("exact", "floats", "fold", "ids", "ints", "key", "micro_batch", "per_as_of", "per_event"),
+    *("exact", "floats", "fold", "ids", "ints", "key", "micro_batch"),
+    *("per_as_of", "per_entity", "per_event"),
     *("replay", "sql", "strings", "structs", "timestamps", "vector", "vectors"),
 ]
 HEAVY = ("polars", "numpy", "hypothesis", "narwhals", "pandas", "jinja2", "rich", "typer")
