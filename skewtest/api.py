@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import polars as pl
 
-from skewtest.checks.replay import replay_outcome
+from skewtest.checks.replay import SameInstant, arrive, replay_outcome
+from skewtest.declare.learn import check_log_step
+from skewtest.declare.logs import Log, load_log
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.generate.history import history_of
@@ -63,23 +66,42 @@ def _format_arguments(**arguments: float | None) -> str:
 
 def replay(
     view: FeatureView,
-    events: pl.DataFrame | Mapping[str, pl.DataFrame],
-    spine: pl.DataFrame | None = None,
+    events: Log | Mapping[str, Log],
+    spine: Log | None = None,
+    *,
+    same_instant: SameInstant = "request_first",
 ) -> Result:
     """Run both implementations of a view on a given log. Never raises for skew.
 
+    The online side gets events in the order of their arrival where a source has an `arrival`
+    column. Batch gets all of them; what had arrived by each `as_of` where the view's delivery
+    declares `late=` and counts what `"as_arrived"`.
+
     Args:
         view: the view to replay.
-        events: the log; for views with several sources a dict of source name to frame. Rows of
-            equal event time count as having arrived in the order they have here.
-        spine: what to ask: entity columns, `as_of` and request columns. By default each entity
-            at each of its event times and once after the last event.
+        events: the log, as a polars, pandas or pyarrow table or the path of a Parquet or CSV file;
+            for views with several sources a dict of source name to log. Rows of equal event time
+            count as having arrived in the order they have here.
+        spine: what to ask: entity columns, `as_of` and request columns, as a table or path. By
+            default each entity at each of its event times and once after the last event.
+        same_instant: what reaches the online side first of a request and an event that happens at
+            its `as_of`: "request_first", or "event_first", as where the event causes the request
+            and is learned before it. Under `as_of="inclusive"` events always come first.
 
     Raises:
-        DeclarationError: a source or column is missing, or has a type that cannot be cast.
+        DeclarationError: a source or column is missing, has a type that cannot be cast, or an
+            event lies between two declared steps.
     """
+    if same_instant not in get_args(SameInstant):
+        raise DeclarationError(
+            f"replay(same_instant=...) must be one of {listed(get_args(SameInstant))}; "
+            f"got {same_instant!r}." + nearest(str(same_instant), get_args(SameInstant))
+        )
     tables = _check_tables(view, events)
-    requests = _default_spine(view, tables) if spine is None else spine
+    if spine is None:
+        requests = _default_spine(view, tables)
+    else:
+        requests = load_log(f"replay({view.name!r}): spine", spine).collect()
     lacking = [name for name in view.spine_schema if name not in requests.columns]
     if lacking:
         raise DeclarationError(
@@ -88,7 +110,7 @@ def replay(
         )
     _check_times(view, "spine", requests[AS_OF])
     try:
-        history = history_of(view, tables, requests)
+        history = arrive(view, history_of(view, tables, requests), same_instant)
     except pl.exceptions.PolarsError as error:
         raise DeclarationError(f"replay({view.name!r}): {error}") from error
     if view.fitted is not None:
@@ -107,19 +129,20 @@ def _check_histories(histories: int | None) -> int | None:
     return histories
 
 
-def _check_tables(
-    view: FeatureView, events: pl.DataFrame | Mapping[str, pl.DataFrame]
-) -> Mapping[str, pl.DataFrame]:
-    if isinstance(events, pl.DataFrame):
+def _check_tables(view: FeatureView, logs: Log | Mapping[str, Log]) -> Mapping[str, pl.DataFrame]:
+    if not isinstance(logs, Mapping):
         if len(view.sources) > 1:
             raise DeclarationError(
                 f"replay({view.name!r}): events must be a dict of frames, one for each of "
                 f"{listed(view.sources)}"
             )
-        events = {next(iter(view.sources)): events}
+        logs = {next(iter(view.sources)): logs}
+    events = {}
     for name, source in view.sources.items():
-        if name not in events:
+        if name not in logs:
             raise DeclarationError(f"replay({view.name!r}): events has no source {name!r}")
+        label = f"replay({view.name!r}): the log of {name!r}"
+        events[name] = load_log(label, logs[name]).collect()
         lacking = [column for column in source.schema if column not in events[name].columns]
         if lacking:
             raise DeclarationError(
@@ -128,6 +151,8 @@ def _check_tables(
                 + nearest(lacking[0], events[name].columns)
             )
         _check_times(view, name, events[name][source.time])
+        if source.step is not None:
+            check_log_step(label, events[name].lazy(), source.time, source.step)
     return events
 
 
@@ -177,7 +202,7 @@ def _default_spine(view: FeatureView, tables: Mapping[str, pl.DataFrame]) -> pl.
             pl.lit(moments[AS_OF].max() if moments.height else None, dtype=view.time.dtype).alias(
                 AS_OF
             )
-            + pl.duration(microseconds=view.time.tick)
+            + pl.duration(microseconds=view.tick)
         )
     )
     return pl.concat([moments, last.select(moments.columns)]).unique(maintain_order=True)

@@ -149,7 +149,8 @@ def _drop_repetitions(spine: list[Ask]) -> tuple[Ask, ...]:
 
 def _events(clock: Clock, source: Source) -> st.SearchStrategy[Event]:
     cells = [_cell(kind, nullable=kind.nullable) for kind in source.columns.values()]
-    rows = st.tuples(_instants(clock), st.tuples(*cells))
+    instants = _instants(clock).map(lambda at: at - at % source.tick)
+    rows = st.tuples(instants, st.tuples(*cells))
     return rows.map(lambda row: Event(source.name, *row))
 
 

@@ -2,20 +2,30 @@
 
 import time
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from skewtest.checks.opinions import with_opinion
 from skewtest.compare.tables import Tally
-from skewtest.declare.view import FeatureView
-from skewtest.generate.history import History
+from skewtest.declare.delivery import REPLAY, Delivery, Scenario
+from skewtest.declare.view import AS_OF, FeatureView
+from skewtest.generate.history import DELAY, History
+from skewtest.results.finding import UNKNOWN, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.results.values import Early, Seconds, mutations_of
+from skewtest.run import effort
 from skewtest.run.confirm import Suspect, findings_of
 from skewtest.run.draft import Ask, Draft, Event, draft_of, pack_drafts
-from skewtest.run.effort import REPLAY
 from skewtest.run.experiment import Trial, run_trial
 from skewtest.run.judge import Group, judge
+from skewtest.times import instants_of
+
+SameInstant: TypeAlias = Literal["request_first", "event_first"]
+JUST_BEFORE = -1
+"""The delay, in microseconds, with which an event reaches the online side before a request of its
+own instant."""
 
 
 def replay_outcome(view: FeatureView, history: History) -> Outcome:
@@ -37,8 +47,9 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         else:
             suspects.append(suspect)
     findings = []
-    for finding in findings_of(view, suspects, REPLAY):
-        findings.append(with_opinion(view, replace(finding, scenario="replay")))
+    for finding in findings_of(view, suspects, effort.REPLAY):
+        replayed = replace(finding, scenario="replay", cause=_cause_of(finding))
+        findings.append(with_opinion(view, replayed))
     untested: tuple[str, ...] = ()
     if not findings:
         untested = _features_without_value(view, trial)
@@ -64,6 +75,38 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     )
 
 
+def arrive(view: FeatureView, history: History, same_instant: SameInstant) -> History:
+    """Return a history whose events reach the online side as its log says they arrived.
+
+    An event without an arrival, or with one before it happened, arrives at its own time.
+
+    Args:
+        view: the view.
+        history: of the log, in order.
+        same_instant: see `skewtest.replay`.
+    """
+    moments = history.spine[AS_OF].implode()
+    events = {}
+    for name, source in view.sources.items():
+        frame = history.events[name]
+        delay = np.zeros(frame.height, dtype=np.int64)
+        if source.arrival is not None:
+            at = instants_of(frame[source.time])
+            late = instants_of(frame[source.arrival]) - at
+            delay = late.fill_null(0).clip(lower_bound=0).to_numpy().copy()
+        if same_instant == "event_first" and view.as_of == "exclusive":
+            is_tied = frame[source.time].is_in(moments).to_numpy()
+            delay[is_tied & (delay == 0)] = JUST_BEFORE
+        if delay.any():
+            frame = frame.with_columns(pl.Series(DELAY, delay, dtype=pl.Int64))
+        events[name] = frame
+    if not any(DELAY in frame.columns for frame in events.values()):
+        return history
+    late_enough = view.delivery.under("late").delivery if view.delivery.late is not None else None
+    scenario = Scenario(REPLAY, late_enough or Delivery(clock=view.delivery.clock))
+    return replace(history, events=events, scenario=scenario)
+
+
 def _features_without_value(view: FeatureView, trial: Trial) -> tuple[str, ...]:
     """Return the features that had no value on either side."""
     features = []
@@ -71,6 +114,16 @@ def _features_without_value(view: FeatureView, trial: Trial) -> tuple[str, ...]:
         if not trial.tallies.get(name, Tally()).compared:
             features.append(name)
     return tuple(features)
+
+
+def _cause_of(finding: Finding) -> str:
+    """Return the cause: lateness, where the smallest history still needs a late event."""
+    example = finding.counterexample
+    if finding.cause == UNKNOWN and example is not None:
+        for frame in example.history.events.values():
+            if DELAY in frame.columns and (frame[DELAY] > 0).any():
+                return "late"
+    return finding.cause
 
 
 def _find_early(view: FeatureView, history: History) -> tuple[Early, ...]:

@@ -1,10 +1,11 @@
 """What the bounds of a column must be: numbers in range and order, moments as its zone has them."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from skewtest.errors import DeclarationError
+from skewtest.times import TimeType, micros
 
 
 def check_moment(place: str, moment: object, zone: str | None) -> datetime:
@@ -28,6 +29,20 @@ def check_moment(place: str, moment: object, zone: str | None) -> datetime:
     if zone is None and moment.tzinfo is not None:
         raise DeclarationError(f"{place} must be naive because zone=None; got {moment!r}")
     return moment
+
+
+def check_time_step(place: str, step: object, kind: TimeType) -> None:
+    """Raise DeclarationError unless a step is None or a whole number of a time's own ticks."""
+    if step is None:
+        return
+    if not isinstance(step, timedelta) or step <= timedelta(0):
+        raise DeclarationError(
+            f"{place} must be a timedelta above 0, such as timedelta(seconds=1); got {step!r}"
+        )
+    if micros(step) % kind.tick:
+        raise DeclarationError(
+            f"{place} must be a whole number of {kind.unit}, the unit of its times; got {step}"
+        )
 
 
 def check_size(argument: str, size: object) -> None:

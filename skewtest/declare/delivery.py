@@ -33,6 +33,8 @@ MOST_COPIES = 100
 
 
 IN_ORDER = "in_order"
+REPLAY = "replay"
+"""What a given log is replayed under where its arrivals are not its event times."""
 RELATIONS = "relations"
 """What stands beside the scenarios: the laws that each side is held to by itself."""
 
@@ -237,7 +239,8 @@ class Scenario:
     @property
     def methods(self) -> tuple[str, ...]:
         """What the online object must have beside `update` and `query`."""
-        methods = SCENARIO_KINDS[self.name].methods
+        kind = SCENARIO_KINDS.get(self.name)
+        methods = () if kind is None else kind.methods
         if self.delivery.split == "merged":
             return (*methods, "merge")
         return methods

@@ -10,9 +10,22 @@ import polars as pl
 
 from skewtest.declare.log_columns import LogColumn, learn_column, learn_key
 from skewtest.errors import DeclarationError, LogWarning, listed, nearest
+from skewtest.times import micros
 
 # The ends of the gaps, and enough between them for bursts and for long silences.
 GAP_QUANTILES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+
+
+# A time that is cut to seconds by chance comes once in a million, one that is cut to hours once in
+# sixty of those cut to minutes: the coarser steps need more events to be believed.
+STEPS = (
+    (timedelta(days=1), 200),
+    (timedelta(hours=1), 200),
+    (timedelta(minutes=1), 30),
+    (timedelta(seconds=1), 2),
+    (timedelta(milliseconds=1), 2),
+)
+"""Resolutions of event times, and how many events tell them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ def learn(
     keys: Sequence[str],
     arrival: str | None,
     columns: Mapping[str, object] | None,
+    step: timedelta | None = None,
 ) -> dict[str, Any]:
     """Return the keyword arguments of the Source that fits a log.
 
@@ -46,6 +60,7 @@ def learn(
         keys: the identity columns.
         arrival: the arrival-time column.
         columns: declarations that win over what would be learned.
+        step: the resolution of event times, None where it is learned.
 
     Raises:
         DeclarationError: a named column is missing, the time column is no Datetime or holds nulls,
@@ -68,6 +83,8 @@ def learn(
         _warn_of_early(log, place, time, arrival)
     rows, start, end = _find_span(log, place, time)
     log_columns = [LogColumn(log, place, *column, rows) for column in schema.items()]
+    if step is not None:
+        check_log_step(place, log, time, step)
     rates: dict[str, float] = {}
     rhythm = Rhythm()
     if rows:
@@ -79,6 +96,7 @@ def learn(
         "arrival": arrival,
         "zone": time_type.time_zone,
         "unit": time_type.time_unit,
+        "step": _learn_step(log, time, rows) if step is None else step,
         "start": start,
         "end": end,
         "rhythm": rhythm,
@@ -118,6 +136,40 @@ def _find_span(
     if first is None or first == last:
         return rows, None, None
     return rows, first, last
+
+
+def _learn_step(log: pl.LazyFrame, time: str, rows: int) -> timedelta | None:
+    """Return the coarsest step that all event times keep, None where only their unit does."""
+    at = pl.col(time).dt.cast_time_unit("us").to_physical()
+    fits = [(at % micros(step) == 0).all().alias(str(step)) for step, _ in STEPS]
+    facts = log.select(fits).collect().row(0)
+    for (step, least), is_kept in zip(STEPS, facts, strict=True):
+        if is_kept and rows >= least:
+            return step
+    return None
+
+
+def check_log_step(place: str, log: pl.LazyFrame, time: str, step: timedelta) -> None:
+    """Raise DeclarationError where an event of a log lies between two steps.
+
+    Args:
+        place: how errors call the log.
+        log: one row an event.
+        time: the event-time column.
+        step: the declared resolution.
+    """
+    if not isinstance(step, timedelta) or step <= timedelta(0):
+        return  # told where the source is declared
+    # Nanoseconds, so that what lies between two microseconds is seen.
+    ticks = pl.col(time).dt.cast_time_unit("ns").to_physical()
+    stray = log.with_row_index("#row").filter(ticks % (micros(step) * 1_000) != 0)
+    row = stray.select("#row", time).head(1).collect()
+    if row.height:
+        number, moment = row.row(0)
+        raise DeclarationError(
+            f"{place}: {time!r} of event {number:,} is {moment.isoformat()}, between two steps of "
+            f"{step}; declare a finer step=, or round the times"
+        )
 
 
 def _warn_of_early(log: pl.LazyFrame, place: str, time: str, arrival: str) -> None:

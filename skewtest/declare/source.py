@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from skewtest.declare.bounds import check_moment
+from skewtest.declare.bounds import check_moment, check_time_step
 from skewtest.declare.columns import as_column
 from skewtest.declare.kinds import Column, Key, Timestamps
 from skewtest.declare.learn import Rhythm, learn
+from skewtest.declare.logs import Log, load_log, scan_csv, scan_parquet
 from skewtest.declare.schemas import pandera_columns
 from skewtest.errors import DeclarationError, listed, nearest
-from skewtest.times import UNITS, TimeType, Unit, check_zone
+from skewtest.times import UNITS, TimeType, Unit, check_zone, micros
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -28,6 +29,7 @@ class Source:
         columns: the other columns, by name.
         arrival: the column that holds the arrival time, if the log has one.
         type: unit and zone of its times.
+        step: the resolution of its event times, None for that of their unit.
         start: the earliest event time to generate.
         end: the latest event time to generate.
         rhythm: gaps and ties learned from a real log.
@@ -39,6 +41,7 @@ class Source:
     columns: Mapping[str, Column]
     arrival: str | None
     type: TimeType
+    step: timedelta | None
     start: datetime | None
     end: datetime | None
     rhythm: Rhythm
@@ -54,6 +57,7 @@ class Source:
         arrival: str | None = None,
         zone: str | None = "UTC",
         unit: Unit = "us",
+        step: timedelta | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
         rhythm: Rhythm | None = None,
@@ -68,6 +72,8 @@ class Source:
             arrival: the column of arrival times, if there is one.
             zone: IANA zone of the times; `None` for naive ones.
             unit: `"ms"`, `"us"` or `"ns"`. Generated times are whole microseconds.
+            step: the resolution of event times, such as `timedelta(seconds=1)`: they are whole
+                multiples of it since the epoch. `as_of` values are too, where all sources have one.
             start: earliest event time to generate, aware unless `zone=None`.
             end: latest event time to generate.
             rhythm: gaps and ties to imitate.
@@ -89,6 +95,8 @@ class Source:
         if unit not in UNITS:
             raise DeclarationError(f"{label}: unit must be one of {listed(UNITS)}; got {unit!r}")
         zone = check_zone(f"{label}: zone", zone)
+        time_type = TimeType(unit, zone)
+        check_time_step(f"{label}: step", step, time_type)
         _check_arrival(label, arrival, declared)
         _check_span(label, start, end, zone)
         rates = _check_rates(label, null_rates or {}, declared)
@@ -98,7 +106,8 @@ class Source:
             ("time", time),
             ("columns", MappingProxyType(declared)),
             ("arrival", arrival),
-            ("type", TimeType(unit, zone)),
+            ("type", time_type),
+            ("step", step),
             ("start", start),
             ("end", end),
             ("rhythm", rhythm or Rhythm()),
@@ -112,6 +121,11 @@ class Source:
         return tuple(name for name, kind in self.columns.items() if isinstance(kind, Key))
 
     @property
+    def tick(self) -> int:
+        """The smallest distance of two of its event times, in microseconds."""
+        return self.type.tick if self.step is None else micros(self.step)
+
+    @property
     def schema(self) -> dict[str, pl.DataType]:
         """Column names to polars types, the time column first."""
         schema: dict[str, pl.DataType] = {self.time: self.type.dtype}
@@ -122,33 +136,66 @@ class Source:
     @classmethod
     def from_polars(
         cls,
-        frame: pl.DataFrame | pl.LazyFrame,
+        frame: Log,
         name: str,
         *,
         time: str,
         keys: Sequence[str] = (),
         arrival: str | None = None,
         columns: Mapping[str, object] | None = None,
+        step: timedelta | None = None,
     ) -> "Source":
         """Learn a source from a real log: ranges, steps, null rates, categories, gaps and ties.
 
         Args:
-            frame: the log; one row an event.
+            frame: the log; one row an event: a polars DataFrame or LazyFrame, a pandas or pyarrow
+                table, or the path of a Parquet or CSV file.
             name: name of the source.
             time: the event-time column (Datetime).
             keys: the identity columns. Needed for gaps; a key is never learned as a category.
             arrival: the arrival-time column.
             columns: declarations that win over what would be learned.
+            step: the resolution of event times, where that is not to be learned.
 
         Raises:
             DeclarationError: the frame is empty, a named column is missing, the time column is
-                no Datetime or holds nulls, or a column has a type that cannot be generated.
+                no Datetime or holds nulls, an event lies between two steps, or a column has a type
+                that cannot be generated.
         """
         label = f"Source({name!r})"
+        log = load_log(f"{label}: the log", frame)
         return cls(
             name,
-            **learn(frame, label, time=time, keys=keys, arrival=arrival, columns=columns),
+            **learn(log, label, time=time, keys=keys, arrival=arrival, columns=columns, step=step),
         )
+
+    @classmethod
+    def from_pandas(cls, frame: Any, name: str, **learning: Any) -> "Source":
+        """Learn a source from a pandas frame; an index with a name is a column.
+
+        Args:
+            frame: the log; one row an event.
+            name: name of the source.
+            learning: the other arguments of `from_polars`.
+
+        Raises:
+            DeclarationError: as in `from_polars`.
+        """
+        return cls.from_polars(frame, name, **learning)
+
+    @classmethod
+    def from_csv(cls, path: str | Path, name: str, **learning: Any) -> "Source":
+        """Learn a source from a CSV file with a header, read lazily; times are recognised.
+
+        Args:
+            path: the file, or a pattern of several.
+            name: name of the source.
+            learning: the other arguments of `from_polars`.
+
+        Raises:
+            DeclarationError: there is no such file, it cannot be read, or as in `from_polars`.
+        """
+        return cls.from_polars(scan_csv("from_csv", path), name, **learning)
 
     @classmethod
     def from_arrow(cls, table: Any, name: str, **learning: Any) -> "Source":
@@ -162,10 +209,7 @@ class Source:
         Raises:
             DeclarationError: it is no table, or as in `from_polars`.
         """
-        frame = pl.from_arrow(table)
-        if not isinstance(frame, pl.DataFrame):
-            raise DeclarationError(f"from_arrow takes a pyarrow Table; got {type(table).__name__}")
-        return cls.from_polars(frame, name, **learning)
+        return cls.from_polars(table, name, **learning)
 
     @classmethod
     def from_parquet(cls, path: str | Path, name: str, **learning: Any) -> "Source":
@@ -179,13 +223,7 @@ class Source:
         Raises:
             DeclarationError: there is no such file, it cannot be read, or as in `from_polars`.
         """
-        # Read lazily: a log may be larger than memory, and learning takes a few aggregations.
-        try:
-            frame = pl.scan_parquet(path)
-            frame.collect_schema()
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DeclarationError(f"from_parquet cannot read {str(path)!r}: {error}") from error
-        return cls.from_polars(frame, name, **learning)
+        return cls.from_polars(scan_parquet("from_parquet", path), name, **learning)
 
     @classmethod
     def from_pandera(

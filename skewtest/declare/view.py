@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import gcd
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -242,6 +243,11 @@ class FeatureView:
     def time(self) -> TimeType:
         """Unit and zone of `as_of`, which its sources share."""
         return next(iter(self.sources.values())).type
+
+    @property
+    def tick(self) -> int:
+        """The smallest distance of `as_of` values, in microseconds, which its sources tell."""
+        return gcd(*(source.tick for source in self.sources.values()))
 
     @property
     def laned(self) -> bool:

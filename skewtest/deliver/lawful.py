@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from skewtest.declare.delivery import IN_ORDER, Scenario
+from skewtest.declare.delivery import IN_ORDER, REPLAY, Scenario
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import COPIES, DELAY, TURN, WORKER, History, Restart
 from skewtest.times import MICROSECOND, instants_of, micros
@@ -21,6 +21,8 @@ AT_ONCE = 0
 class Arrival(Protocol):
     """One event: its time in microseconds, and its faults as in `skewtest.generate.history`."""
 
+    @property
+    def source(self) -> str: ...  # noqa: D102
     @property
     def at(self) -> int: ...  # noqa: D102
     @property
@@ -37,6 +39,7 @@ class Arrival(Protocol):
 class EventArrival:
     """One event of a history's frames; see Arrival."""
 
+    source: str
     at: int
     delay: int = 0
     turn: int = 0
@@ -81,14 +84,10 @@ def breach_of(view: FeatureView, course: Course) -> str:
     if course.lag is not None and (course.lag < 0 or name != IN_ORDER):
         return f"its requests come {course.lag} us late, which {name} does not do"
     for event in course.events:
-        reason = _find_stray_fault(name, event)
-        if reason:
-            return f"{reason}, which {name} does not do"
-    if course.restarts and name not in RESTARTING:
-        return f"the online side restarts, which {name} does not do"
-    if course.boot is not None and name != "bootstrapped":
-        return f"the online side starts from rows of batch, which {name} does not do"
-    return _LAWS[name](view, course)
+        step = view.sources[event.source].tick
+        if event.at % step:
+            return f"an event of {event.source!r} lies between two steps of {step * MICROSECOND}"
+    return _find_stray_fault(course) or _LAWS[name](view, course)
 
 
 def course_of(view: FeatureView, history: History) -> Course:
@@ -103,7 +102,9 @@ def course_of(view: FeatureView, history: History) -> Course:
                 cells = frame[fault].to_list()
             columns.append(cells)
         for at, delay, turn, copies, worker in zip(*columns, strict=True):
-            events.append(EventArrival(at, delay or 0, turn or 0, tuple(copies or ()), worker or 0))
+            events.append(
+                EventArrival(name, at, delay or 0, turn or 0, tuple(copies or ()), worker or 0)
+            )
     return Course(
         events=events,
         as_of=instants_of(history.spine[AS_OF]).to_list(),
@@ -114,11 +115,25 @@ def course_of(view: FeatureView, history: History) -> Course:
     )
 
 
-DELAYING = ("reordered", "late")
+DELAYING = ("reordered", "late", REPLAY)
 RESTARTING = ("restarted", "split")
 
 
-def _find_stray_fault(name: str, event: Arrival) -> str:
+def _find_stray_fault(course: Course) -> str:
+    """Return what happens to a history that is no business of its scenario."""
+    name = course.scenario.name
+    if course.restarts and name not in RESTARTING:
+        return f"the online side restarts, which {name} does not do"
+    if course.boot is not None and name != "bootstrapped":
+        return f"the online side starts from rows of batch, which {name} does not do"
+    for event in course.events:
+        reason = _find_fault_of_event(name, event)
+        if reason:
+            return f"{reason}, which {name} does not do"
+    return ""
+
+
+def _find_fault_of_event(name: str, event: Arrival) -> str:
     """Return what happens to an event that is no business of a scenario."""
     if event.delay and name not in DELAYING:
         return f"an event arrives {event.delay * MICROSECOND} after its time"
@@ -226,5 +241,7 @@ _LAWS: Mapping[str, Callable[[FeatureView, Course], str]] = {
     "stored": _allow,
     "zoned": _allow,
     "idle": _allow,
+    # What a log says has happened, whatever was declared.
+    REPLAY: _allow,
 }
 """What each scenario may do with the faults that are its own."""

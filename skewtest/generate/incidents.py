@@ -127,7 +127,7 @@ def _find_about_requests(
 ) -> None:
     """Find events on the edges of `as_of` and of the windows before it."""
     owner, age = _work_out_ages(events, pack)
-    tick = view.time.tick
+    tick = view.tick
     incidents.add_rows("event at as_of", owner[age == 0])
     incidents.add_rows("event one tick before as_of", owner[age == tick])
     incidents.add_rows("event one tick after as_of", owner[age == -tick])

@@ -91,7 +91,7 @@ class Clock:
             changes=_changes(zones, first, last),
             first=first,
             last=last,
-            tick=view.time.tick,  # which its sources share
+            tick=view.tick,
             gaps=np.array(sorted(gaps), dtype=np.int64),
             ties=max(ties),
         )

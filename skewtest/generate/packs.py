@@ -1,6 +1,7 @@
 """Fill packs: the events and requests of many histories at once, column by column."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,7 @@ def fill_pack(view: FeatureView, clock: Clock, lanes: Lanes, hints: Hints) -> Pa
     late = lanes.choose_late(view.as_of)
     rows, entity = _draw_events(clock, lanes, late, hints)
     origin = rows.dice.below("source", len(view.sources))
+    rows = replace(rows, instants=_floor_to_steps(view, rows.instants, origin))
     tables = {}
     for number, (name, source) in enumerate(view.sources.items()):
         picked = np.flatnonzero(origin == number)
@@ -102,6 +104,21 @@ def _draw_events(clock: Clock, lanes: Lanes, late: IntArray, hints: Hints) -> tu
     instants[first[late]] = lanes.moments[late, lanes.asked[late, 0].argmax(axis=1)]
     entity[first[late]] = 0
     return Rows(lane, instants, position, dice, lanes, lanes.dice, hints), entity
+
+
+def _floor_to_steps(view: FeatureView, instants: IntArray, origin: IntArray) -> IntArray:
+    """Return event times at the resolution of each event's source.
+
+    Args:
+        view: what is generated for; its tick, the finest of all, is kept already.
+        instants: int64[n], in microseconds.
+        origin: int64[n], the number of the source of each.
+    """
+    ticks = np.array([source.tick for source in view.sources.values()])
+    if (ticks == view.tick).all():
+        return instants
+    floored: IntArray = instants - instants % ticks[origin]
+    return floored
 
 
 def _sort_in_sequence(instants: IntArray, position: IntArray) -> IntArray:

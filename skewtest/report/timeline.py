@@ -226,7 +226,7 @@ def _edge(view: FeatureView, gap: int) -> str:
         view: the view.
         gap: microseconds from the event to the `as_of`.
     """
-    tick = view.time.tick
+    tick = view.tick
     if gap == 0:
         return "exactly at as_of"
     if gap == -tick:

@@ -116,7 +116,7 @@ def _without_late_requests(
         return sifted
     prompt = find_divergences(view, [replace(drafts[i], lag=None) for i in trailing])
     for length in LATER:
-        length = max(length - length % view.time.tick, view.time.tick)  # noqa: PLW2901
+        length = max(length - length % view.tick, view.tick)  # noqa: PLW2901
         moved = [_move_past(drafts[index], length) for index in trailing]
         later = find_divergences(view, moved)
         for index, when_prompt, when_later in zip(trailing, prompt, later, strict=True):

@@ -270,7 +270,7 @@ class Minimiser:
         late = self.draft.scenario.delivery.late
         if late is None:
             return NEAR
-        return (*NEAR, max(self.view.time.tick, micros(late) // 2))
+        return (*NEAR, max(self.view.tick, micros(late) // 2))
 
     def _is_in_span(self, at: int) -> bool:
         """Return whether a moment lies where the sources say that their events do."""

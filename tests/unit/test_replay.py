@@ -57,6 +57,10 @@ def view(online):
     )
 
 
+LATER = pl.DataFrame({"user_id": ["u-17"], "as_of": [AT + timedelta(days=30)]})
+"""A request by when everything has arrived."""
+
+
 def log(*lags):
     times = [AT + timedelta(minutes=n) for n in range(len(lags))]
     arrived = [
@@ -70,20 +74,20 @@ def log(*lags):
 
 
 def test_batch_and_online_get_the_arrivals_of_the_log():
-    result = sk.replay(view(Lags), log(5, 90, None, 3600))
+    result = sk.replay(view(Lags), log(5, 90, None, 3600), LATER)
     result.raise_if_skewed()
     assert result.report() == ""
 
 
 def test_a_counterexample_keeps_how_late_its_events_were():
-    [finding] = sk.replay(view(LagsButNotOfLateOnes), log(5, 90, 7200)).findings
+    [finding] = sk.replay(view(LagsButNotOfLateOnes), log(5, 90, 7200), LATER).findings
     events = finding.counterexample.events
     assert (events["arrived"] - events["ts"]).to_list() == [timedelta(hours=2)]
 
 
 @pytest.mark.parametrize(("lags", "early"), [((5, -1, None, -90), 2), ((0, 1), 0)])
 def test_arrivals_before_the_event_are_counted_and_taken_as_they_are(lags, early):
-    result = sk.replay(view(Lags), log(*lags))
+    result = sk.replay(view(Lags), log(*lags), LATER)
     result.raise_if_skewed()
     told = (
         f"warning: lags: {early} events of 'orders' have 'arrived' before 'ts'; "
@@ -117,3 +121,98 @@ def test_batch_has_as_much_time_for_a_long_log_as_for_the_histories_it_is_worth(
     assert sk.replay(slow_view, log(*[0.0] * 20_000), spine).ok
     (finding,) = sk.replay(slow_view, log(0.0), spine).findings
     assert finding.kind == "timeout"
+
+
+NUMBERS = sk.Source(
+    "numbers",
+    time="ts",
+    columns={"user_id": sk.key(), "n": sk.ints(), "arrived": sk.timestamps(nullable=True)},
+    arrival="arrived",
+)
+
+
+def count(numbers: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    past = spine.join(numbers, on="user_id").filter(pl.col("ts") < pl.col("as_of"))
+    counts = past.group_by("user_id", "as_of").agg(n=pl.len(), last=pl.col("n").last())
+    return spine.join(counts, on=["user_id", "as_of"], how="left").with_columns(
+        pl.col("n").fill_null(0)
+    )
+
+
+class Count:
+    def __init__(self):
+        self.seen = {}
+
+    def update(self, event):
+        self.seen.setdefault(event["user_id"], []).append(event["n"])
+
+    def query(self, request):
+        seen = self.seen.get(request["user_id"], [])
+        return {"n": len(seen), "last": seen[-1] if seen else None}
+
+
+def counts(**more):
+    return sk.FeatureView(
+        "counts",
+        sources=[NUMBERS],
+        entity=["user_id"],
+        batch=count,
+        online=Count,
+        features={"n": sk.exact(), "last": sk.exact()},
+        **more,
+    )
+
+
+def numbers(*lags):
+    return log(*lags).with_columns(n=pl.int_range(pl.len()))
+
+
+def ask(*minutes):
+    times = [AT + timedelta(minutes=after) for after in minutes]
+    return pl.DataFrame({"user_id": ["u-17"] * len(times), "as_of": times})
+
+
+def found(result):
+    return sorted((finding.feature, finding.cause) for finding in result.findings)
+
+
+def test_events_reach_the_online_side_when_the_log_says_they_arrived():
+    late = numbers(0, 600, 0)
+    assert found(sk.replay(counts(), late, ask(5))) == [("last", "late"), ("n", "late")] or found(
+        sk.replay(counts(), late, ask(5))
+    ) == [("n", "late")]
+    assert found(sk.replay(counts(), late, ask(60))) == [("last", "late")]
+    assert sk.replay(counts(), numbers(0, 30, 0), ask(5, 60)).ok
+
+
+def test_batch_is_given_what_had_arrived_where_late_events_are_declared_so():
+    declared = counts(delivery=sk.Delivery(late=timedelta(hours=1)))
+    last_alone = sk.replay(declared, numbers(0, 600, 0), ask(5, 60))
+    assert {finding.feature for finding in last_alone.findings} == {"last"}
+    counted = counts(delivery=sk.Delivery(late=timedelta(hours=1), freshness="counts"))
+    assert "n" in dict(found(sk.replay(counted, numbers(0, 600, 0), ask(5, 60))))
+
+
+def test_a_request_can_come_after_the_event_of_its_own_instant():
+    """Where the event causes the request and is learned first, this side is wrong everywhere."""
+    assert sk.replay(counts(), numbers(0, 0, 0)).ok
+    result = sk.replay(counts(), numbers(0, 0, 0), same_instant="event_first")
+    assert {finding.feature for finding in result.findings} == {"n", "last"}
+    [outcome] = result.outcomes
+    assert outcome.tallies["n"].mismatch == 3
+
+    class ByTime(Count):
+        def update(self, event):
+            self.seen.setdefault(event["user_id"], []).append(event)
+
+        def query(self, request):
+            seen = [e["n"] for e in self.seen.get("u-17", ()) if e["ts"] < request["as_of"]]
+            return {"n": len(seen), "last": seen[-1] if seen else None}
+
+    by_time = counts().replaced(online=ByTime)
+    assert sk.replay(by_time, numbers(0, 0, 0), same_instant="event_first").ok
+
+
+def test_an_unknown_order_is_told():
+    with pytest.raises(sk.DeclarationError, match="Did you mean 'event_first'"):
+        sk.replay(counts(), numbers(0), same_instant="events_first")
