@@ -8,7 +8,7 @@ def test_it_is_never_negative(history): ...
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import singledispatch
 from itertools import product
 from typing import Any
@@ -21,11 +21,14 @@ from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,
+    Dates,
+    Decimals,
     Drawn,
     Floats,
     Ids,
     Ints,
     Key,
+    Lists,
     Strings,
     Structs,
     Timestamps,
@@ -51,6 +54,9 @@ LATEST = 40 * DAY_US
 
 # Requests are few because each one is compared by itself, and a test of one shrinks best.
 _MOST_REQUESTS = 4
+
+EARLIEST_DAY, LATEST_DAY = date(2023, 2, 1), date(2024, 4, 17)
+"""Days without bounds lie about where event times do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,6 +253,24 @@ def _(kind: Ints) -> st.SearchStrategy[Any]:
     edges = [int(n) for n in EDGE_INTS if kind.min <= n <= kind.max]
     options: list[st.SearchStrategy[Any]] = [st.integers(kind.min, kind.max)]
     return st.one_of([*options, st.sampled_from([kind.min, kind.max, *edges])])
+
+
+@cell_strategy.register
+def _(kind: Decimals) -> st.SearchStrategy[Any]:
+    return st.decimals(kind.min, kind.max, places=kind.scale, allow_nan=False)
+
+
+@cell_strategy.register
+def _(kind: Dates) -> st.SearchStrategy[Any]:
+    low = kind.min or EARLIEST_DAY
+    high = kind.max or LATEST_DAY
+    return st.dates(min(low, high), max(low, high))
+
+
+@cell_strategy.register
+def _(kind: Lists) -> st.SearchStrategy[Any]:
+    element = _cell(kind.element, nullable=kind.element.nullable)
+    return st.lists(element, max_size=kind.max_size)
 
 
 @cell_strategy.register

@@ -5,7 +5,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,6 +15,9 @@ from skewtest.times import TimeType
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+# As many as polars, Arrow and most databases hold.
+DECIMAL_DIGITS = 38
 
 # int32 is what ids of small tables have, and what joins with an int64 key cast or overflow.
 KEY_TYPES: Mapping[str, pl.DataType] = {
@@ -48,9 +52,22 @@ class Key(Column):
         return KEY_TYPES[self.type]
 
 
+INT_TYPES: Mapping[str, pl.DataType] = {
+    "int8": pl.Int8(),
+    "int16": pl.Int16(),
+    "int32": pl.Int32(),
+    "int64": pl.Int64(),
+    "uint8": pl.UInt8(),
+    "uint16": pl.UInt16(),
+    "uint32": pl.UInt32(),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ids(Column):
-    """An identity of the event itself; see `ids`."""
+    """An identity of the event itself, or of what several events are about; see `ids`."""
+
+    repeats: bool = False
 
     @property
     def dtype(self) -> pl.DataType:
@@ -77,15 +94,43 @@ class Floats(Column):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ints(Column):
-    """An int64 column; see `ints`."""
+    """A column of whole numbers; see `ints`."""
 
     min: int
     max: int
+    type: str = "int64"
 
     @property
     def dtype(self) -> pl.DataType:
         """As in Column."""
-        return pl.Int64()
+        return INT_TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decimals(Column):
+    """A column of exact decimal numbers; see `decimals`."""
+
+    min: Decimal
+    max: Decimal
+    scale: int
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """As in Column."""
+        return pl.Decimal(DECIMAL_DIGITS, self.scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dates(Column):
+    """A column of days; see `dates`."""
+
+    min: date | None = None
+    max: date | None = None
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """As in Column."""
+        return pl.Date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +196,19 @@ class Vectors(Column):
         """As in Column."""
         # Not an Array: what feature code is given by stores and JSON has no fixed size either.
         return pl.List(pl.Float64())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists(Column):
+    """A column of lists of any size up to one; see `lists`."""
+
+    element: Column
+    max_size: int
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """As in Column."""
+        return pl.List(self.element.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from skewtest.declare.log_columns import LogColumn, learn_column, learn_key
+from skewtest.declare.kinds import Ids
+from skewtest.declare.log_columns import (
+    LogColumn,
+    has_repeats,
+    learn_column,
+    learn_ids,
+    learn_key,
+)
 from skewtest.errors import DeclarationError, LogWarning, listed, nearest
 from skewtest.times import micros
 
@@ -50,6 +57,7 @@ def learn(
     arrival: str | None,
     columns: Mapping[str, object] | None,
     step: timedelta | None = None,
+    ids: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the keyword arguments of the Source that fits a log.
 
@@ -61,6 +69,7 @@ def learn(
         arrival: the arrival-time column.
         columns: declarations that win over what would be learned.
         step: the resolution of event times, None where it is learned.
+        ids: the columns that tell what events are about; whether one comes again is learned.
 
     Raises:
         DeclarationError: a named column is missing, the time column is no Datetime or holds nulls,
@@ -69,9 +78,8 @@ def learn(
     log = frame.lazy()
     schema = log.collect_schema()
     declared = dict(columns or {})
-    if isinstance(keys, str):
-        raise DeclarationError(f"{place}: keys must be a list of column names; got {keys!r}")
-    for argument, names in (("time", [time]), ("keys", keys), ("columns", declared)):
+    _check_lists(place, keys=keys, ids=ids)
+    for argument, names in (("time", [time]), ("keys", keys), ("ids", ids), ("columns", declared)):
         _check_columns(place, argument, names, schema)
     time_type = schema[time]
     if not isinstance(time_type, pl.Datetime):
@@ -92,7 +100,7 @@ def learn(
         rhythm = _learn_rhythm(log, time, keys)
     return {
         "time": time,
-        "columns": _learn_columns(log_columns, time, keys, declared),
+        "columns": _learn_columns(log_columns, time, keys, ids, declared),
         "arrival": arrival,
         "zone": time_type.time_zone,
         "unit": time_type.time_unit,
@@ -102,6 +110,14 @@ def learn(
         "rhythm": rhythm,
         "null_rates": rates,
     }
+
+
+def _check_lists(place: str, **arguments: Sequence[str]) -> None:
+    for argument, names in arguments.items():
+        if isinstance(names, str):
+            raise DeclarationError(
+                f"{place}: {argument} must be a list of column names; got {names!r}"
+            )
 
 
 def _check_columns(
@@ -204,6 +220,7 @@ def _learn_columns(
     log_columns: Sequence[LogColumn],
     time: str,
     keys: Sequence[str],
+    ids: Sequence[str],
     declared: Mapping[str, object],
 ) -> dict[str, object]:
     """Return all columns but the time, in the order of the log; what is declared stays so."""
@@ -214,11 +231,30 @@ def _learn_columns(
             continue
         if name in declared:
             columns[name] = declared[name]
+            _warn_of_repeats(column, declared[name])
+        elif name in ids:
+            columns[name] = learn_ids(column)
         elif name in keys:
             columns[name] = learn_key(column)
         else:
             columns[name] = learn_column(column)
     return columns
+
+
+def _warn_of_repeats(column: LogColumn, declared: object) -> None:
+    """Warn where ids are declared to come again and do not, or the reverse."""
+    if not isinstance(declared, Ids) or not column.rows:
+        return
+    repeats = has_repeats(column)
+    if repeats != declared.repeats:
+        seen = "some come again" if repeats else "none comes again"
+        warnings.warn(
+            f"{column.source}: {column.name!r} is declared as ids(repeats={declared.repeats}), and "
+            f"{seen} in the {column.rows:,} events of the log. Declare ids(repeats={repeats}), or "
+            "check the log.",
+            LogWarning,
+            stacklevel=5,
+        )
 
 
 def _learn_rhythm(log: pl.LazyFrame, time: str, keys: Sequence[str]) -> Rhythm:

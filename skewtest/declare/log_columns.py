@@ -4,14 +4,19 @@ from typing import Any, NamedTuple, cast
 
 import polars as pl
 
-from skewtest.declare.columns import INT64, floats
+from skewtest.declare.columns import INT64, MOST_DIGITS, decimals, floats, ints
 from skewtest.declare.kinds import (
+    INT_TYPES,
     Bools,
     Categories,
     Column,
+    Dates,
+    Decimals,
     Floats,
+    Ids,
     Ints,
     Key,
+    Lists,
     Strings,
     Structs,
     Timestamps,
@@ -33,7 +38,6 @@ NEXT_TO_NOTHING = 1e-9
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001)
 
 # What a column without a single value is taken for.
-_DEFAULT_INTS = (-(2**31), 2**31 - 1)
 _DEFAULT_TEXT_SIZE = 20
 
 
@@ -89,6 +93,26 @@ def learn_key(column: LogColumn) -> Key:
     )
 
 
+def learn_ids(column: LogColumn) -> Ids:
+    """Return the ids that fit a column: whether one of them comes again is learned.
+
+    Raises:
+        DeclarationError: it holds no texts.
+    """
+    if not _is_text(column.dtype):
+        raise DeclarationError(
+            f"{column.source}: ids {column.name!r} must be strings; got {column.dtype}. Cast them, "
+            "or leave them out of ids=."
+        )
+    return Ids(repeats=has_repeats(column), nullable=column.nullable)
+
+
+def has_repeats(column: LogColumn) -> bool:
+    """Return whether some value of a column is there twice."""
+    value = pl.col(column.name).drop_nulls()
+    return bool(column.log.select(value.len() > value.n_unique()).collect().item())
+
+
 def learn_column(column: LogColumn) -> Column:
     """Return the declaration that fits a column's values.
 
@@ -108,8 +132,13 @@ def learn_column(column: LogColumn) -> Column:
         low, high = column.extent()
         time_type = TimeType(dtype.time_unit, dtype.time_zone)
         return Timestamps(min=low, max=high, nullable=column.nullable, time=time_type)
-    if isinstance(dtype, pl.List | pl.Array) and dtype.inner in (pl.Float64, pl.Float32):
-        return _learn_vectors(column)
+    if dtype == pl.Date:
+        low, high = column.extent()
+        return Dates(min=low, max=high, nullable=column.nullable)
+    if isinstance(dtype, pl.Decimal):
+        return _learn_decimals(column, dtype)
+    if isinstance(dtype, pl.List | pl.Array):
+        return _learn_lists(column, dtype)
     if isinstance(dtype, pl.Struct):
         return _learn_structs(column, dtype)
     raise DeclarationError(
@@ -120,10 +149,37 @@ def learn_column(column: LogColumn) -> Column:
 
 def _learn_ints(column: LogColumn) -> Ints:
     low, high = column.extent()
+    name = str(column.dtype).lower()
+    if name not in INT_TYPES:
+        name = "int64"
     if low is None:
-        low, high = _DEFAULT_INTS
+        return ints(type=name, nullable=column.nullable)  # type: ignore[arg-type] # of INT_TYPES
     # A UInt64 reaches beyond int64, in which columns of ints are generated.
-    return Ints(min=max(low, -INT64), max=min(high, INT64 - 1), nullable=column.nullable)
+    low, high = max(low, -INT64), min(high, INT64 - 1)
+    return Ints(min=low, max=high, type=name, nullable=column.nullable)
+
+
+def _learn_decimals(column: LogColumn, dtype: pl.Decimal) -> Decimals:
+    low, high = column.extent()
+    scale = min(dtype.scale, MOST_DIGITS)
+    if low is None:
+        return decimals(scale=scale, nullable=column.nullable)
+    return decimals(low, high, scale=scale, nullable=column.nullable)
+
+
+def _learn_lists(column: LogColumn, dtype: pl.List | pl.Array) -> Lists | Vectors:
+    """Return vectors where all lists are of floats and of one size, lists of values otherwise."""
+    inner = cast("pl.DataType", dtype.inner)
+    values = pl.col(column.name).cast(pl.List(inner))
+    sizes = column.log.select(
+        values.list.len().min().alias("least"), values.list.len().max().alias("most")
+    )
+    least, most = sizes.collect().row(0)
+    if inner in (pl.Float64, pl.Float32) and least == most:
+        return _learn_vectors(column)
+    single = column.log.select(values.explode())
+    element = LogColumn(single, column.source, column.name, inner, column.rows)
+    return Lists(element=learn_column(element), max_size=most or 1, nullable=column.nullable)
 
 
 def _learn_floats(column: LogColumn) -> Floats:

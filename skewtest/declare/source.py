@@ -144,6 +144,7 @@ class Source:
         arrival: str | None = None,
         columns: Mapping[str, object] | None = None,
         step: timedelta | None = None,
+        ids: Sequence[str] = (),
     ) -> "Source":
         """Learn a source from a real log: ranges, steps, null rates, categories, gaps and ties.
 
@@ -156,6 +157,8 @@ class Source:
             arrival: the arrival-time column.
             columns: declarations that win over what would be learned.
             step: the resolution of event times, where that is not to be learned.
+            ids: the columns that tell what events are about, such as an order id; whether one of
+                them comes again is learned.
 
         Raises:
             DeclarationError: the frame is empty, a named column is missing, the time column is
@@ -166,7 +169,16 @@ class Source:
         log = load_log(f"{label}: the log", frame)
         return cls(
             name,
-            **learn(log, label, time=time, keys=keys, arrival=arrival, columns=columns, step=step),
+            **learn(
+                log,
+                label,
+                time=time,
+                keys=keys,
+                arrival=arrival,
+                columns=columns,
+                step=step,
+                ids=ids,
+            ),
         )
 
     @classmethod

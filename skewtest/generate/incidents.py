@@ -15,11 +15,14 @@ from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,
+    Dates,
+    Decimals,
     Drawn,
     Floats,
     Ids,
     Ints,
     Key,
+    Lists,
     Strings,
     Structs,
     Timestamps,
@@ -197,7 +200,7 @@ def value_incidents(kind: Column, values: pl.Series) -> Iterator[tuple[str, Mask
     raise NotImplementedError(type(kind))
 
 
-@value_incidents.register(Bools | Drawn | Ids | Structs | Timestamps | Vectors)
+@value_incidents.register(Bools | Dates | Drawn | Structs | Timestamps | Vectors)
 def _(_kind: Column, _values: pl.Series) -> Iterator[tuple[str, Mask]]:
     """Nothing of these is an incident of its own: none of their values is an edge."""
     yield from ()
@@ -222,6 +225,23 @@ def _(kind: Ints, values: pl.Series) -> Iterator[tuple[str, Mask]]:
     yield "at a range end", is_there & ((numbers == kind.min) | (numbers == kind.max))
     if max(abs(kind.min), abs(kind.max)) > EXACT:
         yield "beyond 2**53", (numbers > EXACT) | (numbers < -EXACT)
+
+
+@value_incidents.register
+def _(kind: Ids, values: pl.Series) -> Iterator[tuple[str, Mask]]:
+    if kind.repeats:
+        # Ids are of one history, whatever the pack: where one is there twice, one history has it.
+        yield "same id twice", _as_mask(values.is_duplicated() & values.is_not_null())
+
+
+@value_incidents.register
+def _(kind: Decimals, values: pl.Series) -> Iterator[tuple[str, Mask]]:
+    yield "at a range end", _as_mask((values == kind.min) | (values == kind.max))
+
+
+@value_incidents.register
+def _(_kind: Lists, values: pl.Series) -> Iterator[tuple[str, Mask]]:
+    yield "empty", _as_mask(values.list.len() == 0)
 
 
 @value_incidents.register

@@ -8,14 +8,14 @@ import numpy.typing as npt
 import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER
-from skewtest.declare.kinds import Key
+from skewtest.declare.kinds import Ids, Key
 from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.generate.identities import Keys, draw_keys
 from skewtest.generate.instants import Clock
-from skewtest.generate.keys import PLAIN
+from skewtest.generate.keys import BASES, PLAIN, render_ids
 from skewtest.generate.lanes import ENTITIES, Lanes, draw_lanes
 from skewtest.generate.moments import MOMENTS
 from skewtest.generate.plan import Plan
@@ -27,6 +27,10 @@ IntArray = npt.NDArray[np.int64]
 
 NULL_KEY_SHARE = 0.1
 """Of a nullable key: seldom enough for the entities to keep events of their own."""
+REPEATED_SHARE = 0.5
+"""Of the events of a source whose ids come again: half of them begin something new."""
+MOST_BACK = 3
+"""Events between two of one id: updates of three orders, mixed."""
 SPINE_ROWS = 2**32
 """Where the numbers of a history's requests begin, apart from those of its events: so no request
 is filled like an event that has its number."""
@@ -145,6 +149,8 @@ def _fill_events(
             values = arrival_series(source, rows.instants)
         elif isinstance(column, Key):
             values = _fill_key(view, column, name, rows.under(path), entity, keys)
+        elif isinstance(column, Ids) and column.repeats:
+            values = _fill_repeating(column, name, rows.under(path), entity)
         else:
             values = fill(column, path, rows, source.null_rates.get(name)).alias(name)
         columns.append(values)
@@ -161,6 +167,32 @@ def _fill_key(
         # Identities beside the entity's own vary from event to event.
         owner = rows.dice.below("owner", len(PLAIN) - 1)
     values = keys.of(name, rows.lane, owner)
+    if not column.nullable:
+        return values
+    return with_nulls(values, rows.dice.chance("is null", NULL_KEY_SHARE))
+
+
+def _fill_repeating(column: Ids, name: str, rows: Rows, entity: IntArray) -> pl.Series:
+    """Return ids of which some come again with a later event of the same lane and entity.
+
+    Half of the events take up the id of the event that is one to three back, so that an id comes
+    twice and more, at once and with others in between.
+    """
+    size = len(rows)
+    order = np.lexsort((np.arange(size), entity, rows.lane))
+    group = rows.lane[order] * ENTITIES + entity[order]
+    back = 1 + rows.dice.below("how far back", MOST_BACK)[order]
+    earlier = np.arange(size) - back
+    is_same = (earlier >= 0) & (group[np.maximum(earlier, 0)] == group)
+    follows = is_same & rows.dice.chance("comes again", REPEATED_SHARE)[order]
+    root = np.where(follows, earlier, np.arange(size))
+    # Each pass doubles how far an id is followed back.
+    while not np.array_equal(root, root[root]):
+        root = root[root]
+    owner = np.empty(size, dtype=np.int64)
+    owner[order] = order[root]
+    bases = rows.by_history(rows.lanes.numbers % BASES)
+    values = render_ids(bases, rows.position[owner], name)
     if not column.nullable:
         return values
     return with_nulls(values, rows.dice.chance("is null", NULL_KEY_SHARE))

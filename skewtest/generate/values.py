@@ -6,6 +6,7 @@ is counted, `strategies` and `run.edits` for how it is drawn one by one and made
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
@@ -17,11 +18,14 @@ from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,
+    Dates,
+    Decimals,
     Drawn,
     Floats,
     Ids,
     Ints,
     Key,
+    Lists,
     Strings,
     Structs,
     Timestamps,
@@ -31,7 +35,7 @@ from skewtest.declare.source import Source
 from skewtest.generate.floats import HINTED_SHARE, fill_floats, grid_spacing
 from skewtest.generate.keys import BASES, PLAIN, render_all, render_ids
 from skewtest.generate.rows import Fill, Rows, fill_by_regime
-from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant
+from skewtest.times import DAY_US, EPOCH, HOUR_US, SECOND_US, instant
 
 __all__ = ["EDGE_INTS", "ODD_TEXTS", "arrival_series", "fill", "fill_plain", "grid_spacing"]
 
@@ -152,7 +156,45 @@ def _(column: Ints, path: str, rows: Rows) -> pl.Series:
 
     usual: dict[Fill, int] = {small: 1, anywhere: 1, hint: 1}
     odd: dict[Fill, int] = {edges: 1, constant: 1}
-    return pl.Series(path, fill_by_regime(rows, np.int64, usual, odd))
+    numbers = pl.Series(path, fill_by_regime(rows, np.int64, usual, odd))
+    return numbers.cast(column.dtype)
+
+
+@fill_plain.register
+def _(column: Decimals, path: str, rows: Rows) -> pl.Series:
+    """Whole numbers of the last digit, small and edge cases as for ints."""
+    low, high = (int(bound.scaleb(column.scale)) for bound in (column.min, column.max))
+    digits = fill_plain(Ints(min=low, max=high), path, rows).to_list()
+    numbers = [Decimal(digit).scaleb(-column.scale) for digit in digits]
+    return pl.Series(path, numbers, dtype=column.dtype)
+
+
+@fill_plain.register
+def _(column: Dates, path: str, rows: Rows) -> pl.Series:
+    """The event's own day, those beside it, a month and a year ago; and any within 400 days."""
+    steps = (0, 0, 1, -1, -7, -30, -31, -365, -366)
+    near = rows.instants // DAY_US + rows.dice.choose("days beside", steps)
+    far = rows.instants // DAY_US + rows.dice.between("days far", -400, 30)
+    days = np.where(rows.dice.chance("is near", 0.6), near, far)
+    if column.min is not None:
+        days = np.maximum(days, (column.min - EPOCH.date()).days)
+    if column.max is not None:
+        days = np.minimum(days, (column.max - EPOCH.date()).days)
+    return pl.Series(path, days, dtype=pl.Int32).cast(pl.Date)
+
+
+@fill_plain.register
+def _(column: Lists, path: str, rows: Rows) -> pl.Series:
+    """Lists of each length up to the longest; in a third of the histories all are empty or one."""
+    places = []
+    for number in range(column.max_size):
+        values = fill(column.element, f"{path}.{number}", rows, None)
+        places.append(values.alias(f"{number}"))
+    shortest = rows.by_history(rows.histories.chance("is short", 1 / 3))
+    sizes = rows.dice.below("size", np.where(shortest, 2, column.max_size + 1))
+    full = pl.DataFrame([*places, pl.Series("#size", sizes)])
+    cut = pl.concat_list(pl.exclude("#size")).list.head(pl.col("#size"))
+    return full.select(cut.alias(path)).to_series().cast(column.dtype)
 
 
 def _list_hinted(column: Ints, rows: Rows) -> IntArray:

@@ -4,7 +4,8 @@ Each kind of column registers its own, plainest first.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
@@ -12,11 +13,14 @@ from skewtest.declare.kinds import (
     Bools,
     Categories,
     Column,
+    Dates,
+    Decimals,
     Drawn,
     Floats,
     Ids,
     Ints,
     Key,
+    Lists,
     Strings,
     Structs,
     Timestamps,
@@ -26,6 +30,7 @@ from skewtest.generate.keys import PLAIN
 from skewtest.run.names import Slot
 from skewtest.times import instant
 
+PLAIN_DATE = date(2024, 3, 8)
 PLAIN_AS_OF = instant(datetime(2024, 3, 8, tzinfo=UTC))
 
 
@@ -62,6 +67,30 @@ def _(kind: Floats, value: Any) -> list[Any]:
 @plain_values.register
 def _(kind: Ints, value: Any) -> list[Any]:
     return _plain_numbers(kind.min, kind.max, value, int)
+
+
+@plain_values.register
+def _(kind: Decimals, value: Any) -> list[Any]:
+    return _plain_numbers(kind.min, kind.max, value, Decimal)
+
+
+@plain_values.register
+def _(kind: Dates, _value: Any) -> list[Any]:
+    plain = PLAIN_DATE
+    if kind.min is not None:
+        plain = max(plain, kind.min)
+    if kind.max is not None:
+        plain = min(plain, kind.max)
+    return [plain]
+
+
+@plain_values.register
+def _(kind: Lists, value: Any) -> list[Any]:
+    """A list with one value less is plainer, the empty one most of all."""
+    if not value:
+        return [[]]
+    plain = plain_values(kind.element, None)[:1] or value[:1]
+    return [[], plain, value[:-1]]
 
 
 @plain_values.register

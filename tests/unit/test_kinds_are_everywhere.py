@@ -5,6 +5,7 @@ the stages below.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import FunctionType
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import skewtest as sk
 from skewtest.declare import columns, kinds
-from skewtest.declare.kinds import Column, Drawn, Ids
+from skewtest.declare.kinds import Column, Drawn
 from skewtest.generate.incidents import value_incidents
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
@@ -29,8 +30,8 @@ STAGES = {
     "strategies: how it is drawn by @given": cell_strategy,
     "run.plain: what is plainer": plain_values,
 }
-NOT_LEARNED = {Ids, Drawn}
-"""No log tells these: ids look like texts, and a strategy is its owner's."""
+NOT_LEARNED = {Drawn}
+"""No log tells it: a strategy is its owner's."""
 NOW = datetime(2024, 3, 8, tzinfo=UTC)
 
 
@@ -66,16 +67,21 @@ def test_every_kind_that_a_log_can_tell_is_learned():
             "t": [NOW, NOW],
             "v": [[1.0], [2.0]],
             "r": [{"x": 1}, {"x": 2}],
+            "d": [NOW.date(), NOW.date()],
+            "m": [Decimal("1.50"), Decimal("2.25")],
+            "l": [[1], [1, 2]],
+            "id": ["e1", "e2"],
         },
         schema_overrides={"v": pl.List(pl.Float64)},
     )
     many = pl.concat([log.with_columns(s=pl.lit(f"text {n}")) for n in range(60)])
-    learned = sk.Source.from_polars(many, "orders", time="ts", keys=["user"]).columns
+    learned = sk.Source.from_polars(many, "orders", time="ts", keys=["user"], ids=["id"]).columns
     assert {type(kind) for kind in learned.values()} == set(KINDS) - NOT_LEARNED
 
 
 NESTED = [
     *(sk.key(), sk.ids(), sk.floats(0, 1, nan=True), sk.ints(0, 3), sk.bools(), sk.strings()),
+    *(sk.dates(), sk.decimals(0, 9), sk.lists(sk.ints(0, 3))),
     *(sk.categories("a", "b"), sk.timestamps(), sk.vectors(2), sk.structs({"x": sk.ints()})),
     Drawn(strategy=st.integers(0, 5), type=pl.Int64()),
 ]

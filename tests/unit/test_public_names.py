@@ -11,8 +11,8 @@ import skewtest as sk
 NAMES = [
     *("Counterexample", "DeclarationError", "Delivery", "Environment", "FeatureView", "Finding"),
     *("LogWarning", "Result", "SkewError", "SkewtestError", "Source", "bools", "categories"),
-    *("check", "close", "compare_environments"),
-    *("exact", "floats", "fold", "ids", "ints", "key", "micro_batch"),
+    *("check", "close", "compare_environments", "dates", "decimals"),
+    *("exact", "floats", "fold", "ids", "ints", "key", "lists", "micro_batch"),
     *("per_as_of", "per_entity", "per_event"),
     *("replay", "sql", "strings", "structs", "timestamps", "vector", "vectors"),
 ]
