@@ -750,8 +750,10 @@ FRAME = pl.DataFrame(
         ),
         "an arrow array": (
             lambda: sk.Source.from_arrow(FRAME["amount"].to_arrow(), "orders", time="ts"),
-            "Source('orders'): the log must be a polars, pandas or pyarrow table, or the path of a "
-            ".parquet or .csv file; got Int64Array",
+            (
+                "Source('orders'): the log must be a polars, pandas or pyarrow table, or the path "
+                "of a .parquet or .csv file; got Int64Array"
+            ),
         ),
         "a schema that is a class": (
             lambda: sk.Source.from_pandera(dict, "orders", time="ts"),
