@@ -15,10 +15,7 @@ if TYPE_CHECKING:
         bools,
         categories,
         dates,
-        decimals,
-        floats,
         ids,
-        ints,
         key,
         lists,
         strings,
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     )
     from skewtest.declare.delivery import Delivery
     from skewtest.declare.environment import Environment
+    from skewtest.declare.numbers import decimals, floats, ints
     from skewtest.declare.source import Source
     from skewtest.declare.tolerance import close, exact, vector
     from skewtest.declare.view import FeatureView
@@ -86,11 +84,12 @@ __all__ = [
 _HOMES = {
     "skewtest.api": ("check", "replay"),
     "skewtest.declare.columns": (
-        *("bools", "categories", "dates", "decimals", "floats", "ids", "ints", "key", "lists"),
+        *("bools", "categories", "dates", "ids", "key", "lists"),
         *("strings", "structs", "timestamps", "vectors"),
     ),
     "skewtest.declare.delivery": ("Delivery",),
     "skewtest.declare.environment": ("Environment",),
+    "skewtest.declare.numbers": ("decimals", "floats", "ints"),
     "skewtest.declare.source": ("Source",),
     "skewtest.declare.tolerance": ("close", "exact", "vector"),
     "skewtest.declare.view": ("FeatureView",),

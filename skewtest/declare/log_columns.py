@@ -4,7 +4,6 @@ from typing import Any, NamedTuple, cast
 
 import polars as pl
 
-from skewtest.declare.columns import INT64, MOST_DIGITS, decimals, floats, ints
 from skewtest.declare.kinds import (
     INT_TYPES,
     Bools,
@@ -22,6 +21,7 @@ from skewtest.declare.kinds import (
     Timestamps,
     Vectors,
 )
+from skewtest.declare.numbers import INT64, MOST_DIGITS, decimals, floats, ints
 from skewtest.errors import DeclarationError
 from skewtest.times import TimeType
 

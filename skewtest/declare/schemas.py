@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skewtest.declare.columns import bools, categories, floats, ints, strings, timestamps
+from skewtest.declare.columns import bools, categories, strings, timestamps
 from skewtest.declare.kinds import Column, Key
+from skewtest.declare.numbers import floats, ints
 from skewtest.errors import DeclarationError, listed, nearest
 
 Range = tuple[Any, Any]

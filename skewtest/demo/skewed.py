@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from skewtest.declare.columns import categories, floats, key
+from skewtest.declare.columns import categories, key
+from skewtest.declare.numbers import floats
 from skewtest.declare.source import Source
 from skewtest.declare.tolerance import close, exact
 from skewtest.declare.view import FeatureView

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 import skewtest as sk
-from skewtest.declare import columns, kinds
+from skewtest.declare import columns, kinds, numbers
 from skewtest.declare.kinds import Column, Drawn
 from skewtest.generate.incidents import value_incidents
 from skewtest.generate.instants import Clock
@@ -50,7 +50,8 @@ def test_a_kind_is_registered_with_each_stage(kind, stage):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_declared_by_a_function(kind):
-    makers = [part for part in vars(columns).values() if isinstance(part, FunctionType)]
+    parts = [*vars(columns).values(), *vars(numbers).values()]
+    makers = [part for part in parts if isinstance(part, FunctionType)]
     assert kind in [maker.__annotations__.get("return") for maker in makers]
 
 
