@@ -6,7 +6,6 @@ All scenarios of a view are tried on the same packs, each of which batch answers
 import math
 import time
 import zlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -60,14 +59,12 @@ class Room:
     Attributes:
         first: the number of the first.
         pack: all of them, in order.
-        incidents: how many of them hold each incident.
         sizes: how many events and requests each has.
         faulty: by scenario, those that it concerns, with its faults.
     """
 
     first: int
     pack: Pack
-    incidents: Counter[str]
     sizes: list[int]
     faulty: dict[str, Pack] = field(default_factory=dict)
 
@@ -125,9 +122,7 @@ class Search:
             run.tried += count
         self.histories += count
         if self.histories == room.end:
-            for run in active:
-                if run.scenario.name == IN_ORDER:
-                    run.incidents.update(room.incidents)  # += would drop those never met
+            self._count_incidents(room, active)
         self.progress.advance(self.histories, self.budget.histories)
         self.check_interrupt()
 
@@ -138,9 +133,17 @@ class Search:
         first = self.histories
         count = min(self.blocks.room(first), self.budget.histories - first)
         pack = self.blocks.pack(first, count)
-        incidents = self.blocks.incidents(first, count)
         watch.generate += time.perf_counter() - began
-        return Room(first, pack, incidents, count_rows_by_lane(pack))
+        return Room(first, pack, count_rows_by_lane(pack))
+
+    def _count_incidents(self, room: "Room", active: Sequence[ScenarioRun]) -> None:
+        """Count what a room held once it is done with: no first finding waits for that."""
+        for run in active:
+            if run.scenario.name == IN_ORDER:
+                began = time.perf_counter()
+                incidents = self.blocks.incidents(room.first, len(room.sizes))
+                run.incidents.update(incidents)  # += would drop those never met
+                run.watch.generate += time.perf_counter() - began
 
     def _choose_lanes(self, room: "Room") -> tuple[list[int], int]:
         """Return the lanes of the next pack, and how many numbers of histories they take.

@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+MOSTLY = 0.7
+"""Where fewer of a frame's rows arrive, those are taken out first."""
+
+
 class Broken(NamedTuple):
     """What ends a lane: a payload that its wire format cannot carry.
 
@@ -145,18 +149,22 @@ class _Payloads:
         rows: IntArray,
     ) -> None:
         """Make the payloads at some positions of some rows of a frame."""
-        # Only what arrives: our own columns would be gathered for nothing.
-        arriving = frame[list(schema)][rows]
+        arrivals = np.bincount(rows, minlength=frame.height)
+        # To gather rows costs more than the few dicts of events that never arrive, but each arrival
+        # of an event has a dict of its own.
+        if arrivals.max(initial=0) > 1 or len(rows) < frame.height * MOSTLY:
+            frame, rows = frame[list(schema)][rows], np.arange(len(rows))
         columns = []
         for name, dtype in schema.items():
-            values, errors = receive_cells(reader_of(self.delivery, dtype), arriving[name])
+            values, errors = receive_cells(reader_of(self.delivery, dtype), frame[name])
             columns.append(values)
             # Of several columns that fail in one payload, the first shows why.
             for row, error in errors.items():
-                self.errors.setdefault(int(positions[row]), error)
+                for position in positions[rows == row].tolist():
+                    self.errors.setdefault(position, error)
         # One table for all sources: numpy puts each where it arrives, without a loop over rows.
-        payloads = build_dicts(schema, columns)
-        self.cells[positions] = np.fromiter(payloads, dtype=object, count=len(payloads))
+        payloads = np.fromiter(build_dicts(schema, columns), dtype=object, count=frame.height)
+        self.cells[positions] = payloads[rows]
 
     def first_broken(self, start: int, end: int) -> Broken | None:
         """Return the first operation of a lane that cannot arrive."""

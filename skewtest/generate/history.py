@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from skewtest.declare.delivery import IN_ORDER, Scenario
@@ -82,11 +83,8 @@ class Pack:
     def history(self, lane: int) -> "History":
         """Return one lane as a history of its own."""
         return History(
-            events={
-                name: frame.filter(pl.col(LANE) == lane).drop(LANE)
-                for name, frame in self.events.items()
-            },
-            spine=self.spine.filter(pl.col(LANE) == lane).drop(LANE),
+            events={name: _take_lane(frame, lane) for name, frame in self.events.items()},
+            spine=_take_lane(self.spine, lane),
             lag=self.lags.get(lane),
             restarts=self.restarts.get(lane, ()),
             boot=self.boots.get(lane),
@@ -137,6 +135,12 @@ class History:
             boots={} if self.boot is None else {0: self.boot},
             scenario=self.scenario,
         )
+
+
+def _take_lane(frame: pl.DataFrame, lane: int) -> pl.DataFrame:
+    # By place: a filter runs a query, which takes four times as long for so few rows.
+    rows = np.flatnonzero(frame[LANE].to_numpy() == lane)
+    return frame[[name for name in frame.columns if name != LANE]][rows]
 
 
 def ordered(view: FeatureView, name: str, frame: pl.DataFrame) -> pl.DataFrame:
