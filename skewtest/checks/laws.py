@@ -14,18 +14,20 @@ from skewtest.checks.relations import (
 )
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.declare.delivery import RELATIONS
+from skewtest.declare.divergence import Excuse
 from skewtest.declare.relation import RELATION_CAUSES, DefaultRelations
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.finding import Counterexample, Finding
 from skewtest.results.outcome import Outcome
-from skewtest.results.values import Check, CheckState, Seconds
+from skewtest.results.values import Check, CheckState, Seconds, list_excused
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import name_feature
 from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Experiment, NotApplicable
-from skewtest.run.judge import judge
+from skewtest.run.judge import Judgement, judge
+from skewtest.run.noise import QUICK
 from skewtest.sides.answers import Answers
 
 FIRST = 3
@@ -76,6 +78,7 @@ class Laws:
     stopped: str = ""
     progress: dict[Relation, Progress] = field(default_factory=dict)
     breaches: dict[tuple[str, str, str], Breach] = field(default_factory=dict)
+    excused: Counter[tuple[str, tuple[Excuse, ...]]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         for relation in relations_of(self.view):
@@ -142,23 +145,49 @@ class Laws:
             sizes.update(frame[LANE].to_list())
         # The shortest histories are the quickest to make small.
         lanes = sorted(divergences, key=lambda lane: (sizes[lane], lane))
-        for lane in lanes[:SUSPECTS]:
-            fresh = set()
-            for divergence in divergences[lane]:
-                # One breach of a law is enough for a feature, in whichever way it was tried.
-                if (relation.name, relation.side, divergence.feature) not in self.breaches:
-                    fresh.add(divergence.group)
-            if not fresh:
+        drafts = {}
+        for lane in lanes:
+            drafts[lane] = draft_of(self.view, replace(pack.history(lane), lag=None))
+        # The smallest show what breaks a law; where none does, each other row may.
+        for wave in (lanes[:SUSPECTS], lanes[SUSPECTS:]):
+            if not wave or self.progress[relation].is_broken:
                 continue
-            history = replace(pack.history(lane), lag=None)
-            draft = draft_of(self.view, history)
-            standing = judge(self.view, [draft], experiment=experiment)[0]
-            for group, divergence in standing.items():
-                if group in fresh:
-                    breach = Breach(relation, divergence, draft, self.first + lane + 1)
-                    key = relation.name, relation.side, group[0]
-                    self.breaches.setdefault(key, breach)
-                    self.progress[relation].is_broken = True
+            members = [drafts[lane] for lane in wave]
+            quick = judge(self.view, members, experiment=experiment, stages=QUICK)
+            for lane, judgement in zip(wave, quick, strict=True):
+                self._note_breaches(relation, experiment, drafts[lane], judgement, lane)
+
+    def _note_breaches(
+        self,
+        relation: Relation,
+        experiment: Experiment,
+        draft: Draft,
+        judgement: Judgement,
+        lane: int,
+    ) -> None:
+        """Keep the breaches of one history that stand where it is run alone."""
+        has_news = self._has_news(relation, judgement)
+        if has_news:
+            judgement = judge(self.view, [draft], experiment=experiment)[0]
+        for row in judgement.excused.values():
+            self.excused[row.divergence.feature, row.by] += 1
+        if not has_news:
+            return
+        for group, divergence in judgement.standing.items():
+            # One side against itself rounds otherwise: that is no breach.
+            if group[1] == "unstable":
+                continue
+            breach = Breach(relation, divergence, draft, self.first + lane + 1)
+            self.breaches.setdefault((relation.name, relation.side, group[0]), breach)
+            self.progress[relation].is_broken = True
+
+    def _has_news(self, relation: Relation, judgement: Judgement) -> bool:
+        """Return whether a history shows a breach of a feature that has none so far."""
+        for feature, kind, _ in judgement.standing:
+            is_new = (relation.name, relation.side, feature) not in self.breaches
+            if is_new and kind != "unstable":
+                return True
+        return False
 
     def checks(self) -> tuple[Check, ...]:
         """Return what became of each relation."""
@@ -193,6 +222,7 @@ class Laws:
             findings=findings,
             tallies=dict.fromkeys(self.view.features, Tally()),
             checks=self.checks(),
+            excused=list_excused(self.excused),
             seconds=Seconds(
                 total=time.perf_counter() - self.began,
                 cpu=time.process_time() - self.began_cpu,

@@ -154,5 +154,5 @@ def _stands(visible: FeatureView, draft: Draft, side: SideName, feature: str) ->
     # Under a fault, what is there in order too would be taken out: here it is what is asked.
     scenario = replace(draft.scenario, name=AGAINST_REFERENCE)
     plain = replace(draft, scenario=scenario)
-    standing = judge(visible, [plain], experiment=experiment_against(side))[0]
+    standing = judge(visible, [plain], experiment=experiment_against(side))[0].standing
     return any(group[0] == feature for group in standing)

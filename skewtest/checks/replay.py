@@ -1,6 +1,8 @@
 """Replay one given history: no generation, and small counterexamples all the same."""
 
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
@@ -14,12 +16,15 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import DELAY, History
 from skewtest.results.finding import UNKNOWN, Finding
 from skewtest.results.outcome import Outcome
-from skewtest.results.values import Early, Seconds, mutations_of
+from skewtest.results.values import Early, ExcusedRows, Seconds, list_excused, mutations_of
 from skewtest.run import effort
-from skewtest.run.confirm import Suspect, findings_of
-from skewtest.run.draft import Ask, Draft, Event, draft_of, pack_drafts
-from skewtest.run.experiment import Trial, run_trial
-from skewtest.run.judge import Group, judge
+from skewtest.run.confirm import findings_of
+from skewtest.run.draft import Ask, Draft, Event, draft_of
+from skewtest.run.experiment import Trial
+from skewtest.run.judge import Excused, Judge, Judgement, judge
+from skewtest.run.noise import WHOLE_LOG
+from skewtest.run.shown import Group, Spot, try_drafts
+from skewtest.run.suspects import Suspect
 from skewtest.times import instants_of
 
 SameInstant: TypeAlias = Literal["request_first", "event_first"]
@@ -36,22 +41,17 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     """
     began, cpu = time.perf_counter(), time.process_time()
     draft = draft_of(view, history)
-    pack = pack_drafts(view, [draft])
-    trial = run_trial(view, pack)
-    suspects: list[Suspect] = []
-    unconfirmed = 0
-    for group, row in _first_rows(trial).items():
-        suspect = _find_suspect(view, draft, group, row)
-        if suspect is None:
-            unconfirmed += 1
-        else:
-            suspects.append(suspect)
+    run = try_drafts(view, [draft])[0]
+    trial = run.trial
+    assert trial is not None  # a view's own two sides can always be asked
+    judgement = Judge(view, stages=WHOLE_LOG).sift([draft], [run.divergences])[0]
+    suspects = _find_suspects(view, draft, judgement)
     findings = []
     for finding in findings_of(view, suspects, effort.REPLAY):
         replayed = replace(finding, scenario="replay", cause=_cause_of(finding))
         findings.append(with_opinion(view, replayed))
     untested: tuple[str, ...] = ()
-    if not findings:
+    if not any(finding.is_news for finding in findings):
         untested = _features_without_value(view, trial)
     return Outcome(
         subject=view,
@@ -61,10 +61,10 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         planned=1,
         findings=tuple(findings),
         untested=untested,
-        tallies=trial.tallies,
+        tallies=_tallies_without(trial, judgement.excused.values()),
         distances=trial.distances,
         mutated=mutations_of(trial.mutated),
-        unconfirmed=unconfirmed,
+        excused=_count_excused(judgement.excused.values()),
         seconds=Seconds(
             total=time.perf_counter() - began,
             cpu=time.process_time() - cpu,
@@ -139,33 +139,105 @@ def _find_early(view: FeatureView, history: History) -> tuple[Early, ...]:
     return tuple(early)
 
 
-def _first_rows(trial: Trial) -> dict[Group, int]:
-    rows: dict[Group, int] = {}
-    for divergences in trial.divergences.values():
-        for divergence in divergences:
-            rows.setdefault(divergence.group, divergence.row)
-    return rows
+def _tallies_without(trial: Trial, rows: Iterable[Excused]) -> Mapping[str, Tally]:
+    """Return how rows compared, with those that are excused counted as such."""
+    tallies = dict(trial.tallies)
+    for row in rows:
+        divergence = row.divergence
+        if divergence.feature in tallies:
+            tally = tallies[divergence.feature]
+            tallies[divergence.feature] = tally.without(divergence)
+    return tallies
 
 
-def _find_suspect(view: FeatureView, draft: Draft, group: Group, row: int) -> Suspect | None:
-    """Return the suspect of a divergence: on one request and its entity, else on the whole log."""
-    candidates = [draft]
-    if row >= 0:
-        # A log has millions of events: the fewer a candidate has, the sooner it is small.
-        candidates = [*_narrow_to_entity(view, draft, row), draft]
-    for candidate in candidates:
-        if group in judge(view, [candidate])[0]:
-            return Suspect(group, candidate, 1)
+def _count_excused(rows: Iterable[Excused]) -> tuple[ExcusedRows, ...]:
+    return list_excused(Counter((row.divergence.feature, row.by) for row in rows))
+
+
+def _find_suspects(view: FeatureView, draft: Draft, judgement: Judgement) -> list[Suspect]:
+    """Return a suspect for each group that stands; rows that a close look excuses are moved."""
+    suspects = []
+    for group in list(judgement.standing):
+        suspect = _find_suspect(view, draft, group, judgement)
+        if suspect is not None:
+            suspects.append(suspect)
+    return suspects
+
+
+def _find_suspect(
+    view: FeatureView, draft: Draft, group: Group, judgement: Judgement
+) -> Suspect | None:
+    """Return the suspect of a group: on one request and its entity, else on the whole log.
+
+    Rows are taken in turn until one stands: that one is excused says nothing of the next.
+    """
+    unresolved = []
+    for spot in [spot for spot in judgement.open if spot[1] == group]:
+        narrow = _confirm_narrowly(view, draft, spot, judgement)
+        if narrow is not None:
+            return narrow
+        if spot in judgement.open:
+            unresolved.append(spot)
+    return _confirm_on_whole(view, draft, group, unresolved, judgement) if unresolved else None
+
+
+def _confirm_narrowly(
+    view: FeatureView, draft: Draft, spot: Spot, judgement: Judgement
+) -> Suspect | None:
+    """Return the suspect of a row on the events of its entity; None where those do not show it."""
+    row, group = spot
+    for candidate, own_row in _narrow_to_entity(view, draft, row):
+        alone = judge(view, [candidate], only=group)[0]
+        if group in alone.standing:
+            return Suspect(group, candidate, 1, seen=judgement.open[spot])
+        if (own_row, group) in alone.excused:
+            judgement.excuse(spot, *alone.excused[own_row, group].by)
+            return None
     return None
 
 
-def _narrow_to_entity(view: FeatureView, draft: Draft, row: int) -> tuple[Draft, Draft]:
-    """Return the events of a request's entity with that request alone, and with all of its own."""
+def _confirm_on_whole(
+    view: FeatureView,
+    draft: Draft,
+    group: Group,
+    spots: Sequence[Spot],
+    judgement: Judgement,
+) -> Suspect | None:
+    """Return the suspect of a group that no entity shows by itself, on the whole log."""
+    whole = judge(view, [draft], only=group)[0]
+    still_open = []
+    for spot in spots:
+        if spot in whole.excused:
+            judgement.excuse(spot, *whole.excused[spot].by)
+        else:
+            still_open.append(spot)
+    if group in whole.standing:
+        return Suspect(group, draft, 1, seen=whole.standing[group])
+    if not still_open:
+        return None
+    # It was seen once, and not again: it is told as it was seen.
+    return Suspect(group, draft, 1, seen=judgement.open[still_open[0]], recurs=False)
+
+
+def _narrow_to_entity(view: FeatureView, draft: Draft, row: int) -> list[tuple[Draft, int]]:
+    """Return the events of a request's entity with that request alone, and with all of its own.
+
+    With each comes the row that the request has in it. A log has millions of events: the fewer a
+    candidate has, the sooner it is small.
+    """
+    if row < 0:
+        return []
     ask = draft.spine[row]
     events = tuple(event for event in draft.events if _is_of_entity(view, event, ask))
-    asks = tuple(request for request in draft.spine if request.entity == ask.entity)
-    narrow = replace(draft, events=events, spine=asks)
-    return replace(narrow, spine=(ask,)), narrow
+    asks: list[Ask] = []
+    own_row = 0
+    for number, request in enumerate(draft.spine):
+        if number == row:
+            own_row = len(asks)
+        if request.entity == ask.entity:
+            asks.append(request)
+    narrow = replace(draft, events=events, spine=tuple(asks))
+    return [(replace(narrow, spine=(ask,)), 0), (narrow, own_row)]
 
 
 def _is_of_entity(view: FeatureView, event: Event, ask: Ask) -> bool:

@@ -17,7 +17,6 @@ from skewtest.checks.cell import (
     versions_of,
 )
 from skewtest.checks.thresholds import find_thresholds
-from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.cells import Cell
@@ -33,7 +32,7 @@ from skewtest.results.pair import Pair
 from skewtest.results.values import Parting, Seconds, SideName, Versions
 from skewtest.run.draft import draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import VERSIONS as VERSIONS_EFFORT
-from skewtest.run.experiment import Asked, Experiment
+from skewtest.run.experiment import Asked, Experiment, NotApplicable, Trial
 from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.run.judge import judge
 from skewtest.sides.answers import Answers, Failure
@@ -228,7 +227,7 @@ def _find_example(
             continue
         lane = pack.spine[LANE][rows[0]]
         draft = replace(draft_of(view, pack.history(lane)), lag=None)
-        standing = judge(view, [draft], experiment=experiment)[0]
+        standing = judge(view, [draft], experiment=experiment)[0].standing
         if not standing:
             continue
         group, divergence = next(iter(standing.items()))
@@ -254,17 +253,24 @@ class AcrossEnvironments(Experiment):
 
     feature: str = ""
 
-    def diverge(
+    def run(
         self, view: FeatureView, pack: Pack, left: Answers | None = None
-    ) -> Mapping[int, list[Divergence]]:
+    ) -> Trial | NotApplicable:
         """Return, by lane, where the environments differ; to fail alike is to answer alike."""
-        by_lane: dict[int, list[Divergence]] = {}
-        for lane, divergences in Experiment.diverge(self, view, pack, left).items():
-            for divergence in divergences:
-                # Rows that nobody asked for have no answer to be put side by side.
-                if divergence.row >= 0 and is_told_apart(divergence, self.feature):
-                    by_lane.setdefault(lane, []).append(divergence)
-        return by_lane
+        trial = Experiment.run(self, view, pack, left)
+        if isinstance(trial, NotApplicable):
+            return trial
+        by_lane = {}
+        for lane, divergences in trial.divergences.items():
+            # Rows that nobody asked for have no answer to be put side by side.
+            told_apart = [
+                divergence
+                for divergence in divergences
+                if divergence.row >= 0 and is_told_apart(divergence, self.feature)
+            ]
+            if told_apart:
+                by_lane[lane] = told_apart
+        return replace(trial, divergences=by_lane)
 
 
 def _make_experiment(

@@ -25,8 +25,9 @@ from skewtest.run.draft import Draft, draft_of, history_of_draft, pack_drafts
 from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Trial
 from skewtest.run.isolation import take_lanes
-from skewtest.run.judge import Group, judge
+from skewtest.run.judge import judge
 from skewtest.run.minimise import minimise
+from skewtest.run.shown import Group
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.columns import RowArray
 
@@ -133,7 +134,8 @@ class ThirdOpinion:
         if not fresh:
             return
         draft = draft_of(visible, pack.history(lane))
-        for group, divergence in judge(visible, [draft], experiment=EXPERIMENT)[0].items():
+        standing = judge(visible, [draft], experiment=EXPERIMENT)[0].standing
+        for group, divergence in standing.items():
             if group in fresh:
                 breach = Breach(group, divergence, draft, first + lane + 1)
                 self.breaches.setdefault(divergence.feature, breach)

@@ -2,40 +2,35 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Tally
 from skewtest.declare.delivery import IN_ORDER, Scenario
+from skewtest.declare.divergence import Excuse
 from skewtest.declare.known import Known
+from skewtest.declare.tolerance import is_stability_asked
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History, Pack
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome
-from skewtest.results.values import Reach, Rejected, Seconds, SideName, mutations_of
+from skewtest.results.values import Reach, Rejected, Seconds, SideName, list_excused, mutations_of
 from skewtest.run.budget import Budget
-from skewtest.run.confirm import (
-    Suspect,
-    confirm_suspects,
-    finding_of,
-    findings_of,
-    name_feature,
-    suspects_of,
-)
+from skewtest.run.confirm import finding_of, findings_of, name_feature
 from skewtest.run.draft import draft_of
 from skewtest.run.effort import ADVICE, DECLARED, NONE
 from skewtest.run.experiment import Trial, run_trial
-from skewtest.run.judge import Group, judge
+from skewtest.run.judge import Excused, judge
+from skewtest.run.shown import Group
+from skewtest.run.suspects import Confirmation, Suspect, confirm_divergences
 from skewtest.sides.answers import Answers
 
 FAULTY_SHARE, FAULTY_LEAST = 4, 256
 """Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
 MORE = 192
 """How many further histories are run after the first finding, to tell distinct failures apart."""
-SUSPECTS = 3
-"""Histories of a pack that are confirmed for each group of divergences: the first may not stand."""
 SMALL = 4
 """A suspect of so few events is minimised as it is; a larger one gives way to a smaller one."""
 TRUSTING = 2
@@ -92,6 +87,7 @@ class ScenarioRun:
         histories: how many it concerned.
         replayed: how many kept histories were run.
         findings: those of kept files, and once the search is over those of the search.
+        excused: how many rows differ and do not stand, by feature and the rules that excuse them.
         suspects: what was confirmed and is yet to be minimised, by group.
         trusting: in how many packs the online side did no more than trust the order of delivery.
         reach: what a budget of seconds left out, None where it left out nothing.
@@ -106,7 +102,7 @@ class ScenarioRun:
     tried: int = 0
     histories: int = 0
     replayed: int = 0
-    unconfirmed: int = 0
+    excused: Counter[tuple[str, tuple[Excuse, ...]]] = field(default_factory=Counter)
     trusting: int = 0
     findings: list[Finding] = field(default_factory=list)
     suspects: dict[Group, Suspect] = field(default_factory=dict)
@@ -148,8 +144,10 @@ class ScenarioRun:
         return any(not self.is_known(group) for group in self.suspects)
 
     def is_known(self, group: Group) -> bool:
-        """Return whether a divergence is one that its owner knows of."""
+        """Return whether a divergence ends no search: its owner knows of it, or it only warns."""
         feature, kind, _ = group
+        if kind == "unstable" and not is_stability_asked(self.view.features.get(feature)):
+            return True
         name = name_feature(self.view, feature)
         return any(entry.covers(name, kind) for entry in self.known)
 
@@ -162,8 +160,11 @@ class ScenarioRun:
                 continue
             draft = draft_of(self.view, history)
             self.replayed += 1
-            for group in judge(self.view, [draft])[0]:
-                finding = finding_of(self.view, Suspect(group, draft, 0), NONE.effort())
+            judgement = judge(self.view, [draft])[0]
+            self._note_excused(judgement.excused.values())
+            for group, divergence in judgement.standing.items():
+                suspect = Suspect(group, draft, 0, seen=divergence)
+                finding = finding_of(self.view, suspect, NONE.effort())
                 # What was kept was made as small as it gets when it was found.
                 finding = replace(finding, corpus=path, replayed=True, is_minimal=True)
                 # A file that was kept for another feature shows this one too: its own goes first.
@@ -188,12 +189,38 @@ class ScenarioRun:
             return None
         if self.trusting >= TRUSTING:
             pack = replace(pack, lags={})
-        trial = run_trial(self.view, pack, batch)
-        trusts_order = bool(trial.divergences) and self._look_into(pack, trial, first)
-        if trusts_order:
-            trial = run_trial(self.view, replace(pack, lags={}), batch)
+        trial, confirmation = self._try_closely(pack, batch, first)
+        if confirmation.trusts_order and not self._news(confirmation):
+            late = [row for row in confirmation.excused if "late request" in row.by]
+            self._note_excused(late)
+            self.trusting += 1
+            # Batch is asked anew: looking closely has called both sides on other histories.
+            trial, confirmation = self._try_closely(replace(pack, lags={}), None, first)
         self._count(trial)
+        self._note_excused(confirmation.excused)
+        self._count_excused(confirmation.excused)
         return trial
+
+    def _try_closely(
+        self, pack: Pack, batch: Answers | None, first: int
+    ) -> tuple[Trial, Confirmation]:
+        """Run a pack, and keep what stands."""
+        trial = run_trial(self.view, pack, batch)
+        if not trial.divergences:
+            return trial, Confirmation()
+        confirmation = confirm_divergences(self.view, pack, trial, first, self._is_wanted)
+        for suspect in confirmation.suspects.values():
+            self._keep(suspect)
+        news = self._news(confirmation)
+        if news and self.watch.detect is None:
+            self.watch.note_detection()
+            hangs = any(group[1] == "timeout" for group in news)
+            # Each further history may hang as well, and cost its whole limit.
+            self.stop_at = min(self.stop_at, self.tried + (0 if hangs else MORE))
+        return trial, confirmation
+
+    def _news(self, confirmation: Confirmation) -> list[Group]:
+        return [group for group in confirmation.suspects if not self.is_known(group)]
 
     def _count(self, trial: Trial) -> None:
         for name, tally in trial.tallies.items():
@@ -203,25 +230,17 @@ class ScenarioRun:
         self.mutated |= trial.mutated
         self.watch.online += trial.right.seconds
 
-    def _look_into(self, pack: Pack, trial: Trial, first: int) -> bool:
-        """Keep what stands; return whether all that was found is trust in the order of delivery."""
-        suspects = suspects_of(self.view, pack, trial, first, SUSPECTS)
-        fresh = [suspect for suspect in suspects if self._is_wanted(suspect)]
-        standing, dropped = confirm_suspects(self.view, pack, trial, fresh)
-        self.unconfirmed += dropped
-        is_lagged = any(suspect.draft.lag is not None for suspect in fresh)
-        trusts_order = bool(dropped) and is_lagged
-        self.trusting += trusts_order
-        for suspect in standing:
-            self._keep(suspect)
-        news = [suspect for suspect in standing if not self.is_known(suspect.group)]
-        if news and self.watch.detect is None:
-            self.watch.note_detection()
-            # Each further history may hang as well, and cost its whole limit.
-            hangs = any(suspect.group[1] == "timeout" for suspect in news)
-            further = 0 if hangs else MORE
-            self.stop_at = min(self.stop_at, self.tried + further)
-        return trusts_order and not standing
+    def _note_excused(self, rows: Iterable[Excused]) -> None:
+        for row in rows:
+            self.excused[row.divergence.feature, row.by] += 1
+
+    def _count_excused(self, rows: Iterable[Excused]) -> None:
+        """Count rows as excused that were counted as different."""
+        for row in rows:
+            divergence = row.divergence
+            if divergence.feature in self.tallies:
+                tally = self.tallies[divergence.feature]
+                self.tallies[divergence.feature] = tally.without(divergence)
 
     def _is_wanted(self, suspect: Suspect) -> bool:
         """Return whether a suspect is new, or smaller than a large one that is kept.
@@ -267,7 +286,7 @@ class ScenarioRun:
             skipped = f"none of {self.tried:,} histories was concerned"
         has_news = bool(news_of(self.findings, self.known))
         # What ended early, or did not run, has not looked long enough to say so.
-        untested = () if has_news or skipped is not None else self._untested()
+        untested = () if has_news or skipped is not None else self._list_untested()
         return Outcome(
             subject=self.view,
             scenario=self.scenario.name,
@@ -283,13 +302,13 @@ class ScenarioRun:
             incidents=dict(self.incidents),
             mutated=mutations_of(self.mutated),
             rejected=tuple(Rejected(file=file, reason=why) for file, why in rejected),
-            unconfirmed=self.unconfirmed,
+            excused=list_excused(self.excused),
             seconds=self.watch.read(),
             gates=self.gates,
             skipped=skipped,
         )
 
-    def _untested(self) -> tuple[str, ...]:
+    def _list_untested(self) -> tuple[str, ...]:
         """Return the features that had no value; the histories of a fault are too few to tell."""
         if self.scenario.name != IN_ORDER:
             return ()

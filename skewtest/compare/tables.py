@@ -53,6 +53,8 @@ class Divergence:
 class Tally(msgspec.Struct, frozen=True):
     """How a feature's rows compared. Rows that are null on both sides agree, vacuously.
 
+    Rows that differ and are no finding (rounding, a late request) are `excused`.
+
     A report has it as it is, with how far apart the numbers are.
     """
 
@@ -61,6 +63,7 @@ class Tally(msgspec.Struct, frozen=True):
     both_null: int = 0
     left_only: int = 0
     right_only: int = 0
+    excused: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -69,12 +72,30 @@ class Tally(msgspec.Struct, frozen=True):
             self.both_null + other.both_null,
             self.left_only + other.left_only,
             self.right_only + other.right_only,
+            self.excused + other.excused,
+        )
+
+    def without(self, divergence: Divergence) -> "Tally":
+        """Return the tally with one differing row counted as excused."""
+        # Other kinds are of whole rows, which no feature has counted.
+        if divergence.kind not in ("value", "dtype", "null"):
+            return self
+        has_left = nothing_of(divergence.left) is None
+        has_right = nothing_of(divergence.right) is None
+        is_mismatch = has_left == has_right
+        return Tally(
+            self.match,
+            self.mismatch - is_mismatch,
+            self.both_null,
+            self.left_only - (has_left and not has_right),
+            self.right_only - (has_right and not has_left),
+            self.excused + 1,
         )
 
     @property
     def compared(self) -> int:
         """The number of rows on which at least one side had a value."""
-        return self.match + self.mismatch + self.left_only + self.right_only
+        return self.match + self.mismatch + self.left_only + self.right_only + self.excused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,8 +197,8 @@ def _are_same(left: Column, right: Column, tolerance: Tolerance) -> Mask:
         return objects
     same_type = same_state & (left.states < OBJECT)
     if not (isinstance(tolerance, Exact) and tolerance.dtype):
-        # Int and float compare as numbers; a bool is of a type of its own.
-        same_type |= left.are_numbers & right.are_numbers
+        # Int, float and bool compare as numbers.
+        same_type |= (left.states < OBJECT) & (right.states < OBJECT)
     same = same_type & (left.numbers == right.numbers)
     if isinstance(tolerance, Close):
         same |= _are_close(left, right, tolerance)

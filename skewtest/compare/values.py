@@ -141,7 +141,7 @@ _FAMILIES: tuple[tuple[Any, str], ...] = (
     (list, "list"),
     (Mapping, "struct"),
 )
-NUMBERS = frozenset(["int", "float", "decimal", "fraction"])
+NUMBERS = frozenset(["bool", "int", "float", "decimal", "fraction"])
 """Families that compare with each other."""
 
 
@@ -340,6 +340,9 @@ def _gap(left: Any, right: Any) -> float | int | None:
 def magnitude(left: Any, right: Any) -> Any:
     """Return `|left - right|`: a number, a length of time, or None where there is none."""
     families = {family(left), family(right)}
+    # That one of two flags is set is no distance.
+    if families == {"bool"}:
+        return None
     if families <= NUMBERS:
         return _gap(left, right)
     if families in ({"datetime"}, {"date"}, {"duration"}) and _is_aware(left) == _is_aware(right):

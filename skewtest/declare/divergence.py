@@ -15,13 +15,19 @@ Kind: TypeAlias = Literal[
     "error",
     "timeout",
     "nondeterministic",
+    "unstable",
 ]
-"""How two answers differ, in the order of the page that explains them."""
+"""How two answers differ, in the order of the page that explains them. What is unstable agrees
+mathematically: one side has lost more than six digits to its own rounding."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Code that breaks is not code that differs: whoever accepts a difference in values has not accepted
 # that the code hangs one day. Such a kind is known only where it is named.
 BROKEN_KINDS: tuple[Kind, ...] = ("error", "timeout", "nondeterministic")
+
+Excuse: TypeAlias = Literal["late request", "in order too", "rounding"]
+"""Why a row on which the sides differ is no finding of its scenario."""
+EXCUSES: tuple[Excuse, ...] = get_args(Excuse)
 
 FailureCode: TypeAlias = Literal[
     "raised",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skewtest.checks.opinions import LAW
+from skewtest.compare.rounding import relative_size
 from skewtest.compare.tables import Tally
 from skewtest.compare.values import nothing_of
 from skewtest.report.failures import failure_headline
@@ -15,6 +16,7 @@ from skewtest.results.outcome import Outcome
 # A view of 200 features has one that differs and 199 beside it: more than these hide it.
 MOST_VALUES = 12
 MIXES = "it shows only where entities share a batch call: they mix"
+SEEN_ONCE = "it was seen once: nothing that was tried shows it again, so this is what was seen"
 NOT_MINIMISED = "its history was not minimised to its end"
 # Kinds that concern whole rows, or that no row is counted for.
 UNCOUNTED_KINDS = ("missing row", "extra row", "error", "timeout")
@@ -55,6 +57,10 @@ def evidence(outcome: Outcome, finding: Finding) -> list[str]:
         sentences.append(f"{finding.scenario}: {setting}")
     if not finding.alone:
         sentences.append(MIXES)
+    if not finding.recurs:
+        sentences.append(SEEN_ONCE)
+    if instability := instability_of(finding):
+        sentences.append(instability)
     if not finding.is_minimal:
         sentences.append(NOT_MINIMISED)
     sentences += list_opinions(finding.opinion)
@@ -83,6 +89,17 @@ def nothings_text(finding: Finding) -> str:
     left = nothing_of(finding.divergence.left) or "a value"
     right = nothing_of(finding.divergence.right) or "a value"
     return f"one side has {left} and the other {right}"
+
+
+def instability_of(finding: Finding) -> str:
+    """Return how much an unstable side is off by, and how that is known; "" of other kinds."""
+    if finding.kind != "unstable":
+        return ""
+    size = relative_size(finding.divergence)
+    return (
+        f"off by {size:.2g} of the value through rounding: where the last bits of the inputs move, "
+        f"{finding.side or 'each side'} scatters as much, and on plain numbers the sides agree"
+    )
 
 
 def surplus_text(finding: Finding) -> str:
@@ -125,6 +142,8 @@ def headline(finding: Finding, view: str) -> str:
 
 
 def _difference_claim(finding: Finding) -> str:
+    if finding.kind == "unstable":
+        return f"{finding.side or 'both sides'} unstable: mathematically equal, lost to rounding"
     if finding.kind == "missing row":
         side = "batch" if nothing_of(finding.divergence.left) == "missing" else "online"
         return f"{side} has no row"

@@ -88,7 +88,7 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
         rejected=list(outcome.rejected),
         early=list(outcome.early),
         unkept=list(outcome.unkept),
-        unconfirmed=outcome.unconfirmed,
+        excused=list(outcome.excused),
         stale=list(outcome.stale),
         seconds=outcome.seconds,
         latency=_latency(outcome),
@@ -177,6 +177,8 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
         replayed=finding.replayed,
         is_minimal=finding.is_minimal,
         opinion=opinion_of(finding.opinion),
+        recurs=finding.recurs,
+        warns=finding.warns,
     )
 
 

@@ -101,6 +101,7 @@ class Finding:
         is_minimal: False where the counterexample is not small and was not minimised to its end:
             the effort was spent, each try costs a hang, or it does not show again.
         alone: False if it shows only where histories share a batch call: entities mix.
+        recurs: False where it was seen once, and nothing that was tried shows it again.
         found_at: the number of the history that showed it first, from 1; 0 for a kept one.
         corpus: the file it is kept in.
         replayed: whether it came from a kept file.
@@ -109,6 +110,7 @@ class Finding:
         places: where in a plain function's result two environments differ.
         known: what pyproject.toml says of it; None where it says nothing.
         opinion: what the view's reference says of it; None where there is none.
+        warns: whether it fails no run: its feature is unstable, and may be.
     """
 
     feature: str
@@ -122,6 +124,7 @@ class Finding:
     side: str | None = None
     is_minimal: bool = True
     alone: bool = True
+    recurs: bool = True
     found_at: int = 0
     corpus: str | None = None
     replayed: bool = False
@@ -131,11 +134,12 @@ class Finding:
     places: tuple[Place[Any], ...] = ()
     known: Known | None = None
     opinion: Opinion | None = None
+    warns: bool = False
 
     @property
     def is_news(self) -> bool:
         """Whether it fails a run: nobody has said that it is known, or no longer."""
-        return self.known is None or self.known.expired
+        return not self.warns and (self.known is None or self.known.expired)
 
     @property
     def slug(self) -> str:

@@ -13,6 +13,7 @@ from skewtest.results.values import (
     Check,
     Culprits,
     Early,
+    ExcusedRows,
     Mutation,
     Parting,
     Reach,
@@ -71,7 +72,7 @@ class Outcome:
         mutated: what user code changed although it was not its own.
         rejected: files of the corpus that could not be used, with the reason.
         unkept: why findings could not be kept in the corpus.
-        unconfirmed: divergences that were rounding, or trust in the order of delivery.
+        excused: rows that differ and are no finding, by feature and the rules that excuse them.
         seconds: where the time went.
         gates: whether the view declares the scenario; otherwise the outcome is advice.
         skipped: why the scenario could not be run, None where it was.
@@ -100,7 +101,7 @@ class Outcome:
     mutated: tuple[Mutation, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unkept: tuple[str, ...] = ()
-    unconfirmed: int = 0
+    excused: tuple[ExcusedRows, ...] = ()
     seconds: Seconds = field(default_factory=Seconds)
     gates: bool = True
     skipped: str | None = None

@@ -5,13 +5,13 @@ stands in `finding` and `outcome`, and the report puts it into texts. Values tha
 returned are Python values in a live run, and texts or JSON in a report.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from skewtest.declare.divergence import Kind
+from skewtest.declare.divergence import Excuse, Kind
 
 SideName = Literal["batch", "online"]
 CheckState = Literal["held", "broken", "not applicable", "incomplete"]
@@ -270,6 +270,26 @@ class Mutation(Part, frozen=True, kw_only=True):
 
     side: SideName
     name: str
+
+
+class ExcusedRows(Part, frozen=True, kw_only=True):
+    """Rows on which the sides differ, and that are no finding.
+
+    Attributes:
+        feature: the feature; "" where whole rows differ.
+        by: the rules that excuse them together.
+        rows: how many there are.
+    """
+
+    feature: str
+    by: tuple[str, ...]
+    rows: int
+
+
+def list_excused(counts: Mapping[tuple[str, tuple[Excuse, ...]], int]) -> tuple[ExcusedRows, ...]:
+    """Return how many rows were excused, given by feature and rules, the most first."""
+    rows = [ExcusedRows(feature=key[0], by=key[1], rows=count) for key, count in counts.items()]
+    return tuple(sorted(rows, key=lambda each: (-each.rows, each.feature, each.by)))
 
 
 def mutations_of(inputs: Iterable[tuple[SideName, str]]) -> tuple[Mutation, ...]:

@@ -7,7 +7,7 @@ what they are.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Trial:
         mutated: (side, frame or payload) that user code changed although it was not its own.
         lanes: how many lanes have a request that both sides answered: what was not answered says
             nothing, whatever is asked.
+        rows: for each answer the spine row of the pack that it stands for; None: the same.
     """
 
     divergences: Mapping[int, list[Divergence]]
@@ -70,6 +71,7 @@ class Trial:
     right: Answers
     mutated: frozenset[tuple[SideName, str]] = frozenset()
     lanes: int = 0
+    rows: RowArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _trial(
         left=left,
         right=right,
         lanes=_count_compared_lanes(pack, left, right, rows),
+        rows=rows,
     )
 
 
@@ -203,6 +206,16 @@ def _lane_of_extra(view: FeatureView, pack: Pack, divergence: Divergence) -> int
             if key == entity:
                 return int(lane)
     return 0
+
+
+def answers_at(trial: Trial, row: int) -> dict[str, tuple[Any, Any]]:
+    """Return what left and right answered on a spine row, by feature; nothing below row 0."""
+    if row < 0:
+        return {}
+    return {
+        name: (trial.left.values[name][row], trial.right.values[name][row])
+        for name in trial.left.values
+    }
 
 
 # -- the pair of a feature view -------------------------------------------------------------------

@@ -24,9 +24,11 @@ from skewtest.run.edits import (
 from skewtest.run.effort import Effort
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
 from skewtest.run.faults import fault_edits, plainer_fault_edits
-from skewtest.run.judge import Group, judge
+from skewtest.run.judge import judge
 from skewtest.run.moves import bring_events_near, round_times, shift_draft, space_events
+from skewtest.run.noise import QUICK
 from skewtest.run.plain import PLAIN_AS_OF
+from skewtest.run.shown import Group
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
@@ -97,9 +99,17 @@ class Minimiser:
             return shows
         candidates = [drafts[number] for number in numbers]
         self.effort.spend(sum(_rank_by_size(draft) for draft in candidates))
-        standing = judge(self.view, candidates, alone=self.alone, experiment=self.experiment)
-        for number, groups in zip(numbers, standing, strict=True):
-            shows[number] = self.group in groups
+        # A few copies of each candidate are enough on the way; the smallest is confirmed.
+        judgements = judge(
+            self.view,
+            candidates,
+            alone=self.alone,
+            experiment=self.experiment,
+            only=self.group,
+            stages=QUICK,
+        )
+        for number, judgement in zip(numbers, judgements, strict=True):
+            shows[number] = self.group in judgement.standing
         return shows
 
     def _is_candidate(self, draft: Draft) -> bool:

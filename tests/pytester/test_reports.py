@@ -114,7 +114,7 @@ def _without_corpus(report):
     """Return what a report says but for kept files: each run finds those of the ones before it."""
     values = model.to_dict(report)
     for outcome in values["outcomes"]:
-        outcome["histories"] = outcome["unconfirmed"] = None
+        outcome["histories"] = outcome["excused"] = None
         for finding in outcome["findings"]:
             finding["corpus"] = finding["found_at"] = finding["replayed"] = None
     return values

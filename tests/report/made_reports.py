@@ -131,7 +131,7 @@ def outcome(view="v0", scenario="in_order", features=("f0",), findings=(), **giv
         "rejected": [],
         "early": [],
         "unkept": [],
-        "unconfirmed": 0,
+        "excused": [],
         "stale": [],
         "seconds": seconds(),
         "latency": model.Latency(batch_us=10.0, online_us=20.0),

@@ -7,13 +7,14 @@ import pytest
 
 import skewtest as sk
 from skewtest.run import minimise as module
-from skewtest.run.confirm import Suspect, finding_of
+from skewtest.run.confirm import finding_of
 from skewtest.run.draft import Ask, Draft, Event
 from skewtest.run.edits import Edit, apply_edits
 from skewtest.run.effort import NONE, Effort
 from skewtest.run.judge import judge
 from skewtest.run.minimise import Minimiser, minimise
 from skewtest.run.names import Slot
+from skewtest.run.suspects import Suspect
 from skewtest.times import DAY_US, HOUR_US, instant
 
 AT = instant(datetime(2023, 11, 17, 13, 21, 9, 345_678, tzinfo=UTC))
@@ -77,8 +78,8 @@ def messy(events=24, lag=None):
 
 
 def group_of(view, draft):
-    (standing,) = judge(view, [draft])
-    (group,) = standing
+    (judgement,) = judge(view, [draft])
+    (group,) = judgement.standing
     return group
 
 
@@ -88,7 +89,7 @@ def smallest(view, draft=None, rows=2_000_000, **settings):
 
 
 def still_fails(view, draft):
-    return bool(judge(view, [draft])[0])
+    return bool(judge(view, [draft])[0].standing)
 
 
 # -- what is left ---------------------------------------------------------------------------------
@@ -409,7 +410,7 @@ class TakesAnyFailure(Minimiser):
     __slots__ = ()
 
     def _try_drafts(self, drafts):
-        return [bool(found) for found in judge(self.view, drafts)]
+        return [bool(judgement.standing) for judgement in judge(self.view, drafts)]
 
 
 class TakesEverything(Minimiser):
@@ -488,10 +489,10 @@ def _is_small_and_plain():
 def _keeps_its_own_failure():
     view = _at_least_two()
     draft = Draft(messy().events, messy().spine[-1:])
-    (standing,) = judge(view, [draft])
-    group = next(g for g in standing if g[1] == "value")
+    (judgement,) = judge(view, [draft])
+    group = next(g for g in judgement.standing if g[1] == "value")
     small = minimise(view, draft, group, Effort(2_000_000, 60.0))
-    return group in judge(view, [small])[0] and len(small.events) == 2
+    return group in judge(view, [small])[0].standing and len(small.events) == 2
 
 
 def _spells_keys_plainly():

@@ -196,8 +196,10 @@ def test_equal_ints_beyond_2_to_53_do_not_hide_different_ones():
     assert [d.row for d in found] == [1]
 
 
-def test_a_bool_is_no_number_also_where_they_are_equal_in_python():
-    comparison = compare(view(), answers(n=[True, 0]), answers(n=[1, False]))
+def test_a_flag_is_a_number_unless_its_type_counts():
+    batch, online = answers(n=[True, 0]), answers(n=[1, False])
+    assert not compare(view(), batch, online).divergences
+    comparison = compare(view(n=sk.exact(dtype=True)), batch, online)
     found = comparison.divergences
     assert [d.kind for d in found] == ["dtype", "dtype"]
 

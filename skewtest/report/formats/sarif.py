@@ -19,6 +19,7 @@ RULES = {
     "error": "An implementation fails.",
     "timeout": "An implementation hangs.",
     "nondeterministic": "A side answers differently when run twice.",
+    "unstable": "A side is off by more than 1e-6 through its own rounding.",
     "untested": "No side ever had a value.",
     "stale": "A known divergence no longer occurs.",
 }

@@ -63,7 +63,9 @@ class Finding(Part, frozen=True, kw_only=True):
     features there are. `setting` is what the scenario was tried with, such as a zone; `nothings`
     which side has no value; `surplus` which row nobody asked for; each "" where there is none.
     `replayed` tells that it comes from a kept file. `is_minimal` is false where the counterexample
-    is not small and was not minimised to its end. `opinion` is what the view's reference says.
+    is not small and was not minimised to its end. `recurs` is false where it was seen once, and
+    nothing that was tried shows it again; `warns` is true where it fails no run.
+    `opinion` is what the view's reference says.
     """
 
     feature: str
@@ -91,11 +93,13 @@ class Finding(Part, frozen=True, kw_only=True):
     replayed: bool = False
     is_minimal: bool = True
     opinion: Opinion | None = None
+    recurs: bool = True
+    warns: bool = False
 
     @property
     def is_news(self) -> bool:
         """Whether it fails a run: nobody has said that it is known, or no longer."""
-        return self.known is None or self.known.expired
+        return not self.warns and (self.known is None or self.known.expired)
 
 
 class VersionFinding(Part, frozen=True, kw_only=True):

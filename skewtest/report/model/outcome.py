@@ -5,6 +5,7 @@ from skewtest.report.model.finding import Finding, VersionFinding
 from skewtest.results.values import (
     Check,
     Early,
+    ExcusedRows,
     Mutation,
     Part,
     Parting,
@@ -63,7 +64,8 @@ class Outcome(Part, frozen=True, kw_only=True):
 
     `again` is the command or call that runs it again. `data` holds the SHA-256 of each table of a
     log that was replayed; generated histories follow from the declaration and the seed.
-    `incidents` that could be met and were not have 0.
+    `incidents` that could be met and were not have 0. `excused` tells which rows differ and are no
+    finding, and by which rules.
     """
 
     view: str
@@ -87,7 +89,7 @@ class Outcome(Part, frozen=True, kw_only=True):
     rejected: list[Rejected]
     early: list[Early]
     unkept: list[str]
-    unconfirmed: int
+    excused: list[ExcusedRows]
     stale: list[Stale]
     seconds: Seconds
     latency: Latency | None

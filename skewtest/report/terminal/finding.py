@@ -9,7 +9,7 @@ from rich.text import Text
 from skewtest.declare.delivery import CAUSES
 from skewtest.report import model
 from skewtest.report.alike import name_first, values_of
-from skewtest.report.claims import MIXES, NOT_MINIMISED, UNCOUNTED_KINDS, late_share
+from skewtest.report.claims import MIXES, NOT_MINIMISED, SEEN_ONCE, UNCOUNTED_KINDS, late_share
 from skewtest.report.plain import one_line, visible
 from skewtest.report.terminal.rendering import GAP, WIDTH, indent, make_facts, make_table
 from skewtest.report.versions import cause_text, versions_text
@@ -198,6 +198,8 @@ def _cause_facts(outcome: model.Outcome, finding: model.Finding) -> Iterator[tup
         yield "reference", finding.opinion.text
     if not finding.alone:
         yield "note", MIXES
+    if not finding.recurs:
+        yield "note", SEEN_ONCE
     if not finding.is_minimal:
         yield "note", NOT_MINIMISED
 

@@ -226,10 +226,11 @@ planted(
         entity=["user_id"],
         batch=grams_spread,
         online=GramsSpread,
-        features={"grams_var": sk.close()},
+        features={"grams_var": sk.close(unstable="fail")},
     ),
     cause="numeric.stability",
     feature="grams_var",
+    kinds=("unstable",),
     known_minimum=2,
 )
 
@@ -289,7 +290,7 @@ planted(
             flag_refund,
             lambda state, request: {"any_refund": state[request["user_id"]]},
         ),
-        features={"any_refund": sk.exact()},
+        features={"any_refund": sk.exact(dtype=True)},
     ),
     cause="dtype",
     feature="any_refund",

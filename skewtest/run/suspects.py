@@ -1,0 +1,232 @@
+"""Which divergences of a pack stand once they are looked at closely: suspects, row by row."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from skewtest.compare.tables import Divergence
+from skewtest.declare.view import FeatureView
+from skewtest.generate.history import LANE, Pack
+from skewtest.run.draft import Draft, draft_of
+from skewtest.run.experiment import Trial, answers_at, run_trial
+from skewtest.run.judge import Excused, Judgement, judge
+from skewtest.run.noise import QUICK
+from skewtest.run.shown import Group, try_drafts
+from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
+
+TIMEOUT = "timeout"
+SUSPECTS = 3
+"""Histories of a pack that are looked at first for each group of divergences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A divergence seen in a pack: its group, its history, and where it was seen.
+
+    Attributes:
+        group: feature, kind and failure of the divergence.
+        draft: its history.
+        found_at: the number of its history in the run, from 1.
+        alone: False where it shows only in company; then `draft` holds the whole company.
+        restless: set where a side answers otherwise the second time: it, and what it answered.
+        seen: the divergence as it was seen first, on the rows of `draft`.
+        values: what both sides answered then, by feature.
+        recurs: False where nothing that was tried shows it again.
+    """
+
+    group: Group
+    draft: Draft
+    found_at: int
+    alone: bool = True
+    restless: tuple[str, Divergence] | None = None
+    seen: Divergence | None = None
+    values: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    recurs: bool = True
+
+    @property
+    def is_hang(self) -> bool:
+        """Whether user code did not return in time."""
+        return self.group[1] == TIMEOUT
+
+
+@dataclass(slots=True)
+class Confirmation:
+    """What looking closely at the divergences of a pack came to.
+
+    Attributes:
+        suspects: one for each group that stands.
+        excused: how many rows do not, by feature and the rules that excuse them together.
+        trusts_order: whether a late request was excused.
+    """
+
+    suspects: dict[Group, Suspect] = field(default_factory=dict)
+    excused: list[Excused] = field(default_factory=list)
+
+    @property
+    def trusts_order(self) -> bool:
+        """Whether the online side was found to trust the order of delivery."""
+        return any("late request" in row.by for row in self.excused)
+
+
+def confirm_divergences(
+    view: FeatureView,
+    pack: Pack,
+    trial: Trial,
+    offset: int,
+    is_wanted: Callable[[Suspect], bool],
+) -> Confirmation:
+    """Look closely at the divergences of a pack, row by row.
+
+    The smallest histories of each group go first. Where none of those stands, all others are looked
+    at: that a row is excused says nothing of the next one.
+
+    Args:
+        view: the view.
+        pack: the histories.
+        trial: what they showed.
+        offset: how many histories the run had tried before.
+        is_wanted: whether a suspect would be news.
+    """
+    look = CloseLook(view)
+    confirmation = look.confirmation
+    suspects = suspects_of(view, pack, trial, offset, is_wanted)
+    for wave in (slice(SUSPECTS), slice(SUSPECTS, None)):
+        waiting = []
+        for group, of_group in suspects.items():
+            if group not in confirmation.suspects:
+                waiting += of_group[wave]
+        look.judge(waiting)
+    for group, of_group in suspects.items():
+        if not look.shows_again[group] and group not in confirmation.suspects:
+            explained = _explain_in_company(view, pack, trial, of_group[0])
+            confirmation.suspects[group] = explained
+    for judgement in look.judgements.values():
+        confirmation.excused += judgement.excused.values()
+    return confirmation
+
+
+def suspects_of(
+    view: FeatureView,
+    pack: Pack,
+    trial: Trial,
+    offset: int,
+    is_wanted: Callable[[Suspect], bool],
+) -> dict[Group, list[Suspect]]:
+    """Return the suspects of each group of divergences, smallest histories first."""
+    lanes_of_group: dict[Group, dict[int, Divergence]] = {}
+    for lane, divergences in trial.divergences.items():
+        for divergence in divergences:
+            lanes_of_group.setdefault(divergence.group, {}).setdefault(lane, divergence)
+    drafts: dict[int, Draft] = {}
+    sizes = _count_events(pack)
+    suspects = {}
+    for group, seen in lanes_of_group.items():
+        # Those whose requests trail an event come last.
+        lanes = sorted(seen, key=lambda lane: (lane in pack.lags, sizes[lane], lane))
+        of_group = []
+        for lane in lanes:
+            # Groups of one history share its draft, so that it is judged once for all of them.
+            if lane not in drafts:
+                drafts[lane] = draft_of(view, pack.history(lane))
+            suspect = Suspect(group, drafts[lane], offset + lane + 1)
+            if is_wanted(suspect):
+                of_group.append(_note_first_sight(suspect, pack, trial, lane, seen[lane]))
+        if of_group:
+            suspects[group] = of_group
+    return suspects
+
+
+def _note_first_sight(
+    suspect: Suspect, pack: Pack, trial: Trial, lane: int, divergence: Divergence
+) -> Suspect:
+    """Return a suspect with what the pack has shown, on the rows of its own history."""
+    values = answers_at(trial, divergence.row)
+    if divergence.row >= 0:
+        before = pack.spine[LANE][: divergence.row].to_numpy()
+        divergence = replace(divergence, row=int((before == lane).sum()))
+    return replace(suspect, seen=divergence, values=values)
+
+
+def _count_events(pack: Pack) -> Counter[int]:
+    sizes: Counter[int] = Counter()
+    for frame in pack.events.values():
+        sizes.update(dict(frame[LANE].value_counts().iter_rows()))
+    return sizes
+
+
+@dataclass(slots=True)
+class CloseLook:
+    """The close look at the suspects of one pack.
+
+    Attributes:
+        view: the view.
+        confirmation: what it has come to so far.
+        judgements: by the identity of a draft, what it shows.
+        shows_again: by group, whether some history shows it when it is run once more.
+    """
+
+    view: FeatureView
+    confirmation: Confirmation = field(default_factory=Confirmation)
+    judgements: dict[int, Judgement] = field(default_factory=dict)
+    shows_again: dict[Group, bool] = field(default_factory=dict)
+
+    def judge(self, suspects: Sequence[Suspect]) -> None:
+        """Judge the drafts of suspects, together and then alone, until one of each group stands."""
+        for suspect in suspects:
+            self.shows_again.setdefault(suspect.group, False)
+            if suspect.is_hang and suspect.group not in self.confirmation.suspects:
+                self._confirm_hang(suspect)
+        suspects = [suspect for suspect in suspects if not suspect.is_hang]
+        drafts = {id(suspect.draft): suspect.draft for suspect in suspects}
+        new_drafts = [draft for key, draft in drafts.items() if key not in self.judgements]
+        # A few copies excuse nearly all that is excused, in one batch call for all drafts.
+        for draft, judgement in zip(
+            new_drafts, judge(self.view, new_drafts, stages=QUICK), strict=True
+        ):
+            self.judgements[id(draft)] = judgement
+        alone: set[int] = set()
+        for suspect in suspects:
+            if suspect.group not in self.confirmation.suspects:
+                self._judge_alone(suspect, alone)
+
+    def _confirm_hang(self, suspect: Suspect) -> None:
+        """Run a hang once more: it has no excuse, and each run costs its whole limit."""
+        run = try_drafts(self.view, [suspect.draft])[0]
+        if any(group == suspect.group for _, group in run.divergences):
+            self.shows_again[suspect.group] = True
+            self.confirmation.suspects[suspect.group] = suspect
+
+    def _judge_alone(self, suspect: Suspect, alone: set[int]) -> None:
+        """Confirm a suspect by a call of its own and many copies; `alone` has had one."""
+        group, key = suspect.group, id(suspect.draft)
+        # What is excused already needs neither.
+        if not _is_excused(self.judgements[key], group) and key not in alone:
+            self.judgements[key] = judge(self.view, [suspect.draft])[0]
+            alone.add(key)
+        judgement = self.judgements[key]
+        self.shows_again[group] |= judgement.shows(group)
+        for standing in (group, (group[0], "unstable", group[2])):
+            if standing in judgement.standing:
+                self.confirmation.suspects.setdefault(standing, replace(suspect, group=standing))
+
+
+def _is_excused(judgement: Judgement, group: Group) -> bool:
+    """Return whether a draft shows a group, and each of its rows is excused."""
+    return judgement.shows(group) and group not in judgement.standing
+
+
+def _explain_in_company(view: FeatureView, pack: Pack, trial: Trial, suspect: Suspect) -> Suspect:
+    """Return a suspect that does not show alone, with what explains it.
+
+    Entities may mix, or a side may be nondeterministic. Where neither shows, what was seen is told,
+    and nothing is claimed.
+    """
+    company = draft_of(view, pack.together())
+    if suspect.group in judge(view, [company])[0].standing:
+        return replace(suspect, draft=company, alone=False)
+    second = run_trial(view, pack)
+    side = nondeterministic_side(trial, second)
+    if side is None:
+        return replace(suspect, recurs=False)
+    return replace(suspect, restless=(side, divergence_between_runs(trial, second, side)))
