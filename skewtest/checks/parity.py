@@ -190,7 +190,7 @@ class Search:
     def _try_under(
         self, run: ScenarioRun, room: "Room", pack: Pack, lanes: list[int], batch: Answers
     ) -> None:
-        began = seconds_spent()
+        began, looks = seconds_spent(), run.looks
         if run.scenario.name == IN_ORDER:
             trial = run.try_pack(pack, batch, room.first)
             run.histories += len(lanes)
@@ -203,7 +203,7 @@ class Search:
         if trial is not None and run is self.runs[0]:
             online = seconds_spent() - began
             # What diverges is run again and again, which says nothing of what a pack costs.
-            if trial.divergences:
+            if run.looks > looks:
                 online = trial.right.seconds
             self._note_cost(pack, online, run)
         if trial is not None and self.third is not None and run.scenario.name == IN_ORDER:

@@ -90,6 +90,7 @@ class ScenarioRun:
         excused: how many rows differ and do not stand, by feature and the rules that excuse them.
         suspects: what was confirmed and is yet to be minimised, by group.
         trusting: in how many packs the online side did no more than trust the order of delivery.
+        looks: how many packs were looked at closely, which runs them again and again.
         reach: what a budget of seconds left out, None where it left out nothing.
     """
 
@@ -104,6 +105,7 @@ class ScenarioRun:
     replayed: int = 0
     excused: Counter[tuple[str, tuple[Excuse, ...]]] = field(default_factory=Counter)
     trusting: int = 0
+    looks: int = 0
     findings: list[Finding] = field(default_factory=list)
     suspects: dict[Group, Suspect] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -208,6 +210,7 @@ class ScenarioRun:
         trial = run_trial(self.view, pack, batch)
         if not trial.divergences:
             return trial, Confirmation()
+        self.looks += 1
         confirmation = confirm_divergences(self.view, pack, trial, first, self._is_wanted)
         for suspect in confirmation.suspects.values():
             self._keep(suspect)
