@@ -173,25 +173,29 @@ class CloseLook:
 
     def judge(self, suspects: Sequence[Suspect]) -> None:
         """Judge the drafts of suspects, together and then alone, until one of each group stands."""
+        slow, quick = [], []
         for suspect in suspects:
             self.shows_again.setdefault(suspect.group, False)
-            if suspect.is_hang and suspect.group not in self.confirmation.suspects:
-                self._confirm_hang(suspect)
-        suspects = [suspect for suspect in suspects if not suspect.is_hang]
+            (slow if suspect.is_hang else quick).append(suspect)
+        for suspect in slow:
+            self._confirm_hang(suspect)
+        self._judge_together(quick)
+        alone: set[int] = set()
+        for suspect in quick:
+            self._judge_alone(suspect, alone)
+
+    def _judge_together(self, suspects: Sequence[Suspect]) -> None:
+        """Judge the drafts of suspects in one batch call, with the few copies that excuse most."""
         drafts = {id(suspect.draft): suspect.draft for suspect in suspects}
         new_drafts = [draft for key, draft in drafts.items() if key not in self.judgements]
-        # A few copies excuse nearly all that is excused, in one batch call for all drafts.
-        for draft, judgement in zip(
-            new_drafts, judge(self.view, new_drafts, stages=QUICK), strict=True
-        ):
+        judgements = judge(self.view, new_drafts, stages=QUICK)
+        for draft, judgement in zip(new_drafts, judgements, strict=True):
             self.judgements[id(draft)] = judgement
-        alone: set[int] = set()
-        for suspect in suspects:
-            if suspect.group not in self.confirmation.suspects:
-                self._judge_alone(suspect, alone)
 
     def _confirm_hang(self, suspect: Suspect) -> None:
         """Run a hang once more: it has no excuse, and each run costs its whole limit."""
+        if suspect.group in self.confirmation.suspects:
+            return
         run = try_drafts(self.view, [suspect.draft])[0]
         if any(group == suspect.group for _, group in run.divergences):
             self.shows_again[suspect.group] = True
@@ -200,6 +204,8 @@ class CloseLook:
     def _judge_alone(self, suspect: Suspect, alone: set[int]) -> None:
         """Confirm a suspect by a call of its own and many copies; `alone` has had one."""
         group, key = suspect.group, id(suspect.draft)
+        if group in self.confirmation.suspects:
+            return
         # What is excused already needs neither.
         if not _is_excused(self.judgements[key], group) and key not in alone:
             self.judgements[key] = judge(self.view, [suspect.draft])[0]
