@@ -173,7 +173,8 @@ class CloseLook:
 
     def judge(self, suspects: Sequence[Suspect]) -> None:
         """Judge the drafts of suspects, together and then alone, until one of each group stands."""
-        slow, quick = [], []
+        slow: list[Suspect] = []
+        quick: list[Suspect] = []
         for suspect in suspects:
             self.shows_again.setdefault(suspect.group, False)
             (slow if suspect.is_hang else quick).append(suspect)
