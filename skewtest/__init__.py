@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         per_event,
         sql,
     )
+    from skewtest.sides.services import replayed, scored
+    from skewtest.sides.transform import Transform
     from skewtest.versions import compare_environments
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "SkewError",
     "SkewtestError",
     "Source",
+    "Transform",
     "bools",
     "categories",
     "check",
@@ -73,6 +76,8 @@ __all__ = [
     "per_entity",
     "per_event",
     "replay",
+    "replayed",
+    "scored",
     "sql",
     "strings",
     "structs",
@@ -96,6 +101,8 @@ _HOMES = {
     "skewtest.sides.adapters": (
         *("fold", "micro_batch", "per_as_of", "per_entity", "per_event", "sql"),
     ),
+    "skewtest.sides.services": ("replayed", "scored"),
+    "skewtest.sides.transform": ("Transform",),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
     "skewtest.results.finding": ("Counterexample", "Finding"),
     "skewtest.versions": ("compare_environments",),

@@ -102,6 +102,17 @@ def give_entity(implementation: Any, entity: tuple[str, ...]) -> Any:
     return implementation
 
 
+def request_of(
+    implementation: Any, sources: Mapping[str, Any], entity: tuple[str, ...]
+) -> Mapping[str, Any]:
+    """Return the request columns that an implementation brings along, such as `scored(...)`."""
+    columns = getattr(implementation, "request_columns", None)
+    if columns is None or inspect.isclass(implementation):
+        return {}
+    described: Mapping[str, Any] = columns(sources, entity)
+    return described
+
+
 def combinations(place: str, parameters: object) -> list[dict[str, Any]]:
     """Return one dict for each combination of parameter values; raise DeclarationError."""
     if not isinstance(parameters, Mapping) or not parameters:

@@ -33,6 +33,7 @@ from skewtest.declare.sides import (
     checked_side,
     combinations,
     give_entity,
+    request_of,
     variant_name,
 )
 from skewtest.declare.source import Source
@@ -44,13 +45,13 @@ __all__ = ["AS_OF", "FeatureView", "Nothing", "Scope"]
 Scope: TypeAlias = Literal["entity", "global"]
 
 # Frames of these files are ours: a view's place is where its owner wrote it.
-DECLARING = Path(__file__).parent
+DECLARING = (Path(__file__).parent, Path(__file__).parent.parent / "sides")
 
 
 def _caller() -> tuple[str, int]:
     """Return the file and line of the user's code that is declaring a view."""
     frame = sys._getframe(1)  # noqa: SLF001 # the only way to a caller that costs nothing
-    while frame.f_back is not None and Path(frame.f_code.co_filename).parent == DECLARING:
+    while frame.f_back is not None and Path(frame.f_code.co_filename).parent in DECLARING:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -157,7 +158,7 @@ class FeatureView:
         check_name(name)
         by_name = check_sources(label, sources)
         entity = check_entity(label, entity, by_name)
-        requested = check_request(label, request or {}, entity)
+        requested = check_request(label, request or request_of(online, by_name, entity), entity)
         values: dict[str, Any] = {
             "name": name,
             "sources": by_name,

@@ -10,11 +10,30 @@ import skewtest as sk
 
 NAMES = [
     *("Counterexample", "DeclarationError", "Delivery", "Environment", "FeatureView", "Finding"),
-    *("LogWarning", "Result", "SkewError", "SkewtestError", "Source", "bools", "categories"),
+    *(
+        "LogWarning",
+        "Result",
+        "SkewError",
+        "SkewtestError",
+        "Source",
+        "Transform",
+        "bools",
+        "categories",
+    ),
     *("check", "close", "compare_environments", "dates", "decimals"),
     *("exact", "floats", "fold", "ids", "ints", "key", "lists", "micro_batch"),
     *("per_as_of", "per_entity", "per_event"),
-    *("replay", "sql", "strings", "structs", "timestamps", "vector", "vectors"),
+    *(
+        "replay",
+        "replayed",
+        "scored",
+        "sql",
+        "strings",
+        "structs",
+        "timestamps",
+        "vector",
+        "vectors",
+    ),
 ]
 HEAVY = ("polars", "numpy", "hypothesis", "narwhals", "pandas", "jinja2", "rich", "typer")
 
