@@ -50,8 +50,9 @@ def check_scenarios(view: FeatureView, scenarios: Sequence[str] | None) -> Seque
 
 def scenarios_of(view: FeatureView) -> list[str]:
     """Return the scenarios that a view declares, and "relations" where it has any."""
-    relations = [RELATIONS] if view.relations else []
-    return [*view.delivery.scenarios, *relations]
+    if not view.relations:
+        return list(view.delivery.scenarios)
+    return [*view.delivery.scenarios, RELATIONS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ class Corpus:
         if self.folder is None:
             return (), ()
         histories, rejected = load(self.folder, view)
-        return (
-            [(self._relative(path), history) for path, history in histories],
-            [(self._relative(path), reason) for path, reason in rejected],
-        )
+        # Reports are read elsewhere: a path of this machine would lead nowhere there.
+        named_histories = []
+        for path, history in histories:
+            named_histories.append((self._relative(path), history))
+        named_rejects = []
+        for path, reason in rejected:
+            named_rejects.append((self._relative(path), reason))
+        return named_histories, named_rejects
 
     def keep(self, outcome: Outcome) -> Outcome:
         """Return an outcome whose findings are in the corpus; what cannot be kept is told.
@@ -86,6 +91,7 @@ class Corpus:
         findings: list[Finding] = []
         errors: dict[str, None] = {}
         for finding in outcome.findings:
+            # A file replays both sides: it cannot say which law of one of them is broken.
             if finding.replayed or finding.relation or finding.counterexample is None:
                 findings.append(finding)
                 continue
@@ -137,8 +143,10 @@ def check_view(
         rejected=rejected,
         progress=progress,
     )
-    marked = tuple(mark_known(corpus.keep(outcome), budget, today) for outcome in outcomes)
-    return Result(view, marked, command_of(marked, again))
+    marked = []
+    for outcome in outcomes:
+        marked.append(mark_known(corpus.keep(outcome), budget, today))
+    return Result(view, tuple(marked), command_of(marked, again))
 
 
 def part_of(result: Result, scenarios: Sequence[str], again: Again) -> Result:
@@ -149,9 +157,13 @@ def part_of(result: Result, scenarios: Sequence[str], again: Again) -> Result:
 
 def command_of(outcomes: Sequence[Outcome], again: Again) -> str:
     """Return the command that shows outcomes again; what is kept needs no seed."""
-    findings = [finding for outcome in outcomes for finding in outcome.findings]
-    if not outcomes or (findings and all(finding.replayed for finding in findings)):
+    findings: list[Finding] = []
+    for outcome in outcomes:
+        findings += outcome.findings
+    is_kept = bool(findings) and all(finding.replayed for finding in findings)
+    if not outcomes or is_kept:
         return again(None)
+    # All scenarios of a check share its histories, and so their seed.
     return again(outcomes[0].seed)
 
 
@@ -174,7 +186,9 @@ def mark_known(outcome: Outcome, budget: Budget, today: date | None) -> Outcome:
     was_run = outcome.skipped is None and outcome.histories > 0
     is_usual = was_run and budget.histories >= default_histories(outcome.view)
     if is_usual and all(finding.known is not None for finding in findings):
-        gone = [_stale_of(entry) for entry in entries if entry not in met]
+        for entry in entries:
+            if entry not in met:
+                gone.append(_stale_of(entry))
     return replace(outcome, findings=tuple(findings), stale=tuple(gone))
 
 

@@ -194,8 +194,9 @@ def _describe_parting(
     names: list[tuple[str, ...]] = []
     versions: list[list[Versions]] = []
     for group in groups:
-        names.append(tuple(environment.environment.name for environment in group.members))
-        versions.append([versions_of(environment) for environment in group.members])
+        versions_of_group = list(map(versions_of, group.members))
+        versions.append(versions_of_group)
+        names.append(tuple(environment.name for environment in versions_of_group))
     values: tuple[Any, ...] = ()
     events = None
     if example is not None:

@@ -41,6 +41,7 @@ def report_of_check(view: View, outcomes: Outcomes, again: str) -> model.Report:
 
 def part_of_check(view: View, outcomes: Outcomes, again: str, root: Path) -> model.Report:
     """Return what a check found as a part of a report, whose paths are relative to a folder."""
+    # A plain function, compared under two environments, has no view.
     views = [view_info(view, root)] if isinstance(view, FeatureView) else []
     return part_of(outcomes, views, again)
 
@@ -54,6 +55,7 @@ def errors_to_plot(outcomes: Outcomes, feature: str, scenario: str) -> model.Err
     distances = {}
     for outcome in outcomes:
         for name, distance in outcome.distances.items():
+            # A feature of texts is compared as well, and has no distances.
             if distance.compared:
                 distances[outcome.scenario, name] = distance
     errors = errors_of(distances.get((scenario, feature), Distances()))
@@ -61,10 +63,10 @@ def errors_to_plot(outcomes: Outcomes, feature: str, scenario: str) -> model.Err
         return errors
     features = dict.fromkeys(name for _, name in distances)
     scenarios = dict.fromkeys(name for name, _ in distances)
-    others = "nor others"
+    alternatives = "nor others"
     if distances:
-        others = f"there are those of {listed(features)} under {listed(scenarios)}"
+        alternatives = f"there are those of {listed(features)} under {listed(scenarios)}"
     raise DeclarationError(
-        f"there are no numbers of {feature!r} under {scenario!r}; {others}."
+        f"there are no numbers of {feature!r} under {scenario!r}; {alternatives}."
         + nearest(feature, features)
     )

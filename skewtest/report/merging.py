@@ -128,9 +128,9 @@ def strip_times(report: model.Report) -> model.Report:
     return msgspec.structs.replace(
         report,
         run=None,
-        outcomes=[_strip(outcome) for outcome in report.outcomes],
-        compared=[_strip(part) for part in report.compared],
-        versions=[_strip(part) for part in report.versions],
+        outcomes=list(map(_strip, report.outcomes)),
+        compared=list(map(_strip, report.compared)),
+        versions=list(map(_strip, report.versions)),
     )
 
 

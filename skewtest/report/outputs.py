@@ -71,6 +71,7 @@ def write_report(
     page = folder / REPORT_HTML
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # First the JSON: all other files can be made of it again.
         write_whole(folder / REPORT_JSON, model.to_json(report))
         write_whole(page, html_page(report, changes))
         write_whole(folder / REPORT_MD, markdown(report, changes))

@@ -40,25 +40,30 @@ SIDES: tuple[model.SideName, ...] = ("batch", "online")
 
 
 def run_info(
-    found: model.Report, *, command: str, profile: str, began: float, root: Path
+    report: model.Report, *, command: str, profile: str, began: float, root: Path
 ) -> model.Run:
     """Return where a report comes from.
 
     Args:
-        found: the report, without it.
+        report: the report, without it.
         command: what was called.
         profile: the profile that said how much to run.
         began: when it began, in seconds of the epoch.
         root: the folder of the project.
     """
-    seeds = {outcome.seed for outcome in found.outcomes}
+    seeds = {outcome.seed for outcome in report.outcomes}
+    # Views may have seeds of their own: no one of them would repeat the run.
+    seed = seeds.pop() if len(seeds) == 1 else None
+    files: list[str] = []
+    for view in report.views:
+        files += view.files
     return model.Run(
         time=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - began, 3),
         profile=profile,
-        seed=seeds.pop() if len(seeds) == 1 else None,
+        seed=seed,
         command=command,
-        git=git_of(root, (file for view in found.views for file in view.files)),
+        git=git_of(root, files),
         host=model.Host(
             system=platform.system(),
             machine=platform.machine(),
@@ -112,6 +117,7 @@ def _git(root: Path, *words: str) -> str | None:
             timeout=GIT_SECONDS,
             check=False,
         )
+    # No git, or a slow one: a report is made all the same.
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -128,21 +134,22 @@ def view_info(view: FeatureView, root: Path) -> model.View:
     file, line = view.place
     lines = _feature_lines(file, line)
     files = files_of(view, root)
+    features = []
+    for name, tolerance in view.features.items():
+        place = lines.get(name, line)
+        features.append(model.Feature(name=name, tolerance=tolerance_text(tolerance), line=place))
+    # A view that was declared at a prompt, or in a notebook, lies in no file.
+    in_file = Path(file).is_file()
     return model.View(
         name=view.name,
-        file=path_from(file, root) if Path(file).is_file() else None,
-        line=line if Path(file).is_file() else None,
+        file=path_from(file, root) if in_file else None,
+        line=line if in_file else None,
         entity=list(view.entity),
         times={name: source.time for name, source in view.sources.items()},
         windows=[micros(window) for window in view.windows],
         as_of=view.as_of,
         scenarios=list(view.delivery.scenarios),
-        features=[
-            model.Feature(
-                name=name, tolerance=tolerance_text(tolerance), line=lines.get(name, line)
-            )
-            for name, tolerance in view.features.items()
-        ],
+        features=features,
         implementations=list(_implementations(view, root)),
         files=files,
         uncovered=find_uncovered(view, files, root),
@@ -185,16 +192,19 @@ def _implementations(view: FeatureView, root: Path) -> Iterator[model.Implementa
             sql_file = query_file(parts[0], root)
             if sql_file is not None:
                 file, line = str(sql_file), 1
+        source = "\n".join(map(source_of, parts))
+        relative = None if file is None else path_from(file, root)
         yield model.Implementation(
             side=side,
             name=name_of(parts[0]),
-            file=None if file is None else path_from(file, root),
+            file=relative,
             line=line,
-            digest=digest_of("\n".join(map(source_of, parts)).encode()),
+            digest=digest_of(source.encode()),
         )
 
 
 def _declaration(view: FeatureView) -> str:
     lines = [f"{name}={getattr(view, name)!r}" for name in DECLARED]
+    # Sets have another order in every process, and functions another address.
     lines.append(f"equal={sorted(view.equal)}")
     return digest_of(ADDRESS.sub("", "\n".join(lines)).encode())

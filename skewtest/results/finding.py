@@ -20,7 +20,11 @@ UNKNOWN = "unknown"
 
 
 def _file_part(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-" else "-" for c in text)[:60]
+    """Return a text as a part of a file name, of at most 60 characters."""
+    part = ""
+    for letter in text[:60]:
+        part += letter if letter.isalnum() or letter in "_-" else "-"
+    return part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,10 +44,12 @@ class Counterexample:
             tables.append((name, frame.drop(FAULTS, strict=False).with_columns(at)))
         if len(tables) == 1:
             return tables[0][1].drop("#at", SEQUENCE)
-        together = pl.concat(
-            [frame.select(pl.lit(name).alias("source"), pl.all()) for name, frame in tables],
-            how="diagonal",
-        )
+        named = []
+        for name, frame in tables:
+            named.append(frame.select(pl.lit(name).alias("source"), pl.all()))
+        # Diagonally: sources have columns of their own.
+        together = pl.concat(named, how="diagonal")
+        # The sequence orders what happened at the same time, across sources.
         return together.sort("#at", SEQUENCE, maintain_order=True).drop("#at", SEQUENCE)
 
     @property
@@ -144,6 +150,7 @@ class Finding:
     @property
     def slug(self) -> str:
         """Feature and kind, as a file name can hold them."""
+        # A dash, which is all that is left of a star in the name of a file, says less.
         feature = "rows" if self.feature == ALL_FEATURES else _file_part(self.feature)
         return f"{feature}.{_file_part(self.kind)}"
 

@@ -133,4 +133,6 @@ class Outcome:
     @property
     def inconclusive(self) -> bool:
         """Whether both sides failed alike, so that nothing was compared."""
-        return self.culprits is not None and any(len(f.failures) > 1 for f in self.findings)
+        if self.culprits is None:
+            return False
+        return any(len(finding.failures) > 1 for finding in self.findings)

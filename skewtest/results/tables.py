@@ -46,5 +46,7 @@ def _with_texts_for_floats(kind: pl.DataType) -> pl.DataType:
 
 def _as_instance(kind: Any) -> pl.DataType:
     """Return a type, which polars may have as its class."""
-    instance: pl.DataType = kind() if isinstance(kind, type) else kind
-    return instance
+    if isinstance(kind, type):
+        kind = kind()
+    assert isinstance(kind, pl.DataType)
+    return kind

@@ -96,7 +96,9 @@ class Draft:
 
     def in_order(self) -> "Draft":
         """Return the draft without any fault of its delivery."""
-        events = (Event(event.source, event.at, event.values) for event in self.events)
+        events = []
+        for event in self.events:
+            events.append(Event(event.source, event.at, event.values))
         return Draft(tuple(events), self.spine, scenario=self.scenario.in_order)
 
 
@@ -221,8 +223,11 @@ def pack_drafts(view: FeatureView, drafts: Sequence[Draft]) -> Pack:
             restarts[lane] = draft.restarts
         if draft.boot is not None:
             boots[lane] = draft.boot
+    events = {}
+    for name in view.sources:
+        events[name] = _event_table(view, name, drafts, stride)
     return Pack(
-        events={name: _event_table(view, name, drafts, stride) for name in view.sources},
+        events=events,
         spine=_spine(view, drafts, stride),
         lanes=len(drafts),
         lags=lags,
@@ -298,12 +303,12 @@ def _faults(frame: pl.DataFrame, column: str) -> list[Any]:
 
 def _fault_columns(events: list[Event]) -> list[pl.Series]:
     """Return the columns of faults that some event has: others would slow every delivery."""
-    faults: dict[str, list[Any]] = {
-        DELAY: [event.delay for event in events],
-        TURN: [event.turn for event in events],
-        COPIES: [list(event.copies) for event in events],
-        WORKER: [event.worker for event in events],
-    }
+    faults: dict[str, list[Any]] = {DELAY: [], TURN: [], COPIES: [], WORKER: []}
+    for event in events:
+        faults[DELAY].append(event.delay)
+        faults[TURN].append(event.turn)
+        faults[COPIES].append(list(event.copies))
+        faults[WORKER].append(event.worker)
     columns = []
     for name, values in faults.items():
         if any(values):
@@ -313,17 +318,22 @@ def _fault_columns(events: list[Event]) -> list[pl.Series]:
 
 def _spine(view: FeatureView, drafts: Sequence[Draft], stride: int) -> pl.DataFrame:
     lanes: list[int] = []
-    asks: list[Ask] = []
+    moments: list[int] = []
+    keys: list[tuple[Any, ...]] = []
+    values: list[tuple[Any, ...]] = []
     for lane, draft in enumerate(drafts):
-        lanes += [lane] * len(draft.spine)
-        asks += draft.spine
+        for ask in draft.spine:
+            lanes.append(lane)
+            moments.append(ask.at)
+            keys.append(ask.entity)
+            values.append(ask.values)
     columns = []
     for position, (column, kind) in enumerate(view.entity_columns.items()):
-        cells = [ask.entity[position] for ask in asks]
+        cells = [key[position] for key in keys]
         columns.append(render_cells(column, kind, cells, lanes, stride))
-    columns.append(view.time.series(AS_OF, [ask.at for ask in asks]))
+    columns.append(view.time.series(AS_OF, moments))
     for position, (column, kind) in enumerate(view.request.items()):
-        cells = [ask.values[position] for ask in asks]
+        cells = [row[position] for row in values]
         columns.append(render_cells(column, kind, cells, lanes, stride))
     return pl.DataFrame(columns).with_columns(pl.Series(LANE, lanes, dtype=pl.Int32))
 

@@ -44,10 +44,12 @@ def _rows(finding: model.VersionFinding) -> RenderableType:
     for name in names:
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for number, row in enumerate(finding.rows[:SHOWN_ROWS]):
-        table.add_row(str(number), *(cut_cell(row.get(name, "")) for name in names))
-    more = len(finding.rows) - SHOWN_ROWS
-    if more > 0:
-        table.add_row("", f"and {more:,} more rows")
+        # Rows are dicts of the user's, and need not have the same names.
+        cells = [cut_cell(row.get(name, "")) for name in names]
+        table.add_row(str(number), *cells)
+    unshown = len(finding.rows) - SHOWN_ROWS
+    if unshown > 0:
+        table.add_row("", f"and {unshown:,} more rows")
     return indent(table)
 
 
@@ -56,12 +58,13 @@ def _places(finding: model.VersionFinding) -> RenderableType:
     table.add_column("")
     for heading in (*finding.pair, "difference"):
         table.add_column(heading, justify="right")
-    for place in finding.places[:SHOWN_PLACES]:
-        ends = cut_cell(place.a), cut_cell(place.b)
-        table.add_row(place.path or "result", *ends, distance_text(place))
-    more = len(finding.places) - SHOWN_PLACES
-    if more > 0:
-        table.add_row(f"and {more} more")
+    for difference in finding.places[:SHOWN_PLACES]:
+        ends = cut_cell(difference.a), cut_cell(difference.b)
+        # A result that is no container has no path.
+        table.add_row(difference.path or "result", *ends, distance_text(difference))
+    unshown = len(finding.places) - SHOWN_PLACES
+    if unshown > 0:
+        table.add_row(f"and {unshown} more")
     return indent(table)
 
 

@@ -16,6 +16,7 @@ from skewtest.report.versions import cause_text, versions_text
 
 # A cell of the table of environments; longer answers end in dots.
 LONGEST_CELL = 34
+REQUEST = "?"
 
 
 def finding_blocks(
@@ -45,13 +46,14 @@ def finding_blocks(
     return spaced
 
 
-def _title(title: Text, found: str) -> RenderableType:
-    if len(title) + len(found) + GAP > WIDTH:
-        return Group(title, indent(Text(found, style="dim")))
+def _title(title: Text, origin: str) -> RenderableType:
+    """Return a title with where the finding comes from: on its right, or below a long one."""
+    if len(title) + len(origin) + GAP > WIDTH:
+        return Group(title, indent(Text(origin, style="dim")))
     line = Table.grid(expand=True)
     line.add_column()
     line.add_column(justify="right", no_wrap=True)
-    line.add_row(title, Text(found, style="dim"))
+    line.add_row(title, Text(origin, style="dim"))
     return line
 
 
@@ -64,9 +66,11 @@ def _origin(outcome: model.Outcome, finding: model.Finding) -> str:
 
 
 def _history(timeline: model.Timeline) -> RenderableType:
-    widths = [len(name) for name in timeline.columns]
+    widths = list(map(len, timeline.columns))
     for row in timeline.rows:
-        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+        for number, cell in enumerate(row):
+            widths[number] = max(widths[number], len(cell))
+    # Columns are not folded: a value that is broken in two is read as two.
     if sum(widths) + GAP * len(widths) <= WIDTH:
         return indent(_as_table(timeline))
     return indent(_as_records(timeline))
@@ -74,12 +78,18 @@ def _history(timeline: model.Timeline) -> RenderableType:
 
 def _as_table(timeline: model.Timeline) -> Table:
     table = make_table(timeline.columns, gap=GAP)
-    if not any(row[0] != "?" for row in timeline.rows):
+    # A history without events is no table that was cut off: it says so.
+    if all(row[0] == REQUEST for row in timeline.rows):
         table.add_row("", "(no events)")
     for number, row in enumerate(timeline.rows):
         _tell_omitted(table, timeline, number)
-        table.add_row(*row, style="bold" if row[0] == "?" else "")
+        table.add_row(*row, style=_style_of(row))
     return table
+
+
+def _style_of(row: Sequence[str]) -> str:
+    """Return how a row of a timeline is set: requests stand out among events."""
+    return "bold" if row[0] == REQUEST else ""
 
 
 def _as_records(timeline: model.Timeline) -> Table:
@@ -91,7 +101,7 @@ def _as_records(timeline: model.Timeline) -> Table:
     names = timeline.columns[head:-1]
     for number, row in enumerate(timeline.rows):
         _tell_omitted(table, timeline, number)
-        style = "bold" if row[0] == "?" else ""
+        style = _style_of(row)
         texts = (*reversed(row[1:head]), row[-1])
         table.add_row(row[0], "  ".join(filter(None, texts)), style=style)
         cells = []
@@ -152,19 +162,24 @@ def _attribution(attribution: model.Attribution, cell: Sequence[model.Versions])
     )
     for side, differs in rows:
         cells = [texts[side, name] for name in names]
-        table.add_row(f"{side} in", *cells, style="red" if differs else "")
+        style = "red" if differs else ""
+        table.add_row(f"{side} in", *cells, style=style)
     return indent(table)
 
 
 def _answer_text(answer: model.EnvironmentAnswer) -> str:
     """Return what a side answers in an environment, and how far off the reference it is."""
     text = cut_cell(answer.text)
-    return text if answer.ulps_off is None else f"{text} ({answer.ulps_off:,} ulps off)"
+    if answer.ulps_off is None:
+        return text
+    return f"{text} ({answer.ulps_off:,} ulps off)"
 
 
 def cut_cell(text: str) -> str:
     """Return a text that fits into a cell."""
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 3]}..."
+    if len(text) <= LONGEST_CELL:
+        return text
+    return f"{text[: LONGEST_CELL - 3]}..."
 
 
 def _facts(outcome: model.Outcome, findings: Sequence[model.Finding], again: str) -> RenderableType:
@@ -218,14 +233,17 @@ def _cause(finding: model.Finding) -> str:
 
 def _other_facts(findings: Sequence[model.Finding]) -> Iterator[tuple[str, str]]:
     """Return which findings the same history shows, what is known of them, where they are kept."""
-    for text in name_first([f"{finding.feature} ({finding.kind})" for finding in findings[1:]]):
+    alike = [f"{finding.feature} ({finding.kind})" for finding in findings[1:]]
+    for text in name_first(alike):
         yield "also", text
     for finding in findings:
-        known = finding.known
-        if known is not None:
-            text = f"expired on {known.expires}, {known.owner}: {known.reason}"
+        entry = finding.known
+        # What is known and has not expired is no finding that a terminal shows.
+        if entry is not None:
+            text = f"expired on {entry.expires}, {entry.owner}: {entry.reason}"
             yield "known", one_line(text)
-    for file in name_first([finding.corpus for finding in findings if finding.corpus]):
+    files = [finding.corpus for finding in findings if finding.corpus]
+    for file in name_first(files):
         yield "kept", file
 
 

@@ -49,6 +49,7 @@ def report_text(
 def outcome_blocks(outcome: model.Outcome) -> list[RenderableType]:
     """Return one block for each finding that is not known, untested features and remarks too."""
     blocks: list[RenderableType] = []
+    # What is known is told in a line at the end of the run.
     groups = group_alike(outcome.news)
     for findings in groups[:MOST_SHOWN]:
         blocks += finding_blocks(outcome, findings, outcome.again)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from io import StringIO
+from typing import Literal
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -22,18 +23,22 @@ def render(blocks: Sequence[RenderableType], *, colour: bool = False, width: int
         width: columns of the terminal.
     """
     buffer = StringIO()
+    color_system: Literal["standard"] | None = "standard" if colour else None
     console = Console(
         file=buffer,
         width=width,
         force_terminal=colour,
-        color_system="standard" if colour else None,
+        color_system=color_system,
+        # Texts are a user's: brackets in them are no markup, and ":x:" is no emoji.
         highlight=False,
         markup=False,
         emoji=False,
         legacy_windows=False,
     )
     for block in blocks:
+        # Sentences and commands are for the terminal to wrap: what is copied stays whole.
         console.print(block, soft_wrap=isinstance(block, Text))
+    # Rich fills the lines of a table up with blanks.
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
