@@ -23,10 +23,10 @@ from skewtest.generate.history import Pack
 from skewtest.run.fitted import draw_training_pack, fit_view
 from skewtest.sides.answers import Answers, Failure
 
+# As many as tell versions apart in `skewtest.checks.spread`.
 PACKS = 4
-"""As many as tell versions apart in `skewtest.checks.spread`."""
+# An index that has not answered by then will not.
 SECONDS = 60
-"""An index that has not answered by then will not."""
 
 
 @dataclass(frozen=True, slots=True)

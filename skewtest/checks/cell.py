@@ -38,8 +38,8 @@ from skewtest.sides.process import RemoteError, worker_of
 from skewtest.worker.telling import cpu_features
 
 CAUSE = "library.version"
+# The worker starts before it answers, and a busy machine takes its time for that.
 SECONDS = 30
-"""The worker starts before it answers, and a busy machine takes its time for that."""
 NONDETERMINISTIC = "nondeterministic"
 SIDES: tuple[SideName, ...] = ("batch", "online")
 

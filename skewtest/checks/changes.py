@@ -13,8 +13,8 @@ from skewtest.generate.history import LANE, SEQUENCE, Pack
 from skewtest.sides.columns import RowArray
 from skewtest.times import DAY_US, instants_of
 
+# Whole weeks keep weekdays and hours; four of them also cross the end of a month.
 FOUR_WEEKS = 4 * 7 * DAY_US
-"""Whole weeks keep weekdays and hours; four of them also cross the end of a month."""
 
 
 class Changed(NamedTuple):

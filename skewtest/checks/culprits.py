@@ -10,8 +10,8 @@ from skewtest.environments.build import BuiltEnvironment, build_environment
 from skewtest.environments.locks import Tell
 from skewtest.errors import SkewtestError
 
+# Each flip builds an environment, which may take minutes.
 MOST_FLIPS = 8
-"""Each flip builds an environment, which may take minutes."""
 PYTHON = "python"
 IDLE = frozenset(["pip", "setuptools", "wheel", "six", "packaging"])
 """Packages that are there for the installers' sake."""

@@ -18,10 +18,10 @@ from skewtest.worker import codec
 from skewtest.worker.libraries import TAG
 
 CAUSE = "library.version"
+# Sets of fewer rows that are tried: each runs the function eight times in four processes.
 MOST_TRIALS = 80
-"""Sets of fewer rows that are tried: each runs the function eight times in four processes."""
+# A finding names so many places: who mends the first sees what is left of the others.
 PLACES = 20
-"""A finding names so many places: who mends the first sees what is left of the others."""
 
 Failures = tuple[Failure | None, Failure | None]
 Reference = Callable[[Any], Any]

@@ -17,10 +17,10 @@ from skewtest.sides.elsewhere import CannotLoadError, loaded
 from skewtest.sides.process import RemoteError
 from skewtest.worker import codec
 
+# How often each process runs a function: what differs then is not the versions' doing.
 TIMES = 2
-"""How often each process runs a function: what differs then is not the versions' doing."""
+# The worker ends a run itself at its time limit; only where it cannot, it is killed after this.
 GRACE_SECONDS = 2.0
-"""The worker ends a run itself at its time limit; only where it cannot, it is killed after this."""
 
 
 @dataclass(frozen=True, slots=True)

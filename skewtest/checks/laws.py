@@ -31,12 +31,12 @@ from skewtest.run.noise import QUICK
 from skewtest.sides.answers import Answers
 
 FIRST = 3
+# Relations are tried on the first large pack, by when most skews have been found, and then on one
+# in so many. A short search tries them on its last pack.
 EVERY = 24
-"""Relations are tried on the first large pack, by when most skews have been found, and then on one
-in so many. A short search tries them on its last pack."""
 SUSPECTS = 3
+# For the laws alone a search goes on no further than to so many histories.
 ENOUGH = 256
-"""For the laws alone a search goes on no further than to so many histories."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,11 @@ from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.binding import lacking_for
 
 DIFFER_IN_ORDER = "the sides differ in order"
+# A history that would cost so many times what a pack may cost is left out, and told: one long
+# history of slow code would eat the budget of all others.
 TOO_DEAR = 3
-"""A history that would cost so many times what a pack may cost is left out, and told: one long
-history of slow code would eat the budget of all others."""
+# Seconds that slow code is run on after its first finding, to tell distinct failures apart.
 SECONDS_FOR_MORE = 5.0
-"""Seconds that slow code is run on after its first finding, to tell distinct failures apart."""
 
 
 @dataclass(slots=True, eq=False)

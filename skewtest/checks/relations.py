@@ -36,8 +36,8 @@ from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online, lacking_for, side_of
 from skewtest.sides.fresh import answered_afresh
 
+# Lanes that are looked at one by one: the candidates of a round, and enough of a large pack.
 MOST_MUTATING = 64
-"""Lanes that are looked at one by one: the candidates of a round, and enough of a large pack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ from skewtest.run.suspects import Suspect
 from skewtest.times import instants_of
 
 SameInstant: TypeAlias = Literal["request_first", "event_first"]
+# The delay, in microseconds, with which an event reaches the online side before a request of its
+# own instant.
 JUST_BEFORE = -1
-"""The delay, in microseconds, with which an event reaches the online side before a request of its
-own instant."""
 
 
 def replay_outcome(view: FeatureView, history: History) -> Outcome:

@@ -38,9 +38,9 @@ from skewtest.run.judge import judge
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.elsewhere import CannotLoadError
 
+# So many packs are enough: what versions do otherwise they do on most histories, and each pack
+# crosses into every environment.
 PACKS = 4
-"""So many packs are enough: what versions do otherwise they do on most histories, and each pack
-crosses into every environment."""
 VERSIONS = "versions"
 
 

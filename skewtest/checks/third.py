@@ -31,11 +31,11 @@ from skewtest.run.shown import Group
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.columns import RowArray
 
+# Histories of a pack that are looked at: the first may be rounding.
 SUSPECTS = 3
-"""Histories of a pack that are looked at: the first may be rounding."""
+# CPU seconds that the reference gets for a pack, and in all: it is slow on purpose, and a few
+# hundred histories show nearly all that thousands would. What it was asked on is told.
 SLICE, MOST = 1.0, 10.0
-"""CPU seconds that the reference gets for a pack, and in all: it is slow on purpose, and a few
-hundred histories show nearly all that thousands would. What it was asked on is told."""
 EXPERIMENT = experiment_against("batch")
 
 
@@ -204,7 +204,11 @@ def _finding_of(view: FeatureView, visible: FeatureView, breach: Breach) -> Find
     divergences: list[Divergence] = []
     for of_lane in EXPERIMENT.diverge(visible, pack_drafts(visible, [draft])).values():
         divergences += of_lane
-    divergence = next((d for d in divergences if d.group == breach.group), breach.divergence)
+    divergence = breach.divergence
+    for candidate in divergences:
+        if candidate.group == breach.group:
+            divergence = candidate
+            break
     finding = Finding(
         feature=name_feature(view, breach.group[0]),
         scenario=IN_ORDER,

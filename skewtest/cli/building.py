@@ -22,8 +22,8 @@ from skewtest.errors import SkewtestError
 SHOWN = ("numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "duckdb")
 """The packages that features are made with: of others a list would hold dozens."""
 HEADINGS = ("environment", "holds", "MB", "last used")
+# Columns of a table of environments; in fewer, versions break in the middle of a word.
 NARROWEST = 80
-"""Columns of a table of environments; in fewer, versions break in the middle of a word."""
 MEGABYTE = 1e6
 
 

@@ -42,8 +42,8 @@ from skewtest.report.terminal import summary_line
 from skewtest.run.budget import DEV, budget_of, default_profile
 from skewtest.session import Corpus, check_view, part_of, scenarios_of
 
+# Any would do; a fixed one shows the same counterexample that the tutorial does.
 DEMO_SEED = 1
-"""Any would do; a fixed one shows the same counterexample that the tutorial does."""
 
 
 @dataclass(frozen=True, slots=True)

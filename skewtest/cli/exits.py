@@ -8,8 +8,8 @@ import typer
 
 # 2 is what typer exits with for a wrong option, 130 what shells say of a command ended by Ctrl-C.
 PARITY, SKEW, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+# With the number of the signal: 130 is that of Ctrl-C.
 SIGNALLED = 128
-"""With the number of the signal: 130 is that of Ctrl-C."""
 INCOMPLETE = BROKEN
 """Of reports: something broke, so that it cannot be told whether there is parity."""
 

@@ -29,8 +29,8 @@ from skewtest.report.shards import merge_shards as merge_reports_of_shards
 from skewtest.report.summary import lead
 from skewtest.report.trend import read_history
 
+# How many lines of a history that cannot be read are named: the rest tells nothing new.
 MOST_BROKEN = 5
-"""How many lines of a history that cannot be read are named: the rest tells nothing new."""
 EXITS = {"parity": PARITY, "skew": SKEW, "incomplete": INCOMPLETE}
 
 T = TypeVar("T")

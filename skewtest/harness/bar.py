@@ -15,10 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+# A check that is done by then shows nothing: a bar that flashes up is noise.
 QUIET_SECONDS = 2.0
-"""A check that is done by then shows nothing: a bar that flashes up is noise."""
+# A pack may take a millisecond; to draw takes longer, and nobody reads faster.
 REDRAW_SECONDS = 0.1
-"""A pack may take a millisecond; to draw takes longer, and nobody reads faster."""
 
 
 class Bar:

@@ -134,8 +134,10 @@ def list_unchecked(report: model.Report) -> list[str]:
     """
     unchecked = []
     for view in report.views:
-        outcomes = [outcome for outcome in report.outcomes if outcome.view == view.name]
-        checked = {outcome.scenario for outcome in outcomes if _is_checked(outcome)}
+        checked = set()
+        for outcome in report.outcomes:
+            if outcome.view == view.name and _is_checked(outcome):
+                checked.add(outcome.scenario)
         if checked == {REPLAY}:
             continue
         for scenario in view.scenarios:

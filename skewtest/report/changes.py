@@ -249,6 +249,7 @@ def _change(old: Counts, new: Counts) -> Change:
 
 def _list_moved(before: model.Report, after: model.Report) -> list[Moved]:
     """Return what is another than before beside the answers: views, code, files, packages."""
+    # By name: a view whose file or code is another is still that view.
     old_views = {view.name: view for view in before.views}
     new_views = {view.name: view for view in after.views}
     moved = []

@@ -235,8 +235,11 @@ def known_lines(report: model.Report) -> list[str]:
 
 def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
     """Return a line for each known divergence of a view, scenario or cell that was not checked."""
-    views = dict.fromkeys(outcome.view for outcome in report.outcomes)
-    checked = {(outcome.view, outcome.column) for outcome in report.outcomes}
+    views: dict[str, None] = {}
+    checked = set()
+    for outcome in report.outcomes:
+        views[outcome.view] = None
+        checked.add((outcome.view, outcome.column))
     lines = {}
     for entry in known:
         column = f"{entry.scenario}-{entry.cell}" if entry.cell else entry.scenario
@@ -292,7 +295,8 @@ def change_lines(changes: Comparison) -> list[str]:
         table.add_row(change.change, one_line(feature), column, change.kind, *shares)
     if changes.divergences:
         lines += render([table]).splitlines()
-    lines += [one_line(moved_line(moved)) for moved in changes.moved]
+    for moved in changes.moved:
+        lines.append(one_line(moved_line(moved)))
     if changes.incomplete:
         lines.append("the later report is incomplete")
     return lines

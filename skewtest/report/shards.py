@@ -62,16 +62,21 @@ def _merge_runs(shards: Mapping[str, model.Run]) -> model.Run | None:
         return None
     runs = list(shards.values())
     first = min(runs, key=lambda run: run.time)
-    # Seeds and versions that differ are told as they are: shards may come from other machines.
-    pythons = [run.host.python for run in runs]
-    host = msgspec.structs.replace(first.host, python=_join_versions(pythons))
-    is_same_seed = all(run.seed == first.seed for run in runs)
+    seed, seconds = first.seed, 0.0
+    pythons = []
+    for run in runs:
+        seconds += run.seconds
+        pythons.append(run.host.python)
+        # No one seed repeats shards of several.
+        if run.seed != first.seed:
+            seed = None
     return msgspec.structs.replace(
         first,
-        seconds=sum(run.seconds for run in runs),
-        seed=first.seed if is_same_seed else None,
+        seconds=seconds,
+        seed=seed,
         git=_merge_git(runs),
-        host=host,
+        # Versions that differ are told as they are: shards may come from other machines.
+        host=msgspec.structs.replace(first.host, python=_join_versions(pythons)),
         packages=_merge_packages(runs),
         shards=list(shards),
     )
@@ -90,12 +95,13 @@ def _merge_packages(runs: Sequence[model.Run]) -> dict[str, str]:
 def _merge_git(runs: Iterable[model.Run]) -> model.Git | None:
     """Return the revision of all shards, dirty if one is; None where one does not say."""
     revisions = []
+    is_dirty = False
     for run in runs:
         # Code of a shard that names no revision may be any: the whole then has none either.
         if run.git is None:
             return None
         revisions.append(run.git)
-    is_dirty = any(revision.dirty for revision in revisions)
+        is_dirty = is_dirty or run.git.dirty
     return msgspec.structs.replace(revisions[0], dirty=is_dirty)
 
 

@@ -64,12 +64,16 @@ class Counterexample:
         Columns: `arrival`, `step` ("event", "event again", "request", "snapshot", "restore"), and
         `number`: the row of `events` or `spine`, from 0; null for the other steps.
         """
-        steps = steps_of(self.view, self.history)
+        arrivals, kinds, numbers = [], [], []
+        for step in steps_of(self.view, self.history):
+            arrivals.append(step.at)
+            kinds.append(step.what)
+            numbers.append(step.number)
         return pl.DataFrame(
             [
-                self.view.time.series("arrival", [step.at for step in steps]),
-                pl.Series("step", [step.what for step in steps], dtype=pl.String),
-                pl.Series("number", [step.number for step in steps], dtype=pl.Int64),
+                self.view.time.series("arrival", arrivals),
+                pl.Series("step", kinds, dtype=pl.String),
+                pl.Series("number", numbers, dtype=pl.Int64),
             ]
         )
 

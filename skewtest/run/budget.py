@@ -13,19 +13,19 @@ from skewtest.declare.view import FeatureView
 from skewtest.errors import DeclarationError, listed, nearest
 from skewtest.results.finding import ALL_FEATURES
 
+# Hypothesis counts examples; one of ours is a block of histories that share a batch call.
 HISTORIES_AN_EXAMPLE = 64
-"""Hypothesis counts examples; one of ours is a block of histories that share a batch call."""
+# Hypothesis's own `max_examples`, where nobody has loaded Hypothesis to say another.
 EXAMPLES = 100
-"""Hypothesis's own `max_examples`, where nobody has loaded Hypothesis to say another."""
+# Views whose histories cannot share a batch call run this many times fewer of them: each costs what
+# a block does, and a developer waits for the whole.
 ALONE_SHARE = 32
-"""Views whose histories cannot share a batch call run this many times fewer of them: each costs
-what a block does, and a developer waits for the whole."""
 DEV, CI, NIGHTLY = "dev", "ci", "nightly"
+# How many times the default number of histories each profile runs.
 PROFILES = {DEV: 1, CI: 2, NIGHTLY: 20}
-"""How many times the default number of histories each profile runs."""
+# How many seconds a view may cost under each profile, where nobody says a number: 6,400 histories
+# of usual code take one or two; only code that costs a millisecond a row meets this end.
 SECONDS = {DEV: 60.0, CI: 120.0, NIGHTLY: 1_800.0}
-"""How many seconds a view may cost under each profile, where nobody says a number: 6,400 histories
-of usual code take one or two; only code that costs a millisecond a row meets this end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from skewtest.generate.history import LANE, Pack
 
 SCHEDULER = Path("/proc/thread-self/schedstat")
 """Linux tells here how long a thread waited for a processor that others held."""
+# Seconds that one pack of slow code may cost: so often progress is shown and Ctrl-C is heard.
 SLICE = 1.0
-"""Seconds that one pack of slow code may cost: so often progress is shown and Ctrl-C is heard."""
+# More events and requests than any pack has.
 ANY = 2**62
-"""More events and requests than any pack has."""
+# Where one history costs fewer seconds than this, a call has mostly fixed costs, and the next pack
+# is not cut. So the packs of usual code are the same on any machine, and its results too.
 QUICK = 0.15
-"""Where one history costs fewer seconds than this, a call has mostly fixed costs, and the next pack
-is not cut. So the packs of usual code are the same on any machine, and its results too."""
 
 
 def seconds_spent() -> float:

@@ -31,8 +31,8 @@ from skewtest.generate.values import arrival_series
 from skewtest.run.names import Names, Own, Slot, number_cells, render_cells
 from skewtest.times import instants_of
 
+# A history of so many events and requests is read as it is, whether it is minimal or not.
 SMALL = 20
-"""A history of so many events and requests is read as it is, whether it is minimal or not."""
 
 
 class Event(NamedTuple):

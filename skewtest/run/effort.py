@@ -50,14 +50,14 @@ class Allowance:
         return Effort(self.rows // share, self.cpu / share)
 
 
+# Enough for a cap of 1,000 events, which takes some 300,000 rows; usual ones take 5,000.
 DECLARED = Allowance(rows=1_000_000, cpu=30.0)
-"""Enough for a cap of 1,000 events, which takes some 300,000 rows; usual ones take 5,000."""
+# What is only explored promises nothing: a roughly small history says enough.
 ADVICE = Allowance(rows=80_000, cpu=3.0)
-"""What is only explored promises nothing: a roughly small history says enough."""
 LAWS = Allowance(rows=500_000, cpu=15.0)
+# Real logs begin larger than generated histories.
 REPLAY = Allowance(rows=1_500_000, cpu=30.0)
-"""Real logs begin larger than generated histories."""
+# Each candidate crosses into another process.
 VERSIONS = Allowance(rows=150_000, cpu=10.0)
-"""Each candidate crosses into another process."""
+# What was kept is small already.
 NONE = Allowance(rows=0, cpu=0.0)
-"""What was kept is small already."""

@@ -5,8 +5,8 @@ from skewtest.run.draft import Draft
 from skewtest.run.edits import Edit, Edits
 from skewtest.times import DAY_US, HOUR_US, micros
 
+# Delay, turn, copies and worker of an event that arrives once, at once, where it should.
 NO_FAULTS = (0, 0, (), 0)
-"""Delay, turn, copies and worker of an event that arrives once, at once, where it should."""
 
 
 def fault_edits(draft: Draft) -> list[Edits]:

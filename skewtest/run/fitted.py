@@ -11,8 +11,8 @@ from skewtest.sides.answers import Failure
 from skewtest.sides.functions import call_by_name, named_frames
 
 TRAINING_HISTORIES = 64
+# The number of the first: no run gets there, so nothing is tried on what it was fitted to.
 TRAINING_FIRST = 2**40
-"""The number of the first: no run gets there, so nothing is tried on what it was fitted to."""
 
 
 def fit_view(view: FeatureView, hints: Hints, seed: int) -> FeatureView | Failure:

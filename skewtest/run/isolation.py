@@ -18,11 +18,11 @@ from skewtest.sides.columns import RowArray
 from skewtest.times import instants_of
 
 T = TypeVar("T")
+# CPU seconds after which a call for many histories is halved: never a verdict, so it may be short.
+# Packs are cut to cost about a second, and a hang among them is found in a few calls.
 PATIENCE = 2.0
-"""CPU seconds after which a call for many histories is halved: never a verdict, so it may be short.
-Packs are cut to cost about a second, and a hang among them is found in a few calls."""
+# After this many lanes that fail alike, the rest of a pack would teach nothing new.
 SAME_FAILURES = 6
-"""After this many lanes that fail alike, the rest of a pack would teach nothing new."""
 
 
 @dataclass(slots=True)

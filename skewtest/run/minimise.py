@@ -31,25 +31,25 @@ from skewtest.run.plain import PLAIN_AS_OF
 from skewtest.run.shown import Group
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, instant, micros
 
+# Plain distances of events from `as_of` and each other, as far as they are no window.
 NEAR = (DAY_US, HOUR_US, 5 * HOUR_US)
-"""Plain distances of events from `as_of` and each other, as far as they are no window."""
 LEVELS = (DAY_US, HOUR_US, 60 * SECOND_US, SECOND_US, 1_000)
+# Edits of one kind make others possible, so all kinds have so many turns.
 PASSES = 3
-"""Edits of one kind make others possible, so all kinds have so many turns."""
+# A counterexample of so few events is small enough, and one of so many needs them: a counter or a
+# cap. Between them another order of dropping is worth its effort.
 FEW, MANY = 2, 40
-"""A counterexample of so few events is small enough, and one of so many needs them: a counter or
-a cap. Between them another order of dropping is worth its effort."""
 MOST_TURNS = 20
+# So many proposals are always tried one by one.
 FEWEST = 32
-"""So many proposals are always tried one by one."""
+# Of long histories, so many events are tried in a round: a spread of the proposals.
 EVENTS_A_ROUND = 8_000
-"""Of long histories, so many events are tried in a round: a spread of the proposals."""
+# So many prefixes of the proposals are tried in one call. Halving would take three calls for what
+# eighths find in one, and a call costs more than the rows in it; more of them would add rows.
 PREFIXES = 8
-"""So many prefixes of the proposals are tried in one call. Halving would take three calls for what
-eighths find in one, and a call costs more than the rows in it; more of them would add rows."""
+# Whole columns are set to their first or second plain value; the third is a cell's own number,
+# rounded, which differs from cell to cell.
 RANKS = 2
-"""Whole columns are set to their first or second plain value; the third is a cell's own number,
-rounded, which differs from cell to cell."""
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from skewtest.run.edits import Edit, Edits
 from skewtest.times import DAY_US, HOUR_US, micros
 
 Row = TypeVar("Row", Event, Ask, Restart)
+# Events of longer histories are not put one unit apart: dates would run over months.
 MOST_SPACED = 10
-"""Events of longer histories are not put one unit apart: dates would run over months."""
+# Late events arrive at least this part of their distance apart: an hour, where that is a day.
 PARTS_OF_A_UNIT = 24
-"""Late events arrive at least this part of their distance apart: an hour, where that is a day."""
 
 
 def shift_draft(draft: Draft, by: int) -> Draft:

@@ -12,8 +12,8 @@ def annotations(report: model.Report) -> list[str]:
     """Return a line for each problem; the last one counts those that GitHub would drop."""
     problems = [*problems_of(report), *gaps_of(report)]
     if len(problems) <= MOST:
-        return [_line(problem) for problem in problems]
-    lines = [_line(problem) for problem in problems[: MOST - 1]]
+        return list(map(_line, problems))
+    lines = list(map(_line, problems[: MOST - 1]))
     cut = problems[MOST - 1 :]
     text = f"{len(cut)} further problems; see the parity report"
     # Those that fail come first: where the first that is cut fails nothing, none of them does.

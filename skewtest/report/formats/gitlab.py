@@ -9,7 +9,7 @@ from skewtest.report.problems import GAP, Problem, gaps_of, problems_of
 
 def code_quality(report: model.Report) -> str:
     """Return the JSON of `artifacts:reports:codequality`; a problem without a file is on `.`."""
-    entries = [_entry(problem) for problem in (*problems_of(report), *gaps_of(report))]
+    entries = list(map(_entry, [*problems_of(report), *gaps_of(report)]))
     return json.dumps(entries, indent=1, ensure_ascii=False)
 
 

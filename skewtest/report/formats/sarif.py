@@ -36,7 +36,7 @@ def sarif(report: model.Report) -> str:
     driver = {
         "name": "skewtest",
         "version": __version__,
-        "rules": [_rule(name) for name in rules],
+        "rules": list(map(_rule, rules)),
     }
     run: dict[str, Any] = {
         "tool": {"driver": driver},

@@ -35,7 +35,8 @@ def finding_blocks(
         blocks.append(_history(first.counterexample.timeline))
         if first.counterexample.drawing:
             blocks.append(indent(Text("\n".join(first.counterexample.drawing))))
-    blocks += [indent(Text(visible(text))) for text in first.failures]
+    for text in first.failures:
+        blocks.append(indent(Text(visible(text))))
     blocks += _answers(findings)
     if first.attribution is not None and outcome.cell is not None:
         blocks.append(_attribution(first.attribution, outcome.cell))
