@@ -27,16 +27,16 @@ from skewtest.run.shown import Group
 from skewtest.run.suspects import Confirmation, Suspect, confirm_divergences
 from skewtest.sides.answers import Answers
 
+# Every scenario but `in_order` is tried on one in so many histories, and on so many at least.
 FAULTY_SHARE, FAULTY_LEAST = 4, 256
-"""Every scenario but `in_order` is tried on one in so many histories, and on so many at least."""
+# How many further histories are run after the first finding, to tell distinct failures apart.
 MORE = 192
-"""How many further histories are run after the first finding, to tell distinct failures apart."""
+# A suspect of so few events is minimised as it is; a larger one gives way to a smaller one.
 SMALL = 4
-"""A suspect of so few events is minimised as it is; a larger one gives way to a smaller one."""
+# After this many packs whose only divergences come from requests that trail an event of their own
+# instant, the online side gets no more of them: it trusts the order of delivery, which is its
+# right.
 TRUSTING = 2
-"""After this many packs whose only divergences come from requests that trail an event of their own
-instant, the online side gets no more of them: it trusts the order of delivery, which is its right.
-"""
 
 KeptHistories = Sequence[tuple[str, History]]
 """Counterexamples of the corpus, with their file."""

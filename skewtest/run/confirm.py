@@ -20,9 +20,9 @@ from skewtest.run.suspects import Suspect
 from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
 from skewtest.sides.answers import Extra
 
+# After this many suspects, each further one is minimised with a small share of the effort: where a
+# view is wrong all over, the first few findings say why.
 MINIMISED = 8
-"""After this many suspects, each further one is minimised with a small share of the effort: where a
-view is wrong all over, the first few findings say why."""
 
 
 def findings_of(

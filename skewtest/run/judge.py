@@ -24,10 +24,10 @@ from skewtest.run.noise import THOROUGH, Stage, find_rounding
 from skewtest.run.shown import Group, Spot, try_drafts
 from skewtest.times import HOUR_US, SECOND_US
 
+# How far events are moved past a request, in microseconds and at least by a tick: the least, and
+# lengths that gaps counted in milliseconds, seconds or minutes do not round away. By one alone a
+# gap between events may come out as the other side has it by chance.
 LATER = (0, SECOND_US + 3, HOUR_US + SECOND_US)
-"""How far events are moved past a request, in microseconds and at least by a tick: the least, and
-lengths that gaps counted in milliseconds, seconds or minutes do not round away. By one alone a gap
-between events may come out as the other side has it by chance."""
 
 Standing = dict[Group, Divergence]
 

@@ -16,9 +16,9 @@ Group = tuple[str, Kind, object]
 """Feature, kind and failure of a divergence: what makes two of them the same finding."""
 Spot = tuple[int, Group]
 """A row of a history's own spine (-1: one that nobody asked for), and what is wrong there."""
+# A batch call gets up to so many events and requests: it costs little per row by then, and more of
+# them would only take memory.
 ROWS_A_CALL = 30_000
-"""A batch call gets up to so many events and requests: it costs little per row by then, and more
-of them would only take memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,8 +16,8 @@ from skewtest.run.shown import Group, try_drafts
 from skewtest.run.two_runs import divergence_between_runs, nondeterministic_side
 
 TIMEOUT = "timeout"
+# Histories of a pack that are looked at first for each group of divergences.
 SUSPECTS = 3
-"""Histories of a pack that are looked at first for each group of divergences."""
 
 
 @dataclass(frozen=True, slots=True)
