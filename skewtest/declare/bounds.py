@@ -31,6 +31,17 @@ def check_moment(place: str, moment: object, zone: str | None) -> datetime:
     return moment
 
 
+def check_span(place: str, start: datetime | None, end: datetime | None, zone: str | None) -> None:
+    """Raise DeclarationError unless a source begins before it ends, in its own zone."""
+    for argument, moment in (("start", start), ("end", end)):
+        if moment is not None:
+            check_moment(f"{place}: {argument}", moment, zone)
+    if start is not None and end is not None and start >= end:
+        raise DeclarationError(
+            f"{place}: start must be before end; got {start.isoformat()} and {end.isoformat()}"
+        )
+
+
 def check_time_step(place: str, step: object, kind: TimeType) -> None:
     """Raise DeclarationError unless a step is None or a whole number of a time's own ticks."""
     if step is None:

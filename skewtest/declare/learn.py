@@ -48,6 +48,25 @@ class Rhythm:
     ties: float = 0.0
 
 
+def as_rhythm(place: str, rhythm: object) -> Rhythm:
+    """Return a rhythm, also of a dict of its fields; none is one without gaps and ties.
+
+    Raises:
+        DeclarationError: it is neither, or a gap is no length of time.
+    """
+    if rhythm is None:
+        return Rhythm()
+    if isinstance(rhythm, Rhythm):
+        return rhythm
+    is_dict = isinstance(rhythm, Mapping) and set(rhythm) <= {"gaps", "ties"}
+    gaps = tuple(rhythm.get("gaps", ())) if is_dict else ()  # type: ignore[attr-defined]
+    if not is_dict or not all(isinstance(gap, timedelta) for gap in gaps):
+        raise DeclarationError(
+            f"{place} must be a dict of 'gaps', timedeltas, and 'ties', a share; got {rhythm!r}"
+        )
+    return Rhythm(gaps=gaps, ties=float(rhythm.get("ties", 0.0)))  # type: ignore[attr-defined]
+
+
 def learn(
     frame: pl.DataFrame | pl.LazyFrame,
     place: str,

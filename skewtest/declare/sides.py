@@ -61,6 +61,18 @@ class Wrapper(Protocol):
         """Return the same adapter around another function."""
 
 
+def takes_parameter(implementation: Any, name: str) -> bool:
+    """Return whether an implementation, or the function that it adapts, has a parameter."""
+    if isinstance(implementation, Wrapper) and not inspect.isclass(implementation):
+        return takes_parameter(implementation.function, name)
+    try:
+        parameters = inspect.signature(implementation).parameters
+    except (TypeError, ValueError):
+        return False
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return name in parameters or takes_all
+
+
 def bound(place: str, side: str, given: Any, parameters: Mapping[str, Any]) -> Any:
     """Return an implementation with some of its parameters set.
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from skewtest.declare.bounds import check_moment, check_time_step
+from skewtest.declare.bounds import check_span, check_time_step
+from skewtest.declare.code import code_of_source
 from skewtest.declare.columns import as_column
 from skewtest.declare.kinds import Column, Key, Timestamps
-from skewtest.declare.learn import Rhythm, learn
+from skewtest.declare.learn import Rhythm, as_rhythm, learn
 from skewtest.declare.logs import Log, load_log, scan_csv, scan_parquet
 from skewtest.declare.schemas import pandera_columns
 from skewtest.errors import DeclarationError, listed, nearest
@@ -60,7 +61,7 @@ class Source:
         step: timedelta | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        rhythm: Rhythm | None = None,
+        rhythm: Rhythm | Mapping[str, Any] | None = None,
         null_rates: Mapping[str, float] | None = None,
     ) -> None:
         """Declare a source.
@@ -76,7 +77,7 @@ class Source:
                 multiples of it since the epoch. `as_of` values are too, where all sources have one.
             start: earliest event time to generate, aware unless `zone=None`.
             end: latest event time to generate.
-            rhythm: gaps and ties to imitate.
+            rhythm: gaps and ties to imitate, as learned; or a dict of "gaps" and "ties".
             null_rates: typical share of nulls by column.
 
         Raises:
@@ -98,7 +99,7 @@ class Source:
         time_type = TimeType(unit, zone)
         check_time_step(f"{label}: step", step, time_type)
         _check_arrival(label, arrival, declared)
-        _check_span(label, start, end, zone)
+        check_span(label, start, end, zone)
         rates = _check_rates(label, null_rates or {}, declared)
         # A frozen dataclass has no other way to set what was checked and made plain.
         for attribute, value in (
@@ -110,7 +111,7 @@ class Source:
             ("step", step),
             ("start", start),
             ("end", end),
-            ("rhythm", rhythm or Rhythm()),
+            ("rhythm", as_rhythm(f"{label}: rhythm", rhythm)),
             ("null_rates", MappingProxyType(rates)),
         ):
             object.__setattr__(self, attribute, value)
@@ -132,6 +133,14 @@ class Source:
         for name, column in self.columns.items():
             schema[name] = column.dtype
         return schema
+
+    def to_code(self) -> str:
+        """Return Python code that declares the source, so that what was learned can be changed.
+
+        Raises:
+            DeclarationError: a column is a Hypothesis strategy.
+        """
+        return code_of_source(self)
 
     @classmethod
     def from_polars(
@@ -310,16 +319,6 @@ def _check_arrival(place: str, arrival: str | None, declared: Mapping[str, Colum
         raise DeclarationError(
             f"{place}: arrival must name a timestamps() column, one of {listed(declared)}; "
             f"got {arrival!r}." + nearest(str(arrival), declared)
-        )
-
-
-def _check_span(place: str, start: datetime | None, end: datetime | None, zone: str | None) -> None:
-    for argument, moment in (("start", start), ("end", end)):
-        if moment is not None:
-            check_moment(f"{place}: {argument}", moment, zone)
-    if start is not None and end is not None and start >= end:
-        raise DeclarationError(
-            f"{place}: start must be before end; got {start.isoformat()} and {end.isoformat()}"
         )
 
 

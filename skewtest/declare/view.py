@@ -34,6 +34,7 @@ from skewtest.declare.sides import (
     combinations,
     give_entity,
     request_of,
+    takes_parameter,
     variant_name,
 )
 from skewtest.declare.source import Source
@@ -144,7 +145,7 @@ class FeatureView:
             relations: laws that each side is held to by itself: "default", None, or a list of
                 names.
             fitted: called once with the frames of a training history, by name; what it returns
-                (an encoding, a scaler) is given to both sides as their parameter `fitted`.
+                (an encoding, a scaler) is given to each side that has a parameter `fitted`.
             reference: a third opinion, exact and slow: one of `skewtest.reference`; a function of
                 the events of the request's entity that count at `as_of`, as dicts in sequence
                 order, and of the request, which returns features (ints, Fractions) by name; a side;
@@ -224,15 +225,23 @@ class FeatureView:
         return views
 
     def with_fitted(self, artefact: Any) -> "FeatureView":
-        """Return the view whose sides have been given what was fitted.
+        """Return the view whose sides have been given what was fitted, those that take it.
 
         Args:
             artefact: what the function of `fitted=` returned.
 
         Raises:
-            DeclarationError: a side takes no parameter `fitted`.
+            DeclarationError: neither side takes a parameter `fitted`.
         """
-        return self._with_parameters({"fitted": artefact}, fitted=None)
+        label = repr(self)
+        sides = {"batch": self.batch, "online": self.online}
+        takers = {name: side for name, side in sides.items() if takes_parameter(side, "fitted")}
+        # One side may have its own way to the artefact; that neither takes it is a slip.
+        if not takers:
+            takers = sides
+        for name, side in takers.items():
+            sides[name] = bound(label, name, side, {"fitted": artefact})
+        return self.replaced(**sides, fitted=None)
 
     def _with_parameters(self, values: Mapping[str, Any], **changes: Any) -> "FeatureView":
         label = repr(self)
