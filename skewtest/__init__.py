@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skewtest.declare.environment import Environment
     from skewtest.declare.numbers import decimals, floats, ints
     from skewtest.declare.source import Source
-    from skewtest.declare.tolerance import close, exact, vector
+    from skewtest.declare.tolerance import close, exact, sketch, stale, vector
     from skewtest.declare.view import FeatureView
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.report.result import Result
@@ -78,7 +78,9 @@ __all__ = [
     "replay",
     "replayed",
     "scored",
+    "sketch",
     "sql",
+    "stale",
     "strings",
     "structs",
     "timestamps",
@@ -96,7 +98,7 @@ _HOMES = {
     "skewtest.declare.environment": ("Environment",),
     "skewtest.declare.numbers": ("decimals", "floats", "ints"),
     "skewtest.declare.source": ("Source",),
-    "skewtest.declare.tolerance": ("close", "exact", "vector"),
+    "skewtest.declare.tolerance": ("close", "exact", "sketch", "stale", "vector"),
     "skewtest.declare.view": ("FeatureView",),
     "skewtest.sides.adapters": (
         *("fold", "micro_batch", "per_as_of", "per_entity", "per_event", "sql"),

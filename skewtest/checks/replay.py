@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from skewtest.checks.opinions import with_opinion
+from skewtest.checks.sketches import SketchCounts
 from skewtest.compare.tables import Tally
 from skewtest.declare.delivery import REPLAY, Delivery, Scenario
 from skewtest.declare.view import AS_OF, FeatureView
@@ -19,7 +20,7 @@ from skewtest.results.outcome import Outcome
 from skewtest.results.values import Early, ExcusedRows, Seconds, list_excused, mutations_of
 from skewtest.run import effort
 from skewtest.run.confirm import findings_of
-from skewtest.run.draft import Ask, Draft, Event, draft_of
+from skewtest.run.draft import Ask, Draft, Event, draft_of, pack_drafts
 from skewtest.run.experiment import Trial
 from skewtest.run.judge import Excused, Judge, Judgement, judge
 from skewtest.run.noise import WHOLE_LOG
@@ -46,6 +47,9 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     assert trial is not None  # a view's own two sides can always be asked
     judgement = Judge(view, stages=WHOLE_LOG).sift([draft], [run.divergences])[0]
     suspects = _find_suspects(view, draft, judgement)
+    sketches = SketchCounts(view)
+    sketches.note(pack_drafts(view, [draft]), trial)
+    suspects = [suspect for suspect in suspects if not sketches.excuses(*suspect.group[:2])]
     findings = []
     for finding in findings_of(view, suspects, effort.REPLAY):
         replayed = replace(finding, scenario="replay", cause=_cause_of(finding))

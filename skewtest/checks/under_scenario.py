@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from skewtest.checks.sketches import SketchCounts
 from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Tally
 from skewtest.declare.delivery import IN_ORDER, Scenario
@@ -92,6 +93,7 @@ class ScenarioRun:
         trusting: in how many packs the online side did no more than trust the order of delivery.
         looks: how many packs were looked at closely, which runs them again and again.
         reach: what a budget of seconds left out, None where it left out nothing.
+        sketches: how often features with a sketch's law were beyond its bound.
     """
 
     view: FeatureView
@@ -113,8 +115,10 @@ class ScenarioRun:
     incidents: Counter[str] = field(default_factory=Counter)
     mutated: set[tuple[SideName, str]] = field(default_factory=set)
     reach: Reach | None = None
+    sketches: SketchCounts = field(init=False)
 
     def __post_init__(self) -> None:
+        self.sketches = SketchCounts(self.view)
         self.stop_at = self.planned
 
     @property
@@ -208,6 +212,7 @@ class ScenarioRun:
     ) -> tuple[Trial, Confirmation]:
         """Run a pack, and keep what stands."""
         trial = run_trial(self.view, pack, batch)
+        self.sketches.note(pack, trial)
         if not trial.divergences:
             return trial, Confirmation()
         self.looks += 1
@@ -251,6 +256,9 @@ class ScenarioRun:
         The first history stands alone, whatever its size. Minimising ends in the nearest smallest
         history, so it is better begun from the smallest of many.
         """
+        feature, kind, _ = suspect.group
+        if self.sketches.excuses(feature, kind):
+            return False
         before = self.suspects.get(suspect.group)
         if before is None:
             return True

@@ -1,9 +1,16 @@
 """Tolerances: when two values of a feature count as equal. Plain, documented, symmetric."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, TypeAlias, get_args
 
+from skewtest.declare.inexact import (
+    Inexactness,
+    Resolution,
+    SketchError,
+    Staleness,
+    check_length,
+)
 from skewtest.errors import DeclarationError
 
 # Measured on right and skewed pairs of adversarial data: no fixed bound is both quiet and sharp.
@@ -29,6 +36,7 @@ class Close:
     ulps: int | None = None
     explicit: bool = False
     unstable: Unstable = "warn"
+    law: Inexactness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Exact:
     """Values are equal only if they are the same; `dtype` also keeps int, float and bool apart."""
 
     dtype: bool = False
+    law: Inexactness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ def close(
     abs: float | timedelta | None = None,
     ulps: int | None = None,
     unstable: Unstable = "warn",
+    resolution: timedelta | None = None,
 ) -> Close:
     """Compare numbers, and times, with a tolerance.
 
@@ -69,14 +79,20 @@ def close(
         ulps: steps between neighbouring float64 numbers; any one of the three is enough.
         unstable: without a bound, what becomes of a side that is off by more than 1e-6 through its
             own rounding: "warn", or "fail".
+        resolution: how far one side may move the start of a declared window, or the whole window
+            back: the size of its buckets, tiles or hops. Whatever it answers has to be the other
+            side's answer for such a window.
 
     Raises:
         DeclarationError: a negative or non-numeric tolerance; `unstable` beside a bound.
     """
     if unstable not in get_args(Unstable):
         raise DeclarationError(f"close(unstable=...) must be 'warn' or 'fail'; got {unstable!r}")
+    law = None
+    if resolution is not None:
+        law = Resolution(check_length("close(resolution=...)", resolution))
     if rel is None and abs is None and ulps is None:
-        return Close(unstable=unstable)
+        return Close(unstable=unstable, law=law)
     if unstable != "warn":
         raise DeclarationError(
             f"close(unstable={unstable!r}) is for close() without a bound: "
@@ -86,7 +102,55 @@ def close(
     relative = 0.0 if rel is None else rel
     absolute = 0.0 if abs is None else abs
     _check_tolerances(relative, absolute, ulps)
-    return Close(rel=relative, abs=absolute, ulps=ulps, explicit=True)
+    return Close(rel=relative, abs=absolute, ulps=ulps, explicit=True, law=law)
+
+
+def stale(budget: timedelta, *, within: Close | Exact | None = None) -> Close | Exact:
+    """Let one side answer as the other did at some moment up to `budget` before `as_of`.
+
+    For caches and materialised features. Each answer has to be one that was right within the
+    budget; an older one, or one that never was, is skew.
+
+    Args:
+        budget: how old an answer may be.
+        within: the tolerance beside it: `exact()` for texts and the like; `close()` by default.
+
+    Raises:
+        DeclarationError: `budget` is no timedelta above 0, `within` no tolerance that takes one.
+    """
+    length = check_length("stale(budget)", budget)
+    tolerance = Close() if within is None else within
+    if not isinstance(tolerance, Close | Exact) or tolerance.law is not None:
+        raise DeclarationError(
+            f"stale(within=...) must be close(...) or exact(...) without a law of its own; "
+            f"got {within!r}"
+        )
+    return replace(tolerance, law=Staleness(length))
+
+
+def sketch(*, rel: float, probability: float = 0.95) -> Close:
+    """Let one side be off by at most `rel` of the value, but for one history in so many.
+
+    For HyperLogLog, t-digest, KLL and the like, whose error is within their bound with a
+    probability. That law is held over the run: it is broken where more histories exceed the bound
+    than a sketch that keeps it would show once in a million runs.
+
+    Args:
+        rel: relative to the larger of the two magnitudes; above 0. HyperLogLog with m registers
+            has the standard error 1.04 / sqrt(m): twice that has the probability 0.95.
+        probability: that an answer is within it; above 0 and below 1.
+
+    Raises:
+        DeclarationError: a law that no sketch keeps: no error at all, or for certain.
+    """
+    if not _is_tolerance(rel) or rel == 0:
+        raise DeclarationError(f"sketch(rel=...) must be a number above 0; got {rel!r}")
+    if not _is_tolerance(probability) or not 0 < probability < 1:
+        raise DeclarationError(
+            f"sketch(probability=...) must be above 0 and below 1; got {probability!r}. No sketch "
+            "keeps its bound for certain: what does is close(rel=...)."
+        )
+    return Close(rel=rel, abs=0.0, explicit=True, law=SketchError(probability))
 
 
 def _check_tolerances(rel: object, absolute: object, ulps: object) -> None:

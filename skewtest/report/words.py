@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
 from skewtest.compare.values import magnitude, nothing_of
-from skewtest.declare.tolerance import Exact, Tolerance, Vector
+from skewtest.declare.inexact import Inexactness, Resolution, SketchError, Staleness
+from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import Failure, Nothing
 from skewtest.times import DAY_US, HOUR_US, SECOND_US, micros
 from skewtest.worker.values import spell
@@ -66,15 +68,34 @@ def moment_text(moment: datetime) -> str:
 
 def tolerance_text(tolerance: Tolerance) -> str:
     """Return a tolerance as it is declared."""
+    if not isinstance(tolerance, Vector) and tolerance.law is not None:
+        return _law_text(tolerance, tolerance.law)
     match tolerance:
         case Exact(dtype=dtype):
             return "exact(dtype=True)" if dtype else "exact()"
         case Vector(cosine=cosine):
             return f"vector(cosine={cosine:g})"
-    # The bounds of the default are ours, not the owner's, and may become wiser.
+    return f"close({', '.join(_bounds_of(tolerance))})"
+
+
+def _law_text(tolerance: Close | Exact, law: Inexactness) -> str:
+    """Return a tolerance with a law as it is declared."""
+    bounds = _bounds_of(tolerance) if isinstance(tolerance, Close) else []
+    match law:
+        case Resolution(length=length):
+            return f"close({', '.join([*bounds, f'resolution={value_text(length)}'])})"
+        case Staleness(budget=budget):
+            within = tolerance_text(replace(tolerance, law=None))
+            return f"stale({value_text(budget)}, within={within})"
+        case SketchError(probability=probability):
+            return f"sketch({', '.join([*bounds, f'probability={probability:g}'])})"
+
+
+def _bounds_of(tolerance: Close) -> list[str]:
+    """Return the bounds that an owner gave; those of the default are ours, and may become wiser."""
+    bounds: list[str] = []
     if not tolerance.explicit:
-        return "close()"
-    bounds = []
+        return bounds
     if tolerance.rel:
         bounds.append(f"rel={tolerance.rel}")
     if isinstance(tolerance.abs, timedelta):
@@ -83,7 +104,7 @@ def tolerance_text(tolerance: Tolerance) -> str:
         bounds.append(f"abs={tolerance.abs}")
     if tolerance.ulps:
         bounds.append(f"ulps={tolerance.ulps}")
-    return f"close({', '.join(bounds)})"
+    return bounds
 
 
 def length_text(length: int) -> str:

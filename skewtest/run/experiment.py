@@ -20,6 +20,7 @@ from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import PARITY, Pair
 from skewtest.results.values import SideName
 from skewtest.run.bootstrap import start_from_batch_rows
+from skewtest.run.inexact import count_as_match, find_lawful, has_law
 from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online
@@ -111,7 +112,7 @@ class Experiment:
             return right_asked
         right, rows = right_asked.answers, right_asked.rows
         if self.is_parity:
-            trial = _trial(view, pack, left, right, None)
+            trial = _hold_to_laws(view, pack, _trial(view, pack, left, right, None))
             return replace(trial, mutated=_find_mutated(left, right))
         # A changed history asks for some of the requests alone, or for all in another order.
         if rows is not None:
@@ -156,6 +157,26 @@ def _trial(
         lanes=_count_compared_lanes(pack, left, right, rows),
         rows=rows,
     )
+
+
+def _hold_to_laws(view: FeatureView, pack: Pack, trial: Trial) -> Trial:
+    """Return a trial in which a row that declared inexactness allows agrees."""
+    if not trial.divergences or not any(map(has_law, view.features.values())):
+        return trial
+    lawful = find_lawful(view, pack, trial.divergences, batch_answers, _answer_online)
+    divergences: dict[int, list[Divergence]] = {}
+    tallies = dict(trial.tallies)
+    for lane, of_lane in trial.divergences.items():
+        for divergence in of_lane:
+            if (divergence.row, divergence.feature) in lawful:
+                tallies[divergence.feature] += count_as_match(divergence)
+            else:
+                divergences.setdefault(lane, []).append(divergence)
+    return replace(trial, divergences=divergences, tallies=tallies)
+
+
+def _answer_online(view: FeatureView, pack: Pack) -> Answers:
+    return ask_online(view, pack).answers
 
 
 def _find_mutated(batch: Answers, online: Answers) -> frozenset[tuple[SideName, str]]:
