@@ -24,6 +24,8 @@ LEAST_ULPS = 8
 """So many floats apart are two right algorithms anyway, whatever their copies show."""
 UNSTABLE = 1e-6
 """Rounding of more than this of the value leaves a feature with fewer than six digits."""
+SLACK = 64
+"""A feature may take several passes over its inputs, and sums of sums."""
 CAP = 2.0**-12
 """A value moves by no more than this of itself: it would be another value otherwise."""
 SINGLE = 2.0**-24
@@ -131,6 +133,32 @@ def relative_size(divergence: Divergence) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(sizes > 0, np.abs(right - left) / sizes, 0.0)
     return float(ratios.max(initial=0.0))
+
+
+def is_unstable(divergence: Divergence, residue: float) -> bool:
+    """Return whether what is rounding costs a feature more than six digits.
+
+    Args:
+        divergence: what is rounding.
+        residue: how much a right sum may leave where its inputs cancel (`residue_of`).
+    """
+    left, right = numbers_of(divergence.left), numbers_of(divergence.right)
+    assert left is not None
+    assert right is not None
+    gap = float(np.abs(right - left).max(initial=0.0))
+    return gap > residue and relative_size(divergence) > UNSTABLE
+
+
+def residue_of(values: Sequence[float], inputs: int) -> float:
+    """Return how much may be left of a sum whose inputs cancel, before it counts as unstable.
+
+    It is what one pass over the inputs can lose, `64 * n * eps * largest`, and no more than a
+    millionth of the smallest input: 1e-12 dollars beside nothing are no other number to a model.
+    """
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    if not sizes:
+        return 0.0
+    return min(SLACK * max(inputs, 1) * EPS * max(sizes), UNSTABLE * min(sizes))
 
 
 def are_singles(values: Iterable[object]) -> bool:

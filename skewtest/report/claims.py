@@ -6,7 +6,7 @@ from typing import Any
 from skewtest.checks.opinions import LAW
 from skewtest.compare.rounding import relative_size
 from skewtest.compare.tables import Tally
-from skewtest.compare.values import nothing_of
+from skewtest.compare.values import ToleranceError, difference, nothing_of
 from skewtest.report.failures import failure_headline
 from skewtest.report.opinions import list_opinions
 from skewtest.report.words import difference_text, value_text
@@ -31,7 +31,7 @@ def choose_values(finding: Finding) -> Mapping[str, tuple[Any, Any]]:
         return finding.values
 
     def urgency(name: str) -> tuple[bool, bool]:
-        return name != finding.feature, not difference_text(*finding.values[name])
+        return name != finding.feature, not difference_of(finding, name)
 
     # Urgency chooses; the order stays that of the view, which the reader knows.
     urgent = set(sorted(finding.values, key=urgency)[:MOST_VALUES])
@@ -42,6 +42,24 @@ def late_share(tally: Tally) -> str:
     """Return in how many answers to histories with late events the sides differ."""
     differ = tally.compared - tally.match
     return f"{differ / tally.compared:.0%} of {tally.compared:,} answers, where events arrive late"
+
+
+def difference_of(finding: Finding, name: str) -> str:
+    """Return how far a feature's two answers are apart; "" where its tolerance calls them equal.
+
+    The finding's own feature differs, whatever else is known of it.
+    """
+    left, right = finding.values[name]
+    example = finding.counterexample
+    if example is not None and name in example.view.features and name != finding.feature:
+        view = example.view
+        try:
+            kind = difference(left, right, view.features[name], view.equal)
+        except ToleranceError:
+            kind = "error"
+        if kind is None:
+            return ""
+    return difference_text(left, right)
 
 
 def evidence(outcome: Outcome, finding: Finding) -> list[str]:

@@ -14,7 +14,7 @@ from skewtest.report.grid import Cell, Grid, State, grid_of
 from skewtest.report.laws import STYLES as LAW_STYLES
 from skewtest.report.laws import Law, count_laws, laws_of
 from skewtest.report.plain import one_line, visible
-from skewtest.report.remarks import word_reach
+from skewtest.report.remarks import word_excused, word_reach
 from skewtest.report.summary import advice, changes_text, moved_line, slowest
 from skewtest.report.terminal.rendering import GAP, WIDTH, make_table, render
 from skewtest.report.versions import spread_lines
@@ -127,6 +127,8 @@ def closing_lines(report: model.Report) -> list[str]:
         *known_lines(report),
         *_list_unused(report),
     ]
+    if excused := word_excused(report.outcomes):
+        sentences.append(excused)
     lines = [f"skewtest: {sentence}" for sentence in sentences]
     if any(not outcome.gates for outcome in report.outcomes) or report.versions:
         lines += advice(report.outcomes)

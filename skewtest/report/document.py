@@ -12,6 +12,7 @@ from skewtest.deliver.steps import steps_of
 from skewtest.report import model
 from skewtest.report.claims import (
     choose_values,
+    difference_of,
     evidence,
     headline,
     nothings_text,
@@ -25,7 +26,7 @@ from skewtest.report.model import encodable
 from skewtest.report.opinions import off_text, opinion_text
 from skewtest.report.timeline import drawing_of, step_of, timeline_of
 from skewtest.report.versions import place_text
-from skewtest.report.words import difference_text, value_text
+from skewtest.report.words import value_text
 from skewtest.results.finding import Counterexample, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.sides.answers import Failure, Nothing
@@ -148,7 +149,7 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
     """Return one finding as a report has it."""
     values = {}
     for name, ends in choose_values(finding).items():
-        values[name] = _answer(*ends)
+        values[name] = _answer(*ends, difference_of(finding, name))
     # The right end of a relation is the side on a changed history, and is called by the change.
     change = finding.pair.right if finding.relation else ""
     return model.Finding(
@@ -182,13 +183,13 @@ def finding_of(outcome: Outcome, finding: Finding) -> model.Finding:
     )
 
 
-def _answer(left: Any, right: Any) -> model.Answer:
+def _answer(left: Any, right: Any, difference: str) -> model.Answer:
     return model.Answer(
         left=json_value(left),
         right=json_value(right),
         left_text=value_text(left),
         right_text=value_text(right),
-        difference=difference_text(left, right),
+        difference=difference,
     )
 
 

@@ -1,11 +1,18 @@
 """What is to be known of an outcome beside its findings: said alike in every format."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from skewtest.report import model
+from skewtest.report.words import count
 
 
 def remarks_of(outcome: model.Outcome) -> list[str]:
     """Return what user code, the corpus and the clocks of a log did that nobody asked for."""
     remarks = []
+    for finding in outcome.findings:
+        if finding.warns:
+            remarks.append("; ".join([finding.headline, *_word_values(finding), *finding.evidence]))
     for mutation in outcome.mutated:
         remarks.append(f"{mutation.side} changes its input {mutation.name!r} in place")
     for rejected in outcome.rejected:
@@ -14,6 +21,30 @@ def remarks_of(outcome: model.Outcome) -> list[str]:
     for reason in outcome.unkept:
         remarks.append(f"a counterexample could not be kept: {reason}")
     return remarks
+
+
+def _word_values(finding: model.Finding) -> list[str]:
+    """Return what both ends answered for the feature of a finding."""
+    answer = finding.values.get(finding.feature)
+    if answer is None:
+        return []
+    left, right = finding.pair
+    return [f"{left} {answer.left_text}, {right} {answer.right_text}"]
+
+
+def word_excused(outcomes: Iterable[model.Outcome]) -> str:
+    """Return how many rows differ and are no finding, and by which rules; "" where there are none.
+
+    Outcomes that are advice have no verdict that an excuse could speak for.
+    """
+    rules: Counter[str] = Counter()
+    for outcome in outcomes:
+        for rows in outcome.excused if outcome.gates else ():
+            rules[" and ".join(rows.by)] += rows.rows
+    if not rules:
+        return ""
+    texts = [f"{number:,} {rule}" for rule, number in rules.most_common()]
+    return f"{count(rules.total(), 'row')} excused ({', '.join(texts)})"
 
 
 def _word_early(early: model.Early) -> str:

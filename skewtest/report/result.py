@@ -8,6 +8,7 @@ import skewtest.report as formats
 from skewtest.declare.delivery import IN_ORDER
 from skewtest.declare.view import FeatureView
 from skewtest.errors import SkewError
+from skewtest.report.words import count
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome, PlainFunction
 from skewtest.results.values import Check
@@ -62,8 +63,8 @@ class Result:
         """In how many histories each incident was met; 0 for one that could be met and was not."""
         counts: dict[str, int] = {}
         for outcome in self.outcomes:
-            for name, count in outcome.incidents.items():
-                counts[name] = counts.get(name, 0) + count
+            for name, histories in outcome.incidents.items():
+                counts[name] = counts.get(name, 0) + histories
         return counts
 
     @property
@@ -145,4 +146,8 @@ class Result:
             raise SkewError(self.report(), self)
 
     def __str__(self) -> str:
-        return self.report() or f"{self.view.name}: parity on {self.histories:,} histories"
+        if text := self.report():
+            return text
+        parity = f"{self.view.name}: parity on {self.histories:,} histories"
+        rows = sum(each.rows for outcome in self.outcomes for each in outcome.excused)
+        return f"{parity}, {count(rows, 'row')} excused" if rows else parity

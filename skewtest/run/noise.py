@@ -18,10 +18,12 @@ from skewtest.compare.rounding import (
     is_doubtful,
     is_exact_regime,
     is_rounding,
+    is_unstable,
     jitter,
     jitter_sizes,
     numbers_of,
     relative_size,
+    residue_of,
     to_grid,
     unstable_side,
 )
@@ -63,11 +65,13 @@ class Doubts:
         open: those that nothing has excused so far.
         verdicts: of the others.
         sides: of unstable ones, whose answers scatter.
+        residue: how much rounding may leave of a sum of the draft's inputs that cancel.
     """
 
     open: dict[Spot, Divergence] = field(default_factory=dict)
     verdicts: dict[Spot, Verdict] = field(default_factory=dict)
     sides: dict[Spot, str] = field(default_factory=dict)
+    residue: float = 0.0
 
 
 def find_rounding(
@@ -104,7 +108,9 @@ def _doubts_of(view: FeatureView, draft: Draft, divergences: Mapping[Spot, Diver
     }
     if not candidates:
         return doubts
-    is_plain = is_exact_regime(_floats_of(draft), len(draft.events))
+    floats = _floats_of(draft)
+    doubts.residue = residue_of(floats, len(draft.events))
+    is_plain = is_exact_regime(floats, len(draft.events))
     for spot, divergence in candidates.items():
         if not (is_plain and relative_size(divergence) > UNSTABLE):
             doubts.open[spot] = divergence
@@ -147,7 +153,7 @@ def _excuse_spots(doubts: Doubts, runs: Sequence[Shown], stage: Stage) -> None:
             continue
         del doubts.open[spot]
         doubts.verdicts[spot] = "rounding"
-        if relative_size(divergence) > UNSTABLE:
+        if is_unstable(divergence, doubts.residue):
             doubts.verdicts[spot] = "unstable"
             doubts.sides[spot] = unstable_side(moves)
 

@@ -198,3 +198,82 @@ def test_a_column_that_is_not_read_has_no_say(largest):
     columns = {"c": sk.categories("low", "high"), "other": sk.floats(largest / 10, largest)}
     result = sk.check(view(risk_batch, Risk, columns), histories=200, seed=0)
     assert [finding.kind for finding in result.findings if finding.is_news] == ["value"]
+
+
+def test_a_log_at_parity_tells_how_many_rows_were_rounding():
+    log = dollars()
+    result = sk.replay(view(month_sum, RunningSum, {"x": sk.floats(0, 2e6)}), log, days_of(log))
+    (outcome,) = result.outcomes
+    (rows,) = outcome.excused
+    assert (rows.feature, rows.by, rows.rows > 100) == ("x", ("rounding",), True)
+    assert (outcome.tallies["x"].mismatch, outcome.tallies["x"].excused) == (0, rows.rows)
+    assert str(result) == f"spend: parity on 1 histories, {rows.rows} rows excused"
+
+
+def spread_batch(ev: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    return onto(spine, before(ev, spine).group_by("u", "as_of").agg(pl.col("x").var(ddof=0)))
+
+
+class SpreadBySquares:
+    """Keeps the sum and the sum of squares, far from zero."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def update(self, event):
+        count, total, squares = self.rows.get(event["u"], (0, 0.0, 0.0))
+        self.rows[event["u"]] = count + 1, total + event["x"], squares + event["x"] ** 2
+
+    def query(self, request):
+        count, total, squares = self.rows.get(request["u"], (0, 0.0, 0.0))
+        return {"x": squares / count - (total / count) ** 2 if count else 0.0}
+
+
+def test_an_unstable_side_is_a_warning_with_its_side_and_size():
+    far = {"x": sk.floats(1e8, 1e8 + 1_000)}
+    result = sk.check(view(spread_batch, SpreadBySquares, far), histories=200, seed=1)
+    (finding,) = result.findings
+    assert (finding.kind, finding.side, finding.warns) == ("unstable", "online", True)
+    assert result.ok
+    assert "online unstable" in str(result)
+    failing = view(spread_batch, SpreadBySquares, far, sk.close(unstable="fail"))
+    assert not sk.check(failing, histories=200, seed=1).ok
+
+
+def test_what_a_tolerance_calls_equal_is_shown_as_equal_beside_a_finding():
+    both = sk.FeatureView(
+        "two",
+        sources=[source()],
+        entity=["u"],
+        batch=lambda spine: spine.with_columns(n=pl.lit(1), x=pl.lit(None, dtype=pl.Float64)),
+        online=sk.fold(dict, lambda state, _: state, lambda *_: {"n": 2, "x": float("nan")}),
+        features={"n": sk.exact(), "x": sk.close()},
+        equal=["null", "nan"],
+        relations=None,
+    )
+    finding = sk.check(both, histories=20, seed=1).document().outcomes[0].findings[0]
+    assert {name: answer.difference for name, answer in finding.values.items()} == {
+        "n": "1",
+        "x": "",
+    }
+
+
+@pytest.mark.parametrize("tolerance", [sk.close(), sk.exact()], ids=repr)
+def test_a_flag_is_the_number_that_the_other_side_answers(tolerance):
+    flag = view(
+        flags,
+        sk.fold(
+            dict,
+            lambda state, event: {**state, event["u"]: 1},
+            lambda state, request: {"x": state.get(request["u"], 0)},
+        ),
+        {},
+        tolerance,
+    )
+    assert sk.check(flag, histories=50, seed=1).ok
+
+
+def flags(ev: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+    found = before(ev, spine).group_by("u", "as_of").agg(x=pl.lit(1).first() == 1)
+    joined = spine.join(found, on=["u", "as_of"], how="left")
+    return joined.with_columns(pl.col("x").fill_null(value=False))

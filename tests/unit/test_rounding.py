@@ -12,10 +12,12 @@ from skewtest.compare.rounding import (
     is_doubtful,
     is_exact_regime,
     is_rounding,
+    is_unstable,
     jitter,
     jitter_sizes,
     numbers_of,
     relative_size,
+    residue_of,
     to_grid,
     unstable_side,
 )
@@ -167,3 +169,11 @@ def test_numbers_inside_records_come_in_the_order_of_their_names():
     assert numbers.tolist() == [1.0, 1.0, 2.5]
     assert numbers_of(["a"]) is None
     assert numbers_of(10**400) is None
+
+
+def test_what_is_left_of_a_cancelled_sum_is_not_unstable_and_what_it_swallows_is():
+    cents = residue_of([0.01, 1e4], 120)
+    assert not is_unstable(value(0.0, -1.5e-12), cents)
+    assert is_unstable(value(20.0, 0.0), residue_of([1e17, 20.0], 3))
+    assert is_unstable(value(0.0, 2.0), residue_of([1e8, 1e8 + 1], 2))
+    assert not is_unstable(value(1.0, 1.0 + 1e-9), 0.0)

@@ -10,7 +10,7 @@ from skewtest.report.alike import group_alike, name_first
 from skewtest.report.document import outcome_of
 from skewtest.report.environments import compared_of, spread_of
 from skewtest.report.plain import one_line
-from skewtest.report.remarks import remarks_of
+from skewtest.report.remarks import remarks_of, word_excused
 from skewtest.report.summary import list_unapplied
 from skewtest.report.terminal.compared import compared_blocks
 from skewtest.report.terminal.finding import finding_blocks
@@ -113,10 +113,12 @@ def summary_line(outcome: model.Outcome) -> str:
     """Return one line on an outcome: verdict, histories, seconds."""
     if outcome.skipped is not None:
         return _word_skipped(outcome)
-    return (
+    line = (
         f"{outcome.view}[{outcome.column}]: {_verdict(outcome)}, {outcome.histories:,} histories, "
         f"{outcome.seconds.total:.1f} s"
     )
+    excused = word_excused([outcome])
+    return f"{line}, {excused}" if excused else line
 
 
 def _verdict(outcome: model.Outcome) -> str:
