@@ -119,7 +119,8 @@ def cpu_of_children():
 def test_parity_exits_with_0(repo):
     done = skew("check", "my_repo.views:right", *FEW)
     assert (done.returncode, done.stderr) == (PARITY, "")
-    told = r"right\[in_order\]: parity, 200 histories, \d\.\d s\n"
+    told = r"right\[in_order\]: parity, 200 histories, \d\.\d s, "
+    told += r"\d+ rows excused \(\d+ late request\)\n"
     told += r"right\[relations\]: parity, 72 histories, \d\.\d s\n"
     assert re.fullmatch(told, done.stdout)
 
