@@ -194,7 +194,7 @@ def _count_compared_lanes(pack: Pack, left: Answers, right: Answers, rows: RowAr
     for answers in (left, right):
         for unknown in (answers.skipped, answers.failures):
             is_answered[list(unknown)] = False
-    return len(np.unique(lanes[is_answered]))
+    return int(np.count_nonzero(np.bincount(lanes[is_answered])))
 
 
 def _by_lane(

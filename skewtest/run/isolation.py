@@ -183,7 +183,8 @@ def _take_arrived(view: FeatureView, pack: Pack, at: int) -> Pack:
 
 def _answer_in_one_call(view: FeatureView, pack: Pack) -> Answers:
     """Return batch answers for a pack; lanes that bring the whole call down are singled out."""
-    answers = answer_lanes(view, pack, pack.spine[LANE].n_unique())
+    lane_count = np.count_nonzero(np.bincount(pack.spine[LANE].to_numpy()))
+    answers = answer_lanes(view, pack, int(lane_count))
     if isinstance(answers, Answers):
         return answers
     lanes = _by_size(pack)
