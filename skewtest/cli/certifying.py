@@ -43,6 +43,7 @@ def certify(file: Path, out: Path, *, any_verdict: bool) -> None:
             err=True,
         )
         raise typer.Exit(SKEW)
+    # Of the file's own bytes: a certificate names the file that is kept, not what is read of it.
     certified = or_refuse(lambda: certificate.certificate_of(report, file.read_bytes()))
     write_file(out, certificate.to_json(certified))
     views = count(len(certified.views), "feature view")
@@ -66,6 +67,7 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     """
     certified = or_refuse(lambda: certificate.read_certificate(file))
     content = None if report is None else or_refuse(lambda: _bytes_of(report))
+    # Where there is no git any more, files and libraries can be compared all the same.
     git = git_of(root)
     revision = "" if git is None else git.revision
     moves = certificate.list_differences(

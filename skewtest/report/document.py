@@ -67,13 +67,15 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
     features = {}
     for name, tally in outcome.tallies.items():
         features[name] = tally_of(tally, outcome.distances.get(name, Distances()))
+    # Outside the version matrix there is no cell: both sides ran here.
+    cell = None if outcome.cell is None else list(outcome.cell)
     return model.Outcome(
         view=outcome.view.name,
         scenario=outcome.scenario,
         ok=outcome.ok,
         gates=outcome.gates,
         skipped=outcome.skipped,
-        cell=None if outcome.cell is None else list(outcome.cell),
+        cell=cell,
         seed=outcome.seed,
         again=again,
         histories=outcome.histories,

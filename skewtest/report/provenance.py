@@ -139,11 +139,13 @@ def view_info(view: FeatureView, root: Path) -> model.View:
         place = lines.get(name, line)
         features.append(model.Feature(name=name, tolerance=tolerance_text(tolerance), line=place))
     # A view that was declared at a prompt, or in a notebook, lies in no file.
-    in_file = Path(file).is_file()
+    file_of_view, line_of_view = None, None
+    if Path(file).is_file():
+        file_of_view, line_of_view = path_from(file, root), line
     return model.View(
         name=view.name,
-        file=path_from(file, root) if in_file else None,
-        line=line if in_file else None,
+        file=file_of_view,
+        line=line_of_view,
         entity=list(view.entity),
         times={name: source.time for name, source in view.sources.items()},
         windows=[micros(window) for window in view.windows],
