@@ -273,6 +273,13 @@ def check_equal(place: str, equal: Sequence[str]) -> frozenset[str]:
     return frozenset(equal)
 
 
+def check_count(place: str, argument: str, count: int) -> int:
+    """Return an int above 0; raise DeclarationError."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise DeclarationError(f"{place}: {argument} must be an int above 0; got {count!r}")
+    return count
+
+
 def check_timeout(place: str, timeout: float) -> float:
     """Return seconds above 0; raise DeclarationError."""
     # `not timeout > 0` rather than `timeout <= 0`: NaN is no limit either.

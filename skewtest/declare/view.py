@@ -14,6 +14,7 @@ from skewtest.declare.arguments import (
     AS_OF,
     Nothing,
     check_choice,
+    check_count,
     check_delivery,
     check_entity,
     check_equal,
@@ -80,6 +81,7 @@ class FeatureView:
         timeout: seconds that one call into user code may take.
         relations: the names of the relations that each side is held to by itself.
         fitted: makes of a training history what both sides are given, or None.
+        fitted_histories: how many histories the training history is made of.
         reference: a third opinion, slow and exact, or None.
         place: the file and line of its declaration.
     """
@@ -100,6 +102,7 @@ class FeatureView:
     timeout: float
     relations: tuple[str, ...]
     fitted: Callable[..., Any] | None
+    fitted_histories: int
     reference: Reference | None
     place: tuple[str, int]
 
@@ -122,6 +125,7 @@ class FeatureView:
         timeout: float = 10.0,
         relations: Sequence[str] | Literal["default"] | None = "default",
         fitted: Callable[..., Any] | None = None,
+        fitted_histories: int = 64,
         reference: Reference | None = None,
     ) -> None:
         """Declare a feature view.
@@ -146,6 +150,8 @@ class FeatureView:
                 names.
             fitted: called once with the frames of a training history, by name; what it returns
                 (an encoding, a scaler) is given to each side that has a parameter `fitted`.
+            fitted_histories: how many generated histories `fitted` gets in one table; one where
+                histories cannot share a batch call.
             reference: a third opinion, exact and slow: one of `skewtest.reference`; a function of
                 the events of the request's entity that count at `as_of`, as dicts in sequence
                 order, and of the request, which returns features (ints, Fractions) by name; a side;
@@ -177,6 +183,7 @@ class FeatureView:
             "timeout": check_timeout(label, timeout),
             "relations": check_relations(label, relations),
             "fitted": checked_side(label, "fitted", fitted),
+            "fitted_histories": check_count(label, "fitted_histories", fitted_histories),
             "reference": check_reference(label, reference, features, by_name),
             "place": _caller(),
         }

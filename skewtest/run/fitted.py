@@ -10,7 +10,6 @@ from skewtest.generate.plan import Plan, draw_pools
 from skewtest.sides.answers import Failure
 from skewtest.sides.functions import call_by_name, named_frames
 
-TRAINING_HISTORIES = 64
 # The number of the first: no run gets there, so nothing is tried on what it was fitted to.
 TRAINING_FIRST = 2**40
 
@@ -43,5 +42,5 @@ def draw_training_pack(view: FeatureView, hints: Hints, seed: int) -> Pack:
     pools = draw_pools(view, seed, TRAINING_FIRST)
     # Mostly plain values: what is fitted to range ends and nulls tells little.
     plan = Plan(seed=seed, odd=0.1, crowd=0.4, pools=pools, first=TRAINING_FIRST)
-    lanes = TRAINING_HISTORIES if view.laned else 1
+    lanes = view.fitted_histories if view.laned else 1
     return build(view, Clock.of(view, hints), plan, lanes, hints=hints)

@@ -127,3 +127,34 @@ def test_that_neither_side_takes_what_was_fitted_is_told():
     )
     with pytest.raises(sk.DeclarationError, match="batch takes no parameter 'fitted'"):
         view.with_fitted(3)
+
+
+@pytest.mark.parametrize("histories", [4, 200])
+def test_the_size_of_the_training_history_can_be_set(histories):
+    sizes = []
+    view = sk.FeatureView(
+        "v",
+        sources=[SOURCE],
+        entity=["user"],
+        batch=shifted,
+        online=Shifted,
+        features={"n": sk.exact()},
+        fitted=lambda spine: sizes.append(spine.height) or 3,
+        fitted_histories=histories,
+    )
+    assert sk.check(view, histories=8, seed=1).ok
+    assert histories <= sizes[0] < 13 * histories
+
+
+@pytest.mark.parametrize("histories", [0, 1.5, True])
+def test_a_wrong_size_of_the_training_history_is_told(histories):
+    with pytest.raises(sk.DeclarationError, match="fitted_histories must be an int above 0"):
+        sk.FeatureView(
+            "v",
+            sources=[SOURCE],
+            entity=["user"],
+            batch=shifted,
+            online=Shifted,
+            features={"n": sk.exact()},
+            fitted_histories=histories,
+        )
