@@ -72,7 +72,7 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     revision = "" if git is None else git.revision
     moves = certificate.list_differences(
         certified,
-        digest=lambda name: file_digest(root / name),
+        digest=lambda name: _digest_within(root, name),
         packages=packages(),
         python=".".join(map(str, sys.version_info[:3])),
         revision=revision,
@@ -85,6 +85,20 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     is_as_it_was = certified.verdict == "parity" and not _moves_that_matter(moves)
     code = PARITY if is_as_it_was else SKEW
     raise typer.Exit(code)
+
+
+def _digest_within(root: Path, name: str) -> str | None:
+    """Return the SHA-256 of a file of the working tree; None of anything else.
+
+    A certificate is somebody else's file: what it names elsewhere, or what is no file and may never
+    end, is not read.
+    """
+    path = root / name
+    try:
+        is_within = path.resolve().is_relative_to(root.resolve()) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # a name too long, with NUL, or links in a circle
+        return None
+    return file_digest(path) if is_within else None
 
 
 def _moves_that_matter(moves: Sequence[certificate.Difference]) -> list[certificate.Difference]:

@@ -18,6 +18,15 @@ Nothing: TypeAlias = Literal["null", "nan", "missing"]
 NOTHINGS: tuple[Nothing, ...] = get_args(Nothing)
 
 # A view's name is a test id and a folder of the corpus: no spaces, slashes or brackets.
+# File systems allow 255 bytes, and variants of a view add to its name.
+_LONGEST_NAME = 200
+_DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10)),
+}
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
@@ -28,6 +37,11 @@ def check_name(name: str) -> None:
         raise DeclarationError(
             "FeatureView name must be made of letters, digits, '_', '-' and '.', and not of dots "
             f"alone; got {name!r}"
+        )
+    if len(name) > _LONGEST_NAME or name.partition(".")[0].upper() in _DEVICES:
+        raise DeclarationError(
+            f"FeatureView name must be the name of a folder on every system: at most "
+            f"{_LONGEST_NAME} characters, and no device of Windows; got {name!r}"
         )
 
 

@@ -19,7 +19,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from skewtest.declare.environment import Environment
-from skewtest.environments.cache import FACTS, USED, cache_folder, cache_key, explain_unwritable
+from skewtest.environments.cache import (
+    FACTS,
+    USED,
+    cache_folder,
+    cache_key,
+    explain_unwritable,
+    load_facts,
+)
 from skewtest.environments.commands import run_command
 from skewtest.environments.failures import EnvironmentFailedError, classify_failure
 from skewtest.environments.interpreters import interpreter_of, uv_path, version_of
@@ -89,10 +96,10 @@ def build_environment(environment: Environment, tell: Tell = quiet) -> BuiltEnvi
     except (OSError, ValueError, KeyError):
         pass  # it is not there, or not whole
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder.parent / f"{key}.lock"):
             # Another run may have built it while this one waited for the lock.
-            if not (folder / FACTS).exists():
+            if load_facts(folder) is None:
                 _build(environment, python, lock, folder, tell)
     except OSError as error:
         raise explain_unwritable(error) from error
@@ -116,14 +123,14 @@ def _describe(environment: Environment, python: str) -> BuiltEnvironment:
 
 
 def _load_built(environment: Environment, folder: Path, key: str) -> BuiltEnvironment:
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    facts = load_facts(folder)
     python = _python_in(folder)
-    if not python.exists():
+    if facts is None or not python.exists():
         raise FileNotFoundError(python)
     with contextlib.suppress(OSError):  # a cache that can only be read is a cache all the same
         (folder / USED).touch()
-    packages = tuple(sorted(facts["packages"].items()))
-    return BuiltEnvironment(environment, key, str(python), facts["python"], packages)
+    packages = tuple(sorted(facts.packages.items()))
+    return BuiltEnvironment(environment, key, str(python), facts.python, packages)
 
 
 def _build(environment: Environment, python: str, lock: str, folder: Path, tell: Tell) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -10,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
@@ -83,24 +83,52 @@ def explain_unwritable(error: OSError) -> EnvironmentFailedError:
     )
 
 
+class Facts(msgspec.Struct):
+    """The record of a built environment, written once it is proven.
+
+    Attributes:
+        name: what it was called when it was built.
+        python: its version.
+        packages: name to version.
+        requests: what was asked for.
+        seconds: how long it took.
+    """
+
+    name: str
+    python: str
+    packages: dict[str, str]
+    requests: tuple[str, ...] = msgspec.field(name="asked")
+    seconds: float = 0.0
+
+
+def load_facts(folder: Path) -> Facts | None:
+    """Return the record of an environment; None where there is none, or no whole one."""
+    try:
+        return msgspec.json.decode((folder / FACTS).read_bytes(), type=Facts)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def list_cached() -> list[CachedEnvironment]:
-    """Return what the cache holds, what was used last first."""
-    environments = [_load_facts(file) for file in cache_folder().glob(f"*/{FACTS}")]
+    """Return what the cache holds, what was used last first; not what has no whole record."""
+    environments = []
+    for file in cache_folder().glob(f"*/{FACTS}"):
+        facts = load_facts(file.parent)
+        if facts is not None:
+            environments.append(_describe_cached(file.parent, facts))
     return sorted(environments, key=lambda environment: environment.used, reverse=True)
 
 
-def _load_facts(file: Path) -> CachedEnvironment:
-    facts = json.loads(file.read_text(encoding="utf-8"))
-    folder = file.parent
+def _describe_cached(folder: Path, facts: Facts) -> CachedEnvironment:
     used = folder / USED
     if not used.exists():
-        used = file  # built, and never used since
+        used = folder / FACTS  # built, and never used since
     return CachedEnvironment(
         key=folder.name,
-        name=facts["name"],
-        python=facts["python"],
-        packages=facts["packages"],
-        asked=tuple(facts["asked"]),
+        name=facts.name,
+        python=facts.python,
+        packages=facts.packages,
+        asked=facts.requests,
         used=used.stat().st_mtime,
         size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
@@ -123,6 +151,9 @@ def prune(days: float, spared: Collection[str] = ()) -> list[CachedEnvironment]:
             continue
         if _remove(cache_folder() / environment.key, environment.key):
             removed.append(environment)
+    for file in cache_folder().glob(f"*/{FACTS}"):
+        if load_facts(file.parent) is None:
+            _remove(file.parent, file.parent.name)
     for unfinished in cache_folder().glob("*.building-*"):
         _remove(unfinished, unfinished.name.partition(".building-")[0])
     return removed

@@ -42,6 +42,7 @@ FIRST_WITH_NUMPY_2 = {
 # A source distribution needs compilers, and what they make hangs on the machine.
 _WHEELS_ONLY = ("--only-binary", ":all:")
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)")
+_PIN_LINE = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+( *;[^@\\]*)?( *#.*)?")
 
 Tell: TypeAlias = Callable[[str], None]
 
@@ -67,16 +68,35 @@ def lock_environment(environment: Environment, python: str, tell: Tell = quiet) 
     if environment.lock is not None:
         return _load_lock(environment.lock)
     file = _lock_file(environment, python)
-    if file.exists():
-        return file.read_text(encoding="utf-8")
+    if lock := _load_kept_lock(file, environment.requirements):
+        return lock
     tell(f"{environment.name}: resolving")
     lock = _resolve_pairs(environment, python)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(file, lock)
     except OSError as error:
         raise explain_unwritable(error) from error
     return lock
+
+
+def _load_kept_lock(file: Path, requirements: Sequence[str]) -> str:
+    """Return a lock that was kept; "" where there is none, or one that holds more than pins.
+
+    What it says is installed, and so run: a line that names an index, a file or an address that
+    nobody has asked for was not written by us.
+    """
+    requests = {requirement.replace(" ", "") for requirement in requirements}
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    lines = [line.strip() for line in text.splitlines()]
+    for line in lines:
+        is_ours = not line or line.startswith("#") or _PIN_LINE.fullmatch(line)
+        if not is_ours and line.replace(" ", "") not in requests:
+            return ""
+    return text
 
 
 def find_cache_key(environment: Environment) -> str:

@@ -31,9 +31,13 @@ def tool_table(project: Path | None) -> Mapping[str, Any]:
     # A file that cannot be read would leave out the matrix, and the run would pass without it.
     try:
         document = tomllib.loads(project.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise DeclarationError(f"{project}: {error}") from error
-    table: Mapping[str, Any] = document.get("tool", {}).get("skewtest", {})
+    table = document.get("tool", {})
+    if isinstance(table, dict):
+        table = table.get("skewtest", {})
+    if not isinstance(table, dict):
+        raise DeclarationError(f"{project}: tool and tool.skewtest must be tables; got {table!r}")
     return table
 
 

@@ -40,9 +40,14 @@ def read_project(file: Path) -> Project:
     """
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # ValueError: no TOML, no UTF-8, or a number or date that Python does not take.
+    except (ValueError, RecursionError, OSError) as error:
         raise pytest.UsageError(f"{file}: {error}") from error
-    table: dict[str, Any] = document.get("tool", {}).get("skewtest", {})
+    table: Any = document.get("tool", {})
+    if isinstance(table, dict):
+        table = table.get("skewtest", {})
+    if not isinstance(table, dict):
+        raise pytest.UsageError(f"{file}: tool and tool.skewtest must be tables; got {table!r}")
     for key in table:
         if key not in KEYS:
             raise pytest.UsageError(

@@ -200,7 +200,11 @@ def _offset(length: int) -> str:
 def _micros(text: str | None) -> int | None:
     if text is None:
         return None
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        # Of a file that somebody has edited: its text is shown, and stands nowhere on the axis.
+        return None
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     if at.tzinfo is None:
         # A view may have naive times. They are taken as they stand: only differences are drawn.
