@@ -13,6 +13,7 @@ import pytest
 from skewtest import harness
 from skewtest.harness.families import mark_families, tell_worker
 from skewtest.harness.gathering import GATHERING, Gathering
+from skewtest.harness.guards import check_corpus, has_files, is_whole
 from skewtest.harness.options import add_options, check_options
 from skewtest.harness.signals import take_signals
 
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "skew: a parity check of a feature view (set on every one; pick with -m skew)"
     )
     check_options(config)
+    check_corpus(config)
     config.pluginmanager.register(Gathering(), GATHERING)
     file = config.rootpath / "pyproject.toml"
     speaks_of_us = file.is_file() and b"tool.skewtest" in file.read_bytes()
@@ -157,7 +159,9 @@ def pytest_terminal_summary(
     """Tell what was found; write the parity report where `--skew-report` says."""
     gathering = config.pluginmanager.getplugin(GATHERING)
     assert isinstance(gathering, Gathering)
-    has_met_views = gathering.parts or gathering.cells
+    has_met_views = bool(gathering.parts or gathering.cells)
+    # Kept counterexamples without any view are guards that are gone.
+    has_met_views = has_met_views or (is_whole(config) and has_files(config))
     if _reports_here(config) and (has_met_views or any(map(config.getoption, REPORTS))):
         harness_of(config).ending.tell(terminalreporter)
 

@@ -4,8 +4,8 @@ The doors differ in where their settings come from. What is made of them is here
 the engine keeps to, and a corpus, which holds what is found.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from skewtest.results import values
 from skewtest.results.corpus import load, save
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome
-from skewtest.results.values import Stale
+from skewtest.results.values import Migrated, Rejected, Stale
 from skewtest.run.budget import Budget, default_histories
 from skewtest.run.progress import SILENT, Progress
 
@@ -62,24 +62,29 @@ class Corpus:
     Attributes:
         folder: the folder of all views; None: nothing is kept or replayed.
         root: the folder of the project: paths in it are shown relative to it.
+        renamed: by the name that a view had when files were kept, the one that it has.
     """
 
     folder: Path | None = None
     root: Path | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def load(self, view: FeatureView) -> tuple[KeptHistories, Sequence[tuple[str, str]]]:
-        """Return the kept counterexamples of a view by file, and the files that cannot be used."""
+    def load(self, view: FeatureView) -> "Guards":
+        """Return the kept counterexamples of a view, and the files that cannot be used."""
         if self.folder is None:
-            return (), ()
-        histories, rejected = load(self.folder, view)
-        # Reports are read elsewhere: a path of this machine would lead nowhere there.
-        named_histories = []
-        for path, history in histories:
-            named_histories.append((self._relative(path), history))
-        named_rejects = []
-        for path, reason in rejected:
-            named_rejects.append((self._relative(path), reason))
-        return named_histories, named_rejects
+            return Guards()
+        old_names = [old for old, new in self.renamed.items() if new == view.name]
+        migrated: list[Migrated] = []
+
+        def note_changes(path: str, changes: Sequence[str]) -> None:
+            migrated.append(Migrated(file=self._relative(path), changes="; ".join(changes)))
+
+        histories, rejected = load(self.folder, view, old_names, note_changes)
+        return Guards(
+            [(self._relative(path), history) for path, history in histories],
+            [Rejected(file=self._relative(path), reason=reason) for path, reason in rejected],
+            migrated,
+        )
 
     def keep(self, outcome: Outcome) -> Outcome:
         """Return an outcome whose findings are in the corpus; what cannot be kept is told.
@@ -110,6 +115,48 @@ class Corpus:
         return str(full)
 
 
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The kept files of a view.
+
+    Attributes:
+        histories: those that can be run, by file.
+        rejected: those that cannot, with the reason.
+        migrated: those that were made to fit the view of today.
+    """
+
+    histories: KeptHistories = ()
+    rejected: Sequence[Rejected] = ()
+    migrated: Sequence[Migrated] = ()
+
+    def account(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+        """Return outcomes that answer for each kept file: one that was not run is a gap.
+
+        What cannot be run counts once, for the first outcome that gates; what could have been run
+        under a scenario that was skipped counts there.
+        """
+        answerable = next((outcome for outcome in outcomes if outcome.gates), None)
+        accounted = []
+        for outcome in outcomes:
+            rejected = [*outcome.rejected, *self._not_run_under(outcome)]
+            migrated = outcome.migrated
+            if outcome is answerable:
+                rejected += self.rejected
+                migrated = tuple(self.migrated)
+            accounted.append(replace(outcome, rejected=tuple(rejected), migrated=migrated))
+        return tuple(accounted)
+
+    def _not_run_under(self, outcome: Outcome) -> list[Rejected]:
+        """Return the kept files that are of a scenario which was skipped."""
+        files = []
+        for file, history in self.histories:
+            if outcome.skipped is not None and history.scenario.name == outcome.scenario:
+                files.append(
+                    Rejected(file=file, reason=f"the scenario was skipped: {outcome.skipped}")
+                )
+        return files
+
+
 NO_CORPUS = Corpus()
 
 
@@ -134,17 +181,10 @@ def check_view(
         progress: is told how far the check is.
         today: on which known divergences may have expired; None: it is now.
     """
-    replayed, rejected = corpus.load(view)
-    outcomes = search(
-        view,
-        scenarios,
-        budget,
-        kept=replayed,
-        rejected=rejected,
-        progress=progress,
-    )
+    guards = corpus.load(view)
+    outcomes = search(view, scenarios, budget, kept=guards.histories, progress=progress)
     marked = []
-    for outcome in outcomes:
+    for outcome in guards.account(outcomes):
         marked.append(mark_known(corpus.keep(outcome), budget, today))
     return Result(view, tuple(marked), command_of(marked, again))
 

@@ -132,7 +132,6 @@ def run_cell(
     placed: Placed,
     budget: Budget,
     kept: KeptHistories = (),
-    rejected: Sequence[tuple[str, str]] = (),
     progress: Progress = SILENT,
     tell: Tell = quiet,
     scenarios: Sequence[str] = (IN_ORDER,),
@@ -144,14 +143,11 @@ def run_cell(
         placed: the environments of the cell, with both sides.
         budget: how much to run.
         kept: counterexamples of the corpus, with their file.
-        rejected: files of the corpus that could not be used, with the reason.
         progress: is told how far the check is.
         tell: is told of what is built to find the package to blame.
         scenarios: under which deliveries; RELATIONS among them for the laws of each side there.
     """
-    outcomes = search(
-        view, scenarios, budget, kept, rejected, progress=progress, placed=placed.view
-    )
+    outcomes = search(view, scenarios, budget, kept, progress=progress, placed=placed.view)
     attributed = []
     for outcome in outcomes:
         findings = tuple(_attribute(view, placed, finding, tell) for finding in outcome.findings)

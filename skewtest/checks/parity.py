@@ -282,7 +282,6 @@ def search(
     scenarios: Sequence[str],
     budget: Budget,
     kept: KeptHistories = (),
-    rejected: Sequence[tuple[str, str]] = (),
     progress: Progress = SILENT,
     placed: Callable[[FeatureView], FeatureView] = lambda view: view,
 ) -> tuple[Outcome, ...]:
@@ -293,7 +292,6 @@ def search(
         scenarios: the names of the delivery scenarios, RELATIONS among them.
         budget: how many histories to generate, from which seed, within how many seconds.
         kept: counterexamples of the corpus, with their file.
-        rejected: files of the corpus that could not be used, with the reason.
         progress: is told of the histories done and planned after each pack.
         placed: makes of the view, once it is fitted, the one that runs, such as in other
             environments.
@@ -304,7 +302,7 @@ def search(
         return _could_not_fit(view, scenarios[0], budget, prepared)
     missing = missing_sides(prepared)
     if missing:
-        return _lack_sides(prepared, scenarios, budget, missing, rejected)
+        return _lack_sides(prepared, scenarios, budget, missing)
     view = placed(prepared)
     runs = _list_runs(view, scenarios, budget)
     able = _choose_able(runs)
@@ -320,7 +318,7 @@ def search(
         Search(view, budget, progress, blocks, hints, able, laws, third, cost).run()
     for run in able:
         run.minimise(cost.rate)
-    outcomes = [_with_reference(run, run.outcome(rejected), third) for run in runs]
+    outcomes = [_with_reference(run, run.outcome(), third) for run in runs]
     if laws is not None:
         # A kept counterexample makes the sides differ as well as one that was just found.
         if any(map(_has_fault_in_order, able)):
@@ -357,14 +355,13 @@ def _lack_sides(
     scenarios: Sequence[str],
     budget: Budget,
     missing: Sequence[str],
-    rejected: Sequence[tuple[str, str]],
 ) -> tuple[Outcome, ...]:
     """Return that a view has no implementation of some sides, under each of its scenarios."""
     runs = _list_runs(view, scenarios, budget)
     for run in runs:
         for side in missing:
             run.findings.append(_not_given(view, run.scenario.name, side))
-    return tuple(run.outcome(rejected) for run in runs)
+    return tuple(run.outcome() for run in runs)
 
 
 def _third_opinion(view: FeatureView, runs: Sequence[ScenarioRun]) -> ThirdOpinion | None:

@@ -17,7 +17,7 @@ from skewtest.declare.view import FeatureView
 from skewtest.generate.history import History, Pack
 from skewtest.results.finding import Finding
 from skewtest.results.outcome import Outcome
-from skewtest.results.values import Reach, Rejected, Seconds, SideName, list_excused, mutations_of
+from skewtest.results.values import Reach, Seconds, SideName, list_excused, mutations_of
 from skewtest.run.budget import Budget
 from skewtest.run.confirm import finding_of, findings_of, name_feature
 from skewtest.run.draft import draft_of
@@ -286,12 +286,8 @@ class ScenarioRun:
         self.findings += findings_of(self.view, suspects, allowance.at_rate(rate))
         self.watch.minimise += time.perf_counter() - began
 
-    def outcome(self, rejected: Sequence[tuple[str, str]] = ()) -> Outcome:
-        """Return what the scenario came to.
-
-        Args:
-            rejected: files of the corpus that could not be used, with the reason.
-        """
+    def outcome(self) -> Outcome:
+        """Return what the scenario came to."""
         skipped = self.lacking
         if skipped is None and not self.findings and not self.histories + self.replayed:
             skipped = f"none of {self.tried:,} histories was concerned"
@@ -312,7 +308,6 @@ class ScenarioRun:
             distances=dict(self.distances),
             incidents=dict(self.incidents),
             mutated=mutations_of(self.mutated),
-            rejected=tuple(Rejected(file=file, reason=why) for file, why in rejected),
             excused=list_excused(self.excused),
             seconds=self.watch.read(),
             gates=self.gates,

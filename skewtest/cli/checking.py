@@ -179,7 +179,7 @@ def _check_view(
             known=known,
         )
         again = partial(request.command_again, name)
-        corpus = Corpus(request.corpus.absolute(), Path.cwd())
+        corpus = Corpus(request.corpus.absolute(), Path.cwd(), load_renamed())
 
         def check() -> Result:
             with progress_on(sys.stderr, view.name) as progress:
@@ -203,6 +203,15 @@ def _lines_of(view: FeatureView, result: Result) -> list[str]:
     part = result.part(Path.cwd())
     lines += map(summary_line, part.outcomes)
     return [*lines, *reach_lines(part), *known_lines(part), *advice(part.outcomes)]
+
+
+def load_renamed() -> dict[str, str]:
+    """Return the old names of views, by which counterexamples were kept, and their new ones."""
+    renamed = tool_table(project_file()).get("renamed", {})
+    is_mapping = isinstance(renamed, dict)
+    if not is_mapping or not all(isinstance(name, str) for name in renamed.values()):
+        refuse(f'[tool.skewtest] renamed must be names of views: {{old = "new"}}; got {renamed!r}')
+    return dict(renamed)
 
 
 def _load_known_divergences() -> tuple[Known, ...]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ from skewtest.errors import ReportError
 from skewtest.files import remove_report
 from skewtest.harness.again import profile_of
 from skewtest.harness.gathering import CTRL_C, Gathering
+from skewtest.harness.guards import corpus_of, is_whole, name_checked, word_strays
 from skewtest.harness.signals import SignalsHeld
 from skewtest.report import model
 from skewtest.report.closing import closing_lines, closing_table, unmet_lines
 from skewtest.report.formats.github import annotations
 from skewtest.report.outputs import Baseline, Files, report_of, write_report
 from skewtest.report.reading import part_from_values
+from skewtest.results.corpus import list_strays
 
+HARMLESS = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 PHASES = ("setup", "call", "teardown")
 """Of a test; a report of another one is xdist's, of a worker that is gone."""
 
@@ -36,11 +39,13 @@ class Ending:
         gathering: Gathering,
         known: Sequence[Known],
         cells: Cells | None,
+        renamed: Mapping[str, str],
     ) -> None:
         self._config = config
         self._gathering = gathering
         self._known = known
         self._cells = cells
+        self._renamed = renamed
         self._baseline: Baseline | None = None
         gathering.save = self.save_interrupted
 
@@ -75,9 +80,12 @@ class Ending:
         # A run that checked no view is told of only where it was to leave something behind:
         # then an empty report says that nothing was checked.
         options = ("skew_report", "skew_history", "skew_baseline")
-        if not self._gathering.parts and not any(map(self._config.getoption, options)):
+        ended_early = _gaps_of_the_run(reporter, self._gathering)
+        guards = self._list_guards_gone(reporter, ended_early)
+        is_wanted = self._gathering.parts or guards or any(map(self._config.getoption, options))
+        if not is_wanted:
             return
-        gaps = self._gaps(reporter)
+        gaps = [*self._gaps(reporter), *guards]
         try:
             report = self._report(gaps)
             self._tell_parity(reporter, report)
@@ -89,6 +97,22 @@ class Ending:
 
     def _gaps(self, reporter: pytest.TerminalReporter) -> list[str]:
         return [*_gaps_of_tests(reporter), *_gaps_of_the_run(reporter, self._gathering)]
+
+    def _list_guards_gone(
+        self, reporter: pytest.TerminalReporter, ended_early: Sequence[str]
+    ) -> list[str]:
+        """Return the kept counterexamples that no check of a whole run has looked at.
+
+        What the command line leaves out was not asked for. The run fails for the others.
+        """
+        if ended_early or not is_whole(self._config, reporter.stats.get("deselected")):
+            return []
+        names = name_checked(self._gathering, self._renamed)
+        strays = list_strays(corpus_of(self._config), names)
+        session = reporter._session
+        if strays and session is not None and session.exitstatus in HARMLESS:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return word_strays(strays, self._config.rootpath)
 
     def _report(self, gaps: Sequence[str]) -> model.Report:
         config = self._config

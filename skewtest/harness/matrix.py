@@ -33,8 +33,9 @@ def check_in_cell(
         corpus: what is replayed first, and where findings are kept.
         progress: is told how far the check is, and what is built to find the package to blame.
     """
-    replayed, rejected = corpus.load(view)
-    outcomes = run_cell(view, placed, budget, replayed, rejected, progress, progress.say, scenarios)
+    guards = corpus.load(view)
+    outcomes = run_cell(view, placed, budget, guards.histories, progress, progress.say, scenarios)
+    outcomes = guards.account(outcomes)
     marked = []
     for outcome in outcomes:
         # A finding is kept whether or not it is known: it is replayed first either way.

@@ -62,7 +62,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("skew_histories", "histories for each view and scenario", default="")
     parser.addini("skew_seconds", "default of --skew-seconds", default="")
     parser.addini("skew_profile", "default of --skew-profile", default="")
-    parser.addini("skew_corpus", "folder of kept counterexamples", default="tests/skew-corpus")
+    parser.addini("skew_corpus", "folder of kept counterexamples", default="")
 
 
 def check_options(config: pytest.Config) -> None:

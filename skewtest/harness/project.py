@@ -1,13 +1,14 @@
 """`[tool.skewtest]` of pyproject.toml, as far as it can be read without loading skewtest."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-KEYS = ("views", "environments", "matrix", "known")
+KEYS = ("views", "environments", "matrix", "known", "renamed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Project:
         file: the pyproject.toml.
         views: the names of the modules whose views are checked.
         known: the entries of `[[tool.skewtest.known]]`, as they stand.
+        renamed: by the name that a view had when counterexamples were kept, the one that it has.
         has_matrix: whether environments or a version matrix are declared.
     """
 
@@ -25,6 +27,7 @@ class Project:
     views: tuple[str, ...] = ()
     known: Any = ()
     has_matrix: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def declares_checks(self) -> bool:
@@ -60,5 +63,12 @@ def read_project(file: Path) -> Project:
         raise pytest.UsageError(
             f"{file}: [tool.skewtest] views must be a list of module names; got {views!r}"
         )
+    renamed = table.get("renamed", {})
+    is_mapping = isinstance(renamed, dict)
+    if not is_mapping or not all(isinstance(name, str) for name in renamed.values()):
+        raise pytest.UsageError(
+            f'{file}: [tool.skewtest] renamed must be names of views: {{old = "new"}}; '
+            f"got {renamed!r}"
+        )
     has_matrix = "matrix" in table or "environments" in table
-    return Project(file, tuple(views), table.get("known", ()), has_matrix)
+    return Project(file, tuple(views), table.get("known", ()), has_matrix, renamed)

@@ -22,6 +22,7 @@ from skewtest.harness.failure import SkewText
 from skewtest.harness.families import are_together, family_of
 from skewtest.harness.fixture import Skew
 from skewtest.harness.gathering import Gathering
+from skewtest.harness.guards import corpus_of
 from skewtest.harness.items import (
     BrokenViews,
     ViewItem,
@@ -74,9 +75,10 @@ class Harness:
     ) -> None:
         self._config = config
         self._known, self._cells = _read_declarations(config, project)
-        self._corpus = Corpus(config.rootpath / config.getini("skew_corpus"), config.rootpath)
+        renamed = {} if project is None else project.renamed
+        self._corpus = Corpus(corpus_of(config), config.rootpath, renamed)
         self._shared: dict[tuple[str, int], tuple[Sequence[str], Result]] = {}
-        self.ending = Ending(config, gathering, self._known, self._cells)
+        self.ending = Ending(config, gathering, self._known, self._cells, renamed)
 
     def questions_about(self, view: FeatureView) -> list[Question]:
         """Return what the items of a view ask: what it declares, exploring, and the matrix."""
@@ -377,6 +379,9 @@ def _skip_if_not_run(result: Result) -> None:
     """Skip a test whose scenarios could not be run: it must not look green."""
     reasons = set()
     for outcome in result.outcomes:
+        if outcome.rejected:
+            # A guard that is gone is no skip: the test fails for it.
+            return
         if outcome.gates and outcome.skipped is not None:
             reasons.add(outcome.skipped)
     # What was found under another scenario fails the test: that tells more.

@@ -125,7 +125,6 @@ def closing_lines(report: model.Report) -> list[str]:
         *reach_lines(report),
         *untried_lines(report),
         *known_lines(report),
-        *_list_unused(report),
     ]
     if excused := word_excused(report.outcomes):
         sentences.append(excused)
@@ -254,18 +253,6 @@ def unmet_lines(report: model.Report, known: Iterable[Known]) -> list[str]:
         )
         lines[entry.view, column] = one_line(line + nearest(entry.view, [*views]))
     return list(lines.values())
-
-
-def _list_unused(report: model.Report) -> list[str]:
-    """Return a line for each corpus file that could not be used where all else is well."""
-    lines: dict[str, None] = {}
-    for outcome in report.outcomes:
-        # Where something fails, the text of the failure says so already.
-        if not outcome.ok:
-            continue
-        for rejected in outcome.rejected:
-            lines[f"kept counterexample {rejected.file} was not used: {rejected.reason}"] = None
-    return list(lines)
 
 
 def properties(parts: Sequence[model.Report]) -> list[tuple[str, str]]:

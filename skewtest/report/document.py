@@ -89,6 +89,7 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
         data=dict(outcome.data),
         mutated=list(outcome.mutated),
         rejected=list(outcome.rejected),
+        migrated=list(outcome.migrated),
         early=list(outcome.early),
         unkept=list(outcome.unkept),
         excused=list(outcome.excused),

@@ -226,7 +226,8 @@ def _state(outcome: model.Outcome, feature: str, findings: Sequence[model.Findin
 def _state_without_findings(outcome: model.Outcome) -> State:
     if outcome.skipped is not None:
         return "skipped"
-    if outcome.cut_short:
+    # A kept counterexample that was not run may be of any feature.
+    if outcome.cut_short or outcome.rejected:
         return "unfinished"
     # Nothing differs where nothing ran: that is no parity.
     return "parity" if outcome.histories else "unchecked"

@@ -15,8 +15,8 @@ def remarks_of(outcome: model.Outcome) -> list[str]:
             remarks.append("; ".join([finding.headline, *_word_values(finding), *finding.evidence]))
     for mutation in outcome.mutated:
         remarks.append(f"{mutation.side} changes its input {mutation.name!r} in place")
-    for rejected in outcome.rejected:
-        remarks.append(f"kept counterexample {rejected.file} was not used: {rejected.reason}")
+    for migrated in outcome.migrated:
+        remarks.append(f"kept counterexample {migrated.file} was made to fit: {migrated.changes}")
     remarks += map(_word_early, outcome.early)
     for reason in outcome.unkept:
         remarks.append(f"a counterexample could not be kept: {reason}")

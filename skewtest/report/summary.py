@@ -94,6 +94,16 @@ def list_unapplied(outcome: model.Outcome) -> list[str]:
     return gaps
 
 
+def list_set_aside(outcome: model.Outcome) -> list[str]:
+    """Return which kept counterexamples were not run, and why, as gaps of a report."""
+    if not outcome.gates:
+        return []
+    gaps = []
+    for rejected in outcome.rejected:
+        gaps.append(f"kept counterexample {rejected.file} was not used: {rejected.reason}")
+    return gaps
+
+
 def advice(outcomes: Sequence[model.Outcome]) -> list[str]:
     """Return, for each view that was explored, what it would break under and what was not tried."""
     explored: dict[str, list[model.Outcome]] = {}

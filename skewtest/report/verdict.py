@@ -6,7 +6,7 @@ What a file says its verdict is, is compared with it and never believed.
 from collections.abc import Iterable
 
 from skewtest.report import model
-from skewtest.report.summary import list_unapplied, not_checked
+from skewtest.report.summary import list_set_aside, list_unapplied, not_checked
 
 NOTHING = "no feature view was checked"
 
@@ -41,7 +41,8 @@ def _shows_fault(outcome: model.Outcome) -> bool:
 
 def is_ok(outcome: model.Outcome) -> bool:
     """Return whether an outcome has nothing against it: neither a fault nor a gap."""
-    return not _shows_fault(outcome) and not list_unapplied(outcome) and not outcome.skipped
+    has_gap = list_unapplied(outcome) or outcome.rejected or outcome.skipped
+    return not _shows_fault(outcome) and not has_gap
 
 
 def is_alike(compared: model.Compared) -> bool:
@@ -56,6 +57,7 @@ def list_gaps(outcomes: Iterable[model.Outcome], matrix: model.Matrix | None) ->
         gap = not_checked(outcome)
         # A check that was skipped as a whole is one gap, not one for each of its laws.
         gaps += [gap] if gap else list_unapplied(outcome)
+        gaps += list_set_aside(outcome)
     if matrix is not None:
         for name, why in matrix.failed.items():
             gaps.append(f"cell {name} could not be run: {why}")

@@ -2,54 +2,133 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
-from skewtest.declare.delivery import SCENARIOS
 from skewtest.declare.view import FeatureView
-from skewtest.deliver.lawful import breach_of, course_of
 from skewtest.deliver.operations import event_dicts
-from skewtest.errors import CorpusError, listed, nearest
+from skewtest.documents import DocumentError, load_content
+from skewtest.errors import CorpusError
 from skewtest.files import write_whole
-from skewtest.generate.history import COPIES, FAULTS, SEQUENCE, History, Restart
-from skewtest.results.encoding import decode, encode
+from skewtest.generate.history import FAULTS, SEQUENCE, History
+from skewtest.results.encoding import encode
 from skewtest.results.finding import Finding
+from skewtest.results.kept import FORMAT, NUMBER, Document, parse_kept
 
-Document: TypeAlias = dict[str, Any]
+NoteChanges: TypeAlias = Callable[[str, Sequence[str]], None]
 
-# Of files: a change that older ones cannot be read by raises it.
-FORMAT = 1
-
-# The field that holds an event's number; a column may not begin with "#".
-_NUMBER = "#"
+# A counterexample of 1,400 events that could not be made smaller has 300 KB.
+MOST_BYTES = 16 * 2**20
+SUFFIX = ".json"
 
 # Enough to tell apart the counterexamples of one view, feature and cause, and short in a file name.
 _DIGEST_CHARACTERS = 8
 
 
 def load(
-    folder: Path, view: FeatureView
+    folder: Path,
+    view: FeatureView,
+    old_names: Sequence[str] = (),
+    note_changes: NoteChanges = lambda _file, _changes: None,
 ) -> tuple[list[tuple[str, History]], list[tuple[str, str]]]:
     """Return the kept counterexamples of a view by file, and the files that cannot be used.
 
-    A file that is cut off, of another format or of columns that are gone is kept and reported
-    with the reason; nothing is raised for it.
+    A file that is cut off, of another format or of another view is kept and reported with the
+    reason; nothing is raised for it.
 
     Args:
         folder: the corpus; it need not be there.
         view: whose counterexamples are read.
+        old_names: what the view was called when some of them were kept.
+        note_changes: is told of each file that was made to fit, and how.
     """
-    histories, rejected = [], []
-    # In the order of their names, so that two runs replay them alike.
-    for path in sorted((folder / view.name).glob("*.json")):
-        try:
-            histories.append((str(path), _parse(path, view)))
-        except CorpusError as error:
-            rejected.append((str(path), str(error)))
+    names = (view.name, *old_names)
+    histories: list[tuple[str, History]] = []
+    rejected: list[tuple[str, str]] = []
+    for name in names:
+        for path in list_files(folder / name):
+            try:
+                counterexample = parse_kept(load_kept(path, folder, name), view, names)
+            except CorpusError as error:
+                rejected.append((str(path), str(error)))
+            else:
+                histories.append((str(path), counterexample.history))
+                if counterexample.changes:
+                    note_changes(str(path), counterexample.changes)
     return histories, rejected
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are to be counterexamples, in the order of their names.
+
+    Hidden ones are drafts of a run that was killed. Folders below are looked into, because a file
+    that was moved there by mistake is a guard that is gone; links to folders are not followed.
+    """
+    files = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(where, name) for name in names if _may_be_kept(name)]
+        # A link to a folder is named: what lies behind it is not looked at.
+        files += [Path(where, name) for name in folders if Path(where, name).is_symlink()]
+    return sorted(files)
+
+
+def _may_be_kept(name: str) -> bool:
+    return name.lower().endswith(SUFFIX) and not name.startswith(".")
+
+
+def load_kept(path: Path, folder: Path, name: str) -> bytes:
+    """Return what a kept file holds.
+
+    Args:
+        path: the file.
+        folder: the corpus.
+        name: of the view's folder in it.
+
+    Raises:
+        CorpusError: it is no ordinary file of the folder, cannot be read, or is too large.
+    """
+    try:
+        target = path.resolve(strict=True)
+        if not target.is_relative_to(folder.resolve()):
+            raise CorpusError("it is a link to a file outside of the corpus; put a copy there")
+        if not target.is_file():
+            raise CorpusError("it is no ordinary file; delete it")
+        if path.parent != folder / name:
+            raise CorpusError(f"it lies in a wrong folder; move it to {folder.name}/{name}")
+        return load_content(target, MOST_BYTES)
+    except DocumentError as error:
+        raise CorpusError(f"{error}; delete it") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"it cannot be read: {reason}") from error
+
+
+def list_strays(folder: Path, names: Collection[str]) -> list[tuple[str, str]]:
+    """Return the files of a corpus that belong to no view of some names, with the reason.
+
+    Args:
+        folder: the corpus; it need not be there.
+        names: of the folders that were read.
+    """
+    strays = []
+    for path in list_files(folder):
+        inner = path.relative_to(folder).parts
+        if len(inner) == 1:
+            strays.append(
+                (str(path), "it lies in no folder of a view; move it to one or delete it")
+            )
+        elif inner[0] not in names:
+            reason = (
+                f"no view named {inner[0]!r} was checked; delete it, or name the view that it is "
+                f"of now in pyproject.toml: [tool.skewtest] renamed = {{{inner[0]!r} = ...}}"
+            )
+            strays.append((str(path), reason))
+    return strays
 
 
 def save(folder: Path, finding: Finding) -> Path:
@@ -115,111 +194,10 @@ def _describe_events(schema: Mapping[str, pl.DataType], frame: pl.DataFrame) -> 
     events = event_dicts(schema, frame)
     rows = []
     for number, event_faults, event in zip(numbers, faults, events, strict=True):
-        row: Document = {_NUMBER: number}
+        row: Document = {NUMBER: number}
         for name, value in event_faults.items():
             if value:
                 row[name] = value
         row.update(encode(event))
         rows.append(row)
     return rows
-
-
-def _parse(path: Path, view: FeatureView) -> History:
-    document = _load_document(path)
-    try:
-        history = _history_of(document, view)
-    except KeyError as error:
-        raise CorpusError(
-            f"it has no {error.args[0]!r}; it does not fit the view any more"
-        ) from None
-    except (TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
-        raise CorpusError(f"its values do not fit the columns any more: {error}") from error
-    if history.spine.is_empty():
-        raise CorpusError("it asks for nothing: its spine is empty")
-    reason = breach_of(view, course_of(view, history))
-    if reason:
-        raise CorpusError(
-            f"the view's delivery does not allow it any more: {reason}; "
-            "declare it again, or delete the file"
-        )
-    return history
-
-
-def _load_document(path: Path) -> Document:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"it cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise CorpusError(
-            f"it is cut off or not JSON (line {error.lineno}: {error.msg}); "
-            "restore it from version control or delete it"
-        ) from error
-    version = document.get("format") if isinstance(document, dict) else None
-    if version != FORMAT:
-        raise CorpusError(
-            f"it has format {version!r}, this skewtest reads format {FORMAT}; "
-            "delete it once its skew is found again"
-        )
-    return document  # type: ignore[no-any-return] # a dict, as it has a format
-
-
-def _history_of(document: Document, view: FeatureView) -> History:
-    events = {}
-    for name, source in view.sources.items():
-        events[name] = _events_of(document["events"][name], source.schema)
-    spine = _frame_of(document["spine"], view.spine_schema)
-    lag = document["request_lag_us"]
-    if lag is not None and (type(lag) is not int or lag < 0):
-        raise TypeError(f"request_lag_us must be microseconds or null; got {lag!r}")
-    scenario = document["scenario"]
-    if scenario not in SCENARIOS:
-        raise TypeError(f"there is no scenario {scenario!r}")
-    restarts = tuple(Restart(*map(int, row)) for row in document.get("restarts_us", ()))
-    boot = document.get("bootstrap_us")
-    if boot is not None:
-        boot = int(boot)
-    return History(events, spine, lag, restarts, boot, view.delivery.under(scenario))
-
-
-def _events_of(rows: list[Document], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    hidden = (_NUMBER, *FAULTS)
-    numbers = [row[_NUMBER] for row in rows]
-    hidden_columns = [pl.Series(SEQUENCE, numbers, dtype=pl.Int64)]
-    for name, dtype in FAULTS.items():
-        if any(name in row for row in rows):
-            # A list of delays is empty where an event has no copies; a delay is 0.
-            none: object = [] if name == COPIES else 0
-            values = [row.get(name, none) for row in rows]
-            hidden_columns.append(pl.Series(name, values, dtype=dtype))
-    events = []
-    for row in rows:
-        event = dict(row)
-        for name in hidden:
-            event.pop(name, None)
-        events.append(event)
-    return _frame_of(events, schema).with_columns(hidden_columns)
-
-
-def _frame_of(rows: list[Document], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    for row in rows:
-        _check_columns(row, schema)
-    columns = []
-    for name, dtype in schema.items():
-        values = [decode(row[name], dtype) for row in rows]
-        columns.append(pl.Series(name, values, dtype=dtype))
-    return pl.DataFrame(columns)
-
-
-def _check_columns(row: Document, schema: Mapping[str, pl.DataType]) -> None:
-    """Raise CorpusError unless a row has the columns that the view has today."""
-    for name in row:
-        if name not in schema:
-            raise CorpusError(
-                f"it has a column {name!r}; the view has {listed(schema)}." + nearest(name, schema)
-            )
-    for name in schema:
-        if name not in row:
-            raise CorpusError(
-                f"it has no column {name!r}; the view has {listed(schema)}." + nearest(name, schema)
-            )

@@ -58,13 +58,47 @@ def decode(value: Any, dtype: pl.DataType) -> Any:
     if value is None:
         return None
     if isinstance(dtype, pl.List | pl.Array):
+        _check_type(value, list, dtype)
         return [decode(inner, dtype.inner) for inner in value]  # type: ignore[arg-type] # an instance
     if isinstance(dtype, pl.Struct):
-        types = dict(dtype.to_schema())
-        return {name: decode(inner, types[name]) for name, inner in value.items()}  # type: ignore[arg-type] # as above
+        return _decode_struct(value, dtype)
     if dtype.is_float():  # of any width; NaN and infinities were written as texts
-        return float(value)
+        return _decode_float(value, dtype)
+    if dtype.is_integer():
+        _check_type(value, int, dtype)
+        return value
+    if dtype == pl.Boolean:
+        _check_type(value, bool, dtype)
+        return value
+    if dtype.base_type() == pl.Duration:
+        _check_type(value, int, dtype)
+    else:
+        _check_type(value, str, dtype)
     decoder = _DECODERS.get(dtype.base_type())
     if decoder is None:
         return value
-    return decoder(value)
+    decoded = decoder(value)
+    if isinstance(dtype, pl.Datetime) and (decoded.tzinfo is None) != (dtype.time_zone is None):
+        raise TypeError(f"{value!r:.60} has a zone and the column has none, or the other way round")
+    return decoded
+
+
+def _check_type(value: Any, expected: type, dtype: pl.DataType) -> None:
+    """Raise TypeError for a value of another type: polars would make one of it, silently."""
+    if type(value) is not expected:
+        raise TypeError(f"{value!r:.60} is no {dtype}")
+
+
+def _decode_float(value: Any, dtype: pl.DataType) -> float:
+    is_number = type(value) in (int, float)
+    if not is_number and value not in ("nan", "inf", "-inf"):
+        raise TypeError(f"{value!r:.60} is no {dtype}")
+    return float(value)
+
+
+def _decode_struct(value: Any, dtype: pl.Struct) -> dict[str, Any]:
+    _check_type(value, dict, dtype)
+    types = dict(dtype.to_schema())
+    if value.keys() != types.keys():
+        raise TypeError(f"a record has the fields {[*value]}; expected {[*types]}")
+    return {name: decode(inner, types[name]) for name, inner in value.items()}  # type: ignore[arg-type] # instances

@@ -14,6 +14,7 @@ from skewtest.results.values import (
     Culprits,
     Early,
     ExcusedRows,
+    Migrated,
     Mutation,
     Parting,
     Reach,
@@ -71,6 +72,7 @@ class Outcome:
         checks: what became of each law that a side was to be held to.
         mutated: what user code changed although it was not its own.
         rejected: files of the corpus that could not be used, with the reason.
+        migrated: files of the corpus that were made to fit the view of today.
         unkept: why findings could not be kept in the corpus.
         excused: rows that differ and are no finding, by feature and the rules that excuse them.
         seconds: where the time went.
@@ -100,6 +102,7 @@ class Outcome:
     checks: tuple[Check, ...] = ()
     mutated: tuple[Mutation, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    migrated: tuple[Migrated, ...] = ()
     unkept: tuple[str, ...] = ()
     excused: tuple[ExcusedRows, ...] = ()
     seconds: Seconds = field(default_factory=Seconds)
@@ -120,11 +123,12 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the sides agree, on every feature, on something, and no law is a gap."""
+        """Whether the sides agree, on every feature, on something, and nothing is a gap."""
         if self.spread is not None:
             return not self.spread.partings
         news = any(finding.is_news for finding in self.findings)
-        gaps = any(check.is_gap for check in self.checks)
+        # A guard that is gone has not been seen to hold.
+        gaps = bool(self.rejected) or any(check.is_gap for check in self.checks)
         # Two sides of a feature that never has a value show nothing. A plain function may return
         # nothing for a living: under both versions it does the same, which is what was asked.
         is_untested = bool(self.untested) and not isinstance(self.subject, PlainFunction)

@@ -304,6 +304,13 @@ class Rejected(Part, frozen=True, kw_only=True):
     reason: str
 
 
+class Migrated(Part, frozen=True, kw_only=True):
+    """A file of the corpus that was made to fit the view of today, and how."""
+
+    file: str
+    changes: str
+
+
 class Early(Part, frozen=True, kw_only=True):
     """Events of a given log that arrived before they happened.
 

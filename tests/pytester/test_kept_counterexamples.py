@@ -84,17 +84,18 @@ def test_the_file_stays_and_passes_once_the_skew_is_gone(kept):
 
 def test_the_ini_key_says_where_the_corpus_is(skewed):
     skewed.file("tox.ini", "[pytest]\nskew_corpus = elsewhere\n")
+    (skewed.path / "elsewhere").mkdir()
     skewed.run().assert_outcomes(failed=1)
     assert skewed.kept == []
     assert len(list((skewed.path / "elsewhere" / "spend").glob("*.json"))) == 2
 
 
-def test_a_file_that_cannot_be_used_is_told_where_all_is_well(kept):
+def test_a_file_that_cannot_be_used_is_a_gap_where_all_is_well(kept):
     kept.features()
     kept.kept[0].write_text("{")
     result = kept.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["skewtest: kept counterexample *was not used: it is cut off*"])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["incomplete: kept counterexample *was not used: it is cut off*"])
 
 
 def test_each_kept_file_is_told_once(kept):
@@ -110,12 +111,11 @@ def test_a_file_cut_in_half_is_reported_kept_and_skipped(kept):
     text = cut.read_text()[: len(cut.read_text()) // 2]
     cut.write_text(text)
     result = kept.run("-rA")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(failed=1)
     printed = " ".join(result.stdout.str().split())
     name = cut.relative_to(kept.path).as_posix()
-    assert (
-        f"warning: spend: kept counterexample {name} was not used: it is cut off or not JSON"
-        in (printed)
+    assert f"incomplete: kept counterexample {name} was not used: it is cut off or not JSON" in (
+        printed
     )
     assert "restore it from version control or delete it" in printed
     assert cut.read_text() == text
@@ -145,7 +145,7 @@ def test_a_file_that_does_not_fit_is_reported_kept_and_skipped(kept, change, rea
     text = json.dumps({**json.loads(bad.read_text()), **change})
     bad.write_text(text)
     result = kept.run("-rA")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(failed=1)
     assert f"{bad.relative_to(kept.path)} was not used: {reason}" in " ".join(
         result.stdout.str().split()
     )
@@ -161,7 +161,7 @@ def test_a_broken_file_is_reported_beside_a_skew(kept):
     kept.kept[0].write_text("{")
     result = kept.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["warning: spend: kept counterexample *was not used: it is cut*"])
+    result.stdout.fnmatch_lines(["incomplete: kept counterexample *was not used: it is cut*"])
 
 
 @pytest.mark.fault(

@@ -47,7 +47,7 @@ def test_an_unknown_key_of_the_table_is_wrong_usage(registered):
     registered.file("pyproject.toml", '[tool.skewtest]\nview = ["views"]\n')
     result = registered.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    told = "[[]tool.skewtest[]] knows views, environments, matrix, known; got 'view'.*"
+    told = "[[]tool.skewtest[]] knows views, environments, matrix, known, renamed; got 'view'.*"
     result.stderr.fnmatch_lines([f"*pyproject.toml: {told}"])
 
 

@@ -1,11 +1,14 @@
 """What one question came to, as a report has it."""
 
+import msgspec
+
 from skewtest.compare.tables import Tally as Counts
 from skewtest.report.model.finding import Finding, VersionFinding
 from skewtest.results.values import (
     Check,
     Early,
     ExcusedRows,
+    Migrated,
     Mutation,
     Part,
     Parting,
@@ -87,6 +90,7 @@ class Outcome(Part, frozen=True, kw_only=True):
     data: dict[str, str]
     mutated: list[Mutation]
     rejected: list[Rejected]
+    migrated: list[Migrated] = msgspec.field(default_factory=list)
     early: list[Early]
     unkept: list[str]
     excused: list[ExcusedRows]

@@ -11,7 +11,7 @@ from skewtest.report.document import outcome_of
 from skewtest.report.environments import compared_of, spread_of
 from skewtest.report.plain import one_line
 from skewtest.report.remarks import remarks_of, word_excused
-from skewtest.report.summary import list_unapplied
+from skewtest.report.summary import list_set_aside, list_unapplied
 from skewtest.report.terminal.compared import compared_blocks
 from skewtest.report.terminal.finding import finding_blocks
 from skewtest.report.terminal.rendering import WIDTH, indent, render
@@ -64,7 +64,7 @@ def outcome_blocks(outcome: model.Outcome) -> list[RenderableType]:
         blocks += [_word_untested(outcome), Text("")]
     for stale in outcome.stale:
         blocks += [_word_stale(outcome, stale), Text("")]
-    for gap in list_unapplied(outcome):
+    for gap in (*list_unapplied(outcome), *list_set_aside(outcome)):
         blocks += [Text(f"incomplete: {gap}", style="yellow"), Text("")]
     for remark in remarks_of(outcome):
         blocks.append(Text(f"warning: {outcome.view}: {remark}", style="yellow"))
@@ -128,7 +128,7 @@ def _verdict(outcome: model.Outcome) -> str:
         return "a known divergence no longer occurs"
     if outcome.untested:
         return "untested"
-    if list_unapplied(outcome):
+    if list_unapplied(outcome) or outcome.rejected:
         return "incomplete"
     # What was not run says nothing, whatever it would have come to.
     return "parity" if outcome.histories else "not tried"
