@@ -62,7 +62,8 @@ class Certificate(model.Part, frozen=True, kw_only=True):
         """The implementations whose code lies in no file, so that no change of it is seen."""
         names = []
         for name, view in self.views.items():
-            names += [f"{name} {side}" for side in view.uncovered]
+            for side in view.uncovered:
+                names.append(f"{name} {side}")
         return names
 
     @property

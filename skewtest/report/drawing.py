@@ -93,9 +93,10 @@ def timeline_drawing(
     instants = _choose_instants(moments, as_ofs, happens, windows)
     if len(instants) > MOST_INSTANTS:
         return None
-    x = {at: EDGE + number * STEP for number, at in enumerate(instants)}
+    x: dict[int, float] = {}
     labelled = []
     for at in instants:
+        x[at] = EDGE + len(x) * STEP
         labelled.append(Instant(x[at], _offset(at - as_ofs[-1]), at in as_ofs))
     return TimelineDrawing(
         width=2 * EDGE + (len(instants) - 1) * STEP,

@@ -186,7 +186,9 @@ def grid_of(report: model.Report) -> Grid:
             if column in row:
                 cell = _fold_cells([row[column], cell])
             row[column] = cell
-    rows = [Row(view, feature, row) for (view, feature), row in cells.items()]
+    rows = []
+    for (view_name, feature), row in cells.items():
+        rows.append(Row(view_name, feature, row))
     return Grid(tuple(sorted(order, key=order.__getitem__)), tuple(rows))
 
 

@@ -52,7 +52,9 @@ def _code_gaps(reports: Iterable[model.Report]) -> list[str]:
 
 def _code_of(view: model.View) -> str:
     """Return what tells whether two views are one: their declarations and their code."""
-    digests = [implementation.digest for implementation in view.implementations]
+    digests = []
+    for implementation in view.implementations:
+        digests.append(implementation.digest)
     return repr((view.declaration, view.files, digests))
 
 
@@ -88,7 +90,10 @@ def _merge_packages(runs: Sequence[model.Run]) -> dict[str, str]:
         names |= run.packages.keys()
     merged = {}
     for name in sorted(names):
-        merged[name] = _join_versions([run.packages.get(name, "none") for run in runs])
+        versions = []
+        for run in runs:
+            versions.append(run.packages.get(name, "none"))
+        merged[name] = _join_versions(versions)
     return merged
 
 

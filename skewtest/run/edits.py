@@ -136,7 +136,7 @@ def entity_drops(view: FeatureView, draft: Draft) -> list[Edits]:
     # To drop the only entity is to drop everything.
     if len(drops) <= 1:
         return []
-    return [tuple(edits) for edits in drops.values()]
+    return list(map(tuple, drops.values()))
 
 
 def key_edits(view: FeatureView, draft: Draft, position: int) -> list[Edits]:
@@ -146,12 +146,13 @@ def key_edits(view: FeatureView, draft: Draft, position: int) -> list[Edits]:
     if mentions.keys() <= set(plain_slots):
         # Plain they are, but perhaps "c" and "b": the first letters are the plainest.
         plain_slots = plain_slots[: len(mentions)]
-    odd = [slot for slot in mentions if slot not in plain_slots]
     free = [slot for slot in plain_slots if slot not in mentions]
     proposals = []
-    # There may be more identities than plain spellings: the rest stays as it is.
-    for slot, plain in zip(odd, free, strict=False):
-        proposals.append(tuple(edit._replace(value=plain) for edit in mentions[slot]))
+    for slot, edits in mentions.items():
+        # There may be more identities than plain spellings: the rest stays as it is.
+        if slot not in plain_slots and free:
+            plain = free.pop(0)
+            proposals.append(tuple(edit._replace(value=plain) for edit in edits))
     return proposals
 
 
@@ -183,7 +184,7 @@ def column_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:
             if edit.what == "event.value":
                 source = draft.events[edit.row].source
             columns.setdefault((edit.what, source, edit.position), []).append(edit)
-    return [tuple(edits) for edits in columns.values()]
+    return list(map(tuple, columns.values()))
 
 
 def cell_edits(view: FeatureView, draft: Draft, rank: int) -> list[Edits]:

@@ -131,15 +131,16 @@ def round_times(draft: Draft, as_of: int, level: int, side: int) -> list[Edits]:
         level: such as an hour, in microseconds.
         side: 0 moves a row nearer to `as_of`, `level - 1` away from it.
     """
-    moments = {
-        "event.at": [event.at for event in draft.events],
-        "ask.at": [ask.at for ask in draft.spine],
-    }
     proposals: list[Edits] = []
-    for action, instants in moments.items():
-        for row, at in enumerate(instants):
-            distance = as_of - at
-            if distance % level:
-                rounded = as_of - (distance + side) // level * level
-                proposals.append((Edit(action, row, value=rounded),))
+
+    def propose(action: str, row: int, at: int) -> None:
+        distance = as_of - at
+        if distance % level:
+            rounded = as_of - (distance + side) // level * level
+            proposals.append((Edit(action, row, value=rounded),))
+
+    for row, event in enumerate(draft.events):
+        propose("event.at", row, event.at)
+    for row, ask in enumerate(draft.spine):
+        propose("ask.at", row, ask.at)
     return proposals
