@@ -87,18 +87,23 @@ def verify(file: Path, root: Path, report: Path | None) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _digest_within(root: Path, name: str) -> str | None:
-    """Return the SHA-256 of a file of the working tree; None of anything else.
+CODE = (".py", ".sql")
+"""The files that certificates speak of."""
 
-    A certificate is somebody else's file: what it names elsewhere, or what is no file and may never
-    end, is not read.
+
+def _digest_within(root: Path, name: str) -> str | None:
+    """Return the SHA-256 of a file of the working tree, or of code; None of anything else.
+
+    A certificate is somebody else's file: what it names elsewhere and is no code, or what is no
+    file and may never end, is not read. Code may lie beside a project in its repository.
     """
     path = root / name
     try:
-        is_within = path.resolve().is_relative_to(root.resolve()) and path.is_file()
+        is_within = path.resolve().is_relative_to(root.resolve())
+        is_read = (is_within or path.suffix in CODE) and path.is_file()
     except (OSError, ValueError, RuntimeError):  # a name too long, with NUL, or links in a circle
         return None
-    return file_digest(path) if is_within else None
+    return file_digest(path) if is_read else None
 
 
 def _moves_that_matter(moves: Sequence[certificate.Difference]) -> list[certificate.Difference]:

@@ -48,6 +48,8 @@ def test_a_certificate_reads_nothing_outside_its_tree(name, tmp_path):
     (root / "own").write_text("x")
     assert _digest_within(root, name) is None
     assert _digest_within(root, "own") is not None
+    (tmp_path / "shared.py").write_text("x")
+    assert _digest_within(root, "../shared.py") is not None
 
 
 @pytest.mark.fault(
