@@ -5,6 +5,7 @@ change the answers to requests that are still there. Both sides leaking the same
 although they agree.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,6 @@ from skewtest.checks.changes import (
     Change,
     ask_last_alone,
     exchange_future,
-    leave_unchanged,
     move_four_weeks,
     remove_future,
     remove_strangers,
@@ -32,6 +32,8 @@ from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import pair_of_change
 from skewtest.results.values import SideName
 from skewtest.run.experiment import ASK, Ask, Asked, Experiment, NotApplicable, Trial
+from skewtest.run.isolation import batch_answers, take_lanes
+from skewtest.run.two_runs import spell_answers
 from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online, lacking_for, side_of
 from skewtest.sides.fresh import answered_afresh
@@ -177,6 +179,40 @@ def _ask_restarted(view: FeatureView, pack: Pack, _left: Answers | None) -> Aske
     return Asked(answers, rows)
 
 
+def _ask_again(view: FeatureView, pack: Pack, left: Answers | None) -> Asked:
+    """Ask batch again on all, and many times on one history, which costs little.
+
+    A run has few calls of batch: code that is wrong in one of them now and then needs more.
+    """
+    if left is not None and not pack.spine.is_empty():
+        lane = pack.spine[LANE][0]
+        rows = np.flatnonzero((pack.spine[LANE] == lane).to_numpy())
+        before = spell_answers(left.take(rows))
+        alone = take_lanes(pack, [lane])
+        answers: dict[str, Answers] = {}
+        for _ in range(TIMES_AGAIN):
+            once_more = batch_answers(view, alone)
+            answers[spell_answers(once_more)] = once_more
+        # Alone, a history may be answered otherwise than in company for another reason.
+        if len(answers) > 1:
+            answers.pop(before, None)
+            return Asked(next(iter(answers.values())), rows)
+    return Asked(batch_answers(view, pack))
+
+
+def _ask_hurried(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
+    """Ask the online side with threads that take turns a thousand times as often as usual.
+
+    What its own threads do to each other by chance in production then happens here.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(HURRY_SECONDS)
+    try:
+        return Asked(answer_online(view, pack))
+    finally:
+        sys.setswitchinterval(usual)
+
+
 def _ask_afresh(
     side: SideName, view: FeatureView, pack: Pack, _left: Answers | None
 ) -> Asked | NotApplicable:
@@ -190,6 +226,10 @@ def _ask_afresh(
     return Asked(answers)
 
 
+TIMES_AGAIN = 8
+"""Of 100 pieces of code that are wrong in a fifth of their calls, 17 pass so many."""
+HURRY_SECONDS = 1e-6
+"""Python's own interval between turns is 5 ms, and most updates are done in less."""
 FUTURE = "no_future_leakage"
 ISOLATION = "entity_isolation"
 ORDER = "input_order"
@@ -218,8 +258,8 @@ RELATIONS: Sequence[Relation] = (
     _relation(SPINE, BATCH, "asked alone", ask_last_alone),
     Relation(READS, ONLINE, "asked twice", _ask_twice),
     _relation(READS, ONLINE, "asked once", ask_last_alone),
-    _relation(DETERMINISM, BATCH, "run again", leave_unchanged),
-    _relation(DETERMINISM, ONLINE, "run again", leave_unchanged),
+    Relation(DETERMINISM, BATCH, "run again", _ask_again),
+    Relation(DETERMINISM, ONLINE, "run again", _ask_hurried),
     Relation(DETERMINISM, BATCH, "in a fresh process", partial(_ask_afresh, BATCH)),
     Relation(DETERMINISM, ONLINE, "in a fresh process", partial(_ask_afresh, ONLINE)),
     Relation(RESTARTS, ONLINE, "restarted", _ask_restarted),

@@ -16,14 +16,14 @@ def nondeterministic_side(first: Trial, second: Trial) -> str | None:
             if failure.code == "timeout":
                 return None
     # Batch first: where both are, the online side may only hand on what batch started it from.
-    if _describe_answers(first.left) != _describe_answers(second.left):
+    if spell_answers(first.left) != spell_answers(second.left):
         return "batch"
-    if _describe_answers(first.right) != _describe_answers(second.right):
+    if spell_answers(first.right) != spell_answers(second.right):
         return "online"
     return None
 
 
-def _describe_answers(answers: Answers) -> str:
+def spell_answers(answers: Answers) -> str:
     """Return answers as a text: NaN equals no NaN, but is spelled like any other."""
     cells = [(name, answers.values[name].to_list()) for name in sorted(answers.values)]
     return spell((cells, sorted(answers.failures)))

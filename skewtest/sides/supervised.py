@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from skewtest.drive.streams import begin_other_streams
 from skewtest.generate.history import Pack
 from skewtest.sides.answers import Answers, Failure, ProcessDiedError
 from skewtest.sides.children import Channel, Child
@@ -159,6 +160,7 @@ def answer_in_child(request: bytes) -> bytes:
 
 def _answer(request: bytes, channel: Channel, journal: Journal) -> None:
     """Answer a request in this process, a child."""
+    begin_other_streams()
     asked: Request = load(request)
     reply: Answers | Failure | Raised
     journal.begin(asked.role, asked.conditions.seconds)
