@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from typing import Any, TextIO, TypeVar, get_args
+from typing import Any, TextIO, TypeVar, cast, get_args
 
 from skewtest.checks.died import finding_of_death, outcomes_of_death
 from skewtest.checks.relations import DETERMINISM
@@ -201,8 +201,9 @@ def check_apart(
     again: Again,
     check: Callable[[], Result],
     *,
+    here: bool = False,
     memory: int | None = None,
-    tell: Callable[[str], None] = print,
+    tell: Callable[[str], None],
 ) -> Result:
     """Return what a check of a view comes to, run in a process of its own where one can be had.
 
@@ -212,11 +213,16 @@ def check_apart(
         seed: of the check.
         again: makes the command that runs it again.
         check: checks it.
-        memory: how many bytes user code may take; None: any number.
+        here: whether it is to run in this process.
+        memory: how many bytes user code may take in another process; None: any number.
         tell: is told the name of each thread of user code that has not ended.
     """
-    if not _are_sides_ours(view) or reason_against_forking():
-        return check()
+    if here or not _are_sides_ours(view) or reason_against_forking():
+        threads = threads_now()
+        result = check()
+        for name in threads_left(threads):
+            tell(name)
+        return result
     register(view)
     if DETERMINISM in view.relations:
         start_fresh_process(view)
@@ -226,7 +232,7 @@ def check_apart(
         came = Attempt(view, check, begins_at, memory).make()
         if isinstance(came, Back):
             _follow(came, tell)
-            result: Result = came.value
+            result = cast("Result", came.value)
             return replace(result, outcomes=_add_deaths(result.outcomes, deaths))
         deaths.append(came)
         begins_at = int(MARGIN * max(0, came.calls - 1)) if len(deaths) == 1 else 0

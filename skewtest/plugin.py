@@ -6,6 +6,7 @@ is `harness.run.Harness`, which is made when the first view is met.
 
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
@@ -16,6 +17,7 @@ from skewtest.harness.gathering import GATHERING, Gathering
 from skewtest.harness.guards import check_corpus, has_files, is_whole
 from skewtest.harness.options import add_options, check_options
 from skewtest.harness.signals import take_signals
+from skewtest.worker.exits import NoExit
 
 if TYPE_CHECKING:
     from skewtest.declare.view import FeatureView
@@ -99,6 +101,24 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests that use the fixture `skew`, so that `-m skew` picks them."""
     if asks_for_a_check(item):
         item.add_marker(pytest.mark.skew)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let no module that speaks of us end the run with exit code 0 while it is imported."""
+    if not isinstance(collector, pytest.Module) or not _speaks_of_us(collector.path):
+        return (yield)
+    with NoExit():
+        return (yield)
+
+
+def _speaks_of_us(file: Path) -> bool:
+    try:
+        return b"skew" in file.read_bytes()
+    except OSError:
+        return False
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -36,11 +36,13 @@ from skewtest.report.closing import known_lines, reach_lines
 from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
 from skewtest.report.outputs import Baseline, Files, report_of
+from skewtest.report.remarks import thread_text
 from skewtest.report.result import Result
 from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
 from skewtest.run.budget import DEV, budget_of, default_profile
 from skewtest.session import Corpus, check_view, part_of, scenarios_of
+from skewtest.worker.exits import NoExit
 
 # Any would do; a fixed one shows the same counterexample that the tutorial does.
 DEMO_SEED = 1
@@ -185,7 +187,10 @@ def _check_view(
             with progress_on(sys.stderr, view.name) as progress:
                 return check_view(view, scenarios, budget, again, corpus=corpus, progress=progress)
 
-        return check_apart(view, scenarios, budget.seed, again, check)
+        def tell_thread(name: str) -> None:
+            typer.echo(f"skewtest: {thread_text(view.name, name)}", err=True)
+
+        return check_apart(view, scenarios, budget.seed, again, check, tell=tell_thread)
     except SkewtestError as error:
         refuse(str(error))
 
@@ -287,7 +292,8 @@ def _import_module(name: str) -> ModuleType:
         refuse(f"{name!r} is no module; {usage}")
     import_from_here()
     try:
-        return import_module(name)
+        with NoExit():
+            return import_module(name)
     except KeyboardInterrupt:
         raise
     # A module may end in sys.exit() as well: whatever stops it, the user is told where.

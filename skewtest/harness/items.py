@@ -12,6 +12,7 @@ import pytest
 from skewtest.declare.view import FeatureView
 from skewtest.harness.questions import Question
 from skewtest.report.failures import import_traceback
+from skewtest.worker.exits import NoExit
 
 if TYPE_CHECKING:
     from skewtest.harness.run import Harness
@@ -120,7 +121,8 @@ def _import_module(name: str, root: Path) -> ModuleType | str:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        return import_module(name)
+        with NoExit():
+            return import_module(name)
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
     except BaseException as error:

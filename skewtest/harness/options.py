@@ -55,12 +55,19 @@ def add_options(parser: pytest.Parser) -> None:
         help="what a cell is whose environments cannot be had",
     )
     group.addoption(
+        "--skew-memory",
+        type=_count,
+        metavar="MB",
+        help="the most memory that code under test may take; what asks for more gets a MemoryError",
+    )
+    group.addoption(
         "--skew-explore",
         action="store_true",
         help="also try the delivery scenarios that views do not declare, as advice",
     )
     parser.addini("skew_histories", "histories for each view and scenario", default="")
     parser.addini("skew_seconds", "default of --skew-seconds", default="")
+    parser.addini("skew_memory", "default of --skew-memory", default="")
     parser.addini("skew_profile", "default of --skew-profile", default="")
     parser.addini("skew_corpus", "folder of kept counterexamples", default="")
 
@@ -82,7 +89,11 @@ def check_options(config: pytest.Config) -> None:
         profiles = ", ".join(map(repr, PROFILES))
         raise pytest.UsageError(f"skew_profile must be one of {profiles}; got {profile!r}")
     # argparse checks options by itself; ini keys are texts that nobody has looked at.
-    for key, parse in (("skew_histories", _count), ("skew_seconds", _seconds)):
+    for key, parse in (
+        ("skew_histories", _count),
+        ("skew_seconds", _seconds),
+        ("skew_memory", _count),
+    ):
         text = config.getini(key)
         try:
             if text:
@@ -106,6 +117,14 @@ def histories_of(config: pytest.Config) -> int | None:
     if option is None and text:
         return _count(text)
     return option
+
+
+def memory_of(config: pytest.Config) -> int | None:
+    """Return how many bytes the option or the ini key allows; None where neither does."""
+    option: int | None = config.getoption("skew_memory")
+    text = config.getini("skew_memory")
+    megabytes = _count(text) if option is None and text else option
+    return None if megabytes is None else megabytes * 2**20
 
 
 def seconds_of(config: pytest.Config) -> float | None:

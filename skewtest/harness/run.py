@@ -1,5 +1,6 @@
 """The half of the plugin that checks views: loaded when the first one is met."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from skewtest.harness.items import (
     views_of_parameters,
 )
 from skewtest.harness.matrix import check_in_cell, compare_versions
-from skewtest.harness.options import histories_of, seconds_of, seed_of, stays_here
+from skewtest.harness.options import histories_of, memory_of, seconds_of, seed_of, stays_here
 from skewtest.harness.progress import progress_of_item
 from skewtest.harness.questions import (
     AcrossVersions,
@@ -47,6 +48,7 @@ from skewtest.harness.questions import (
 )
 from skewtest.report import model
 from skewtest.report.closing import properties
+from skewtest.report.remarks import thread_text
 from skewtest.report.result import Result
 from skewtest.report.versions import cell_error_text
 from skewtest.run.budget import Budget, budget_of
@@ -277,9 +279,16 @@ class Harness:
                     view, scenarios, budget, again, corpus=self._corpus, progress=progress
                 )
 
-        if stays_here(self._config):
-            return check()
-        return check_apart(view, scenarios, budget.seed, again, check)
+        return check_apart(
+            view,
+            scenarios,
+            budget.seed,
+            again,
+            check,
+            here=stays_here(self._config),
+            memory=memory_of(self._config),
+            tell=partial(warn_of_thread, view),
+        )
 
     def _scenarios_of_siblings(self, item: pytest.Item, view: FeatureView) -> list[str]:
         """Return the declared scenarios whose items run in this process too."""
@@ -342,6 +351,12 @@ def _write_results(
         failure=failure,
         sections=sections,
     )
+
+
+def warn_of_thread(view: FeatureView, name: str) -> None:
+    """Warn of a thread of user code that has not ended, where the view is declared."""
+    file, line = view.place
+    warnings.warn_explicit(thread_text(view.name, name), UserWarning, file, line)
 
 
 def _read_declarations(

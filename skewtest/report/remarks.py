@@ -69,3 +69,11 @@ def word_reach(reach: model.Reach) -> str:
     if reach.left_out:
         text += f"; {reach.left_out:,} of the longest were left out"
     return text
+
+
+def thread_text(view: str, thread: str) -> str:
+    """Return that a thread of user code goes on after the check of a view."""
+    return (
+        f"{view}: the thread {thread!r} of the code under test has not ended. It was left behind; "
+        "end it in close(), or make it a daemon."
+    )

@@ -120,18 +120,14 @@ def _find_restless(
     An excuse is that a difference goes away under a small change. Where it goes away by itself, a
     side that answers as it likes would have that for an excuse.
     """
-    excused: dict[int, Draft] = {}
-    groups: set[Group] = set()
-    for group, of_group in suspects.items():
-        if look.shows_again[group] and group not in look.confirmation.suspects:
-            drafts = [suspect.draft for suspect in of_group if look.has_shown(suspect)][:SUSPECTS]
-            if drafts:
-                groups.add(group)
-            excused |= {id(draft): draft for draft in drafts}
+    excused = look.list_excused(suspects)
+    if not excused:
+        return set()
+    drafts = list({id(suspect.draft): suspect.draft for suspect in excused}.values())
     again: set[Group] = set()
-    for shown in try_drafts(view, list(excused.values())) if excused else ():
-        again |= {group for _, group in shown.divergences}
-    return groups - again
+    for result in try_drafts(view, drafts):
+        again.update(group for _, group in result.divergences)
+    return {suspect.group for suspect in excused} - again
 
 
 def suspects_of(
@@ -203,6 +199,14 @@ class CloseLook:
         """Return whether the history of a suspect has shown its group when it was judged."""
         judgement = self.judgements.get(id(suspect.draft))
         return judgement is not None and judgement.shows(suspect.group)
+
+    def list_excused(self, suspects: Mapping[Group, Sequence[Suspect]]) -> list[Suspect]:
+        """Return, for each group of which nothing stands, a few suspects that have shown it."""
+        excused: list[Suspect] = []
+        for group, of_group in suspects.items():
+            if group not in self.confirmation.suspects:
+                excused += list(filter(self.has_shown, of_group))[:SUSPECTS]
+        return excused
 
     def judge(self, suspects: Sequence[Suspect]) -> None:
         """Judge the drafts of suspects, together and then alone, until one of each group stands."""

@@ -12,6 +12,8 @@ import signal
 import threading
 from typing import NoReturn
 
+from .threads import start_as_daemon
+
 FATAL = ("SIGKILL", "SIGTERM", "SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGQUIT")
 """Signals that end a process which sends one to itself. SIGINT is not one: it is Ctrl-C."""
 
@@ -25,7 +27,7 @@ class ExitAttempted(BaseException):
     """User code tried to end the process; `how` is "exit code 3" or "SIGABRT"."""
 
     def __init__(self, how: str) -> None:
-        super().__init__(how)
+        super().__init__("this code would have ended the process: " + how)
         self.how = how
 
 
@@ -35,6 +37,8 @@ _active: list[NoExit] = []
 class NoExit:
     """Make the functions that end this process raise ExitAttempted in a block.
 
+    Threads that begin in it do not keep the process from ending either.
+
     That holds for the thread that entered the block, in this process: a child that user code forks
     may end, and does end with the block, lest it went on as a second run.
     """
@@ -43,6 +47,8 @@ class NoExit:
         """Take the place of the functions that end the process."""
         self.pid, self.thread = os.getpid(), threading.get_ident()
         self.held = os._exit, os.abort, os.kill, signal.raise_signal
+        self.start = threading.Thread.start
+        threading.Thread.start = start_as_daemon  # type: ignore[assignment,method-assign]
         os._exit, os.abort = self._exit, self._abort
         os.kill, signal.raise_signal = self._kill, self._raise
         self.is_child = False
@@ -54,6 +60,7 @@ class NoExit:
         self.end_child()
         _active.remove(self)
         os._exit, os.abort, os.kill, signal.raise_signal = self.held
+        threading.Thread.start = self.start  # type: ignore[method-assign]
 
     def end_child(self) -> None:
         """End this process if user code forked it and let it go on: the parent does that."""

@@ -112,6 +112,11 @@ def test_the_run_fails_and_all_else_in_it_goes_on(ran):
     assert findings["first"] == findings["last"] == []
 
 
+@pytest.mark.fault(
+    "a side crashes in C code, exits past every patch, or closes all files",
+    "its finding, on the smallest history that does it; the other views go on",
+    ends="finding",
+)
 @pytest.mark.parametrize(
     ("view", "kind", "side", "told"),
     [
@@ -135,12 +140,20 @@ def test_a_crash_is_told_with_the_frames_of_user_code_alone(ran, view):
     assert "skewtest" not in failure
 
 
+@pytest.mark.fault(
+    "the factory of online objects crashes in C code", "its finding, without events", ends="finding"
+)
 def test_a_factory_that_crashes_needs_no_event(ran):
     (finding,) = ran[1]["crash_factory"]
     assert finding["failures"][0].startswith("online ended its process: SIGSEGV.")
     assert amounts(finding) == []
 
 
+@pytest.mark.fault(
+    "a side hangs in C code, or sleeps with the signals of the limit ignored",
+    "its timeout, on a history; the other views go on",
+    ends="finding",
+)
 @pytest.mark.parametrize(
     ("view", "side"),
     [("hang_online", "online"), ("hang_batch", "batch"), ("deaf_online", "online")],
@@ -149,3 +162,58 @@ def test_a_hang_that_no_signal_ends_is_a_timeout(ran, view, side):
     (finding,) = ran[1][view]
     assert (finding["kind"], finding["side"]) == ("timeout", side)
     assert 100 in amounts(finding)
+
+
+EXITS_WHEN_IMPORTED = "import skewtest, os; os._exit(0)"
+FORGETFUL = """
+def begin_thread():
+    threading.Thread(target=time.sleep, args=(10**6,), name="flusher").start()
+
+forgetful = view("forgetful", online=online_that(begin_thread))
+"""
+HOARDER = """
+hoarder = view("hoarder", online=online_that(lambda: bytearray(10**10)))
+"""
+
+
+@pytest.mark.fault(
+    "a module of views ends the process when it is imported",
+    "an error of its collection; the other modules are run",
+    ends="gap",
+)
+def test_a_module_that_exits_when_it_is_imported_is_an_error(tmp_path):
+    (tmp_path / "test_exits.py").write_text(EXITS_WHEN_IMPORTED)
+    ended, findings = run(
+        tmp_path, 'right = view("right")', "--continue-on-collection-errors", "--skew-histories=1"
+    )
+    assert ended.returncode == 1
+    assert "ERROR test_exits.py" in ended.stdout
+    assert "this code would have ended the process: exit code 0" in ended.stdout
+    assert findings == {"right": []}
+
+
+@pytest.mark.fault(
+    "online begins threads that never end",
+    "a warning names the thread, and the run ends without it",
+    ends="told",
+)
+@pytest.mark.parametrize("arguments", [[], ["-s"]], ids=["apart", "here"])
+def test_threads_that_never_end_are_named_and_the_run_ends(tmp_path, arguments):
+    ended, findings = run(tmp_path, FORGETFUL, *arguments)
+    assert ended.returncode == 0
+    told = "forgetful: the thread 'flusher' of the code under test has not ended."
+    assert ended.stdout.count(told) == 1
+    assert findings == {"forgetful": []}
+
+
+@pytest.mark.fault(
+    "online takes more memory than --skew-memory allows",
+    "a MemoryError of its own, with its history",
+    ends="finding",
+)
+def test_memory_beyond_what_is_allowed_is_a_finding(tmp_path):
+    ended, findings = run(tmp_path, HOARDER, "--skew-memory=500")
+    assert ended.returncode == 1
+    (finding,) = findings["hoarder"]
+    assert finding["headline"] == "hoarder.n: online raises MemoryError"
+    assert amounts(finding) == [100]
