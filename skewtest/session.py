@@ -14,6 +14,7 @@ from skewtest.checks.under_scenario import KeptHistories
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.known import Known
 from skewtest.declare.view import FeatureView
+from skewtest.drive.streams import restore_streams
 from skewtest.errors import CorpusError, DeclarationError, listed, nearest
 from skewtest.report.result import Result
 from skewtest.results import values
@@ -182,7 +183,8 @@ def check_view(
         today: on which known divergences may have expired; None: it is now.
     """
     guards = corpus.load(view)
-    outcomes = search(view, scenarios, budget, kept=guards.histories, progress=progress)
+    with restore_streams():
+        outcomes = search(view, scenarios, budget, kept=guards.histories, progress=progress)
     marked = []
     for outcome in guards.account(outcomes):
         marked.append(mark_known(corpus.keep(outcome), budget, today))
