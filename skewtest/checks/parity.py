@@ -277,6 +277,9 @@ class Search:
         )
 
 
+NOT_FITTED = "FeatureView(fitted=...) failed"
+
+
 def search(
     view: FeatureView,
     scenarios: Sequence[str],
@@ -299,7 +302,7 @@ def search(
     hints = hints_of(view)
     prepared = fit_view(view, hints, budget.seed)
     if isinstance(prepared, Failure):
-        return _could_not_fit(view, scenarios[0], budget, prepared)
+        return _could_not_fit(view, scenarios, budget, prepared)
     missing = missing_sides(prepared)
     if missing:
         return _lack_sides(prepared, scenarios, budget, missing)
@@ -379,6 +382,7 @@ def _with_reference(run: ScenarioRun, outcome: Outcome, third: ThirdOpinion | No
     findings = [with_opinion(run.view, finding) for finding in outcome.findings]
     if third is None or run.scenario.name != IN_ORDER:
         return replace(outcome, findings=tuple(findings))
+    third.leave_out({finding.feature for finding in findings})
     findings += third.findings()
     check = third.check(is_skewed=bool(outcome.findings))
     return replace(outcome, findings=tuple(findings), checks=(check,))
@@ -403,16 +407,19 @@ def _not_given(view: FeatureView, scenario: str, side: str) -> Finding:
 
 
 def _could_not_fit(
-    view: FeatureView, scenario: str, budget: Budget, failure: Failure
+    view: FeatureView, scenarios: Sequence[str], budget: Budget, failure: Failure
 ) -> tuple[Outcome, ...]:
     """Return that nothing could be fitted, told once: no scenario can be run then."""
+    first, *further = scenarios
     finding = Finding(
         feature=name_feature(view, ""),
-        scenario=scenario,
+        scenario=first,
         kind=failure.kind,
         counterexample=None,
         divergence=Divergence(-1, "", "error", failure, None),
     )
-    run = ScenarioRun(view, replace(view.delivery.under(IN_ORDER), name=scenario), budget)
+    run = ScenarioRun(view, replace(view.delivery.under(IN_ORDER), name=first), budget)
     run.findings.append(finding)
-    return (run.outcome(),)
+    # The others have looked at nothing: without an outcome each would pass.
+    skipped = [Outcome(view, name, budget.seed, 0, 0, skipped=NOT_FITTED) for name in further]
+    return (run.outcome(), *skipped)

@@ -1,7 +1,7 @@
 """Where both sides agree and are wrong: batch is held against the reference of its view."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -139,6 +139,11 @@ class ThirdOpinion:
             if group in fresh:
                 breach = Breach(group, divergence, draft, first + lane + 1)
                 self.breaches.setdefault(divergence.feature, breach)
+
+    def leave_out(self, features: Iterable[str]) -> None:
+        """Forget what features break whose sides differ anyway: their findings say who is off."""
+        for feature in features:
+            self.breaches.pop(feature, None)
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was found, minimised."""

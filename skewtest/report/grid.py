@@ -222,17 +222,27 @@ def _state(outcome: model.Outcome, feature: str, findings: Sequence[model.Findin
         return "stale"
     if findings:
         return "known"
-    return _state_without_findings(outcome)
+    return _state_without_findings(outcome, feature)
 
 
-def _state_without_findings(outcome: model.Outcome) -> State:
+def _state_without_findings(outcome: model.Outcome, feature: str) -> State:
     if outcome.skipped is not None:
         return "skipped"
     # A kept counterexample that was not run may be of any feature.
     if outcome.cut_short or outcome.rejected:
         return "unfinished"
-    # Nothing differs where nothing ran: that is no parity.
-    return "parity" if outcome.histories else "unchecked"
+    # Nothing differs where nothing ran, or where no row was left to compare: that is no parity.
+    if outcome.histories and _has_rows(outcome, feature):
+        return "parity"
+    return "unchecked"
+
+
+def _has_rows(outcome: model.Outcome, feature: str) -> bool:
+    """Return whether rows of a feature were compared; relations count none."""
+    tally = outcome.features.get(feature)
+    if outcome.scenario == RELATIONS or tally is None:
+        return True
+    return tally.compared + tally.both_null > 0
 
 
 def _fold_cells(cells: Sequence[Cell]) -> Cell:

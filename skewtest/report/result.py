@@ -34,7 +34,8 @@ class Result:
     @property
     def ok(self) -> bool:
         """Whether batch and online agree under every declared scenario, and all was tested."""
-        return all(outcome.ok for outcome in self.outcomes if outcome.gates)
+        # Nothing was looked at where there is no outcome: that is no parity.
+        return bool(self.outcomes) and all(o.ok for o in self.outcomes if o.gates)
 
     @property
     def histories(self) -> int:

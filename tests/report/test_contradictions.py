@@ -4,13 +4,15 @@ import copy
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
-from made_reports import check, finding, outcome, report, view
+from made_reports import check, finding, outcome, report, tally, view
 from typer.testing import CliRunner
 
 from skewtest.cli.main import app
 from skewtest.errors import ReportError
 from skewtest.report import model
+from skewtest.report.grid import grid_of
 from skewtest.report.reading import MOST_BYTES, report_from_file, report_from_values
 
 PARITY = model.to_dict(
@@ -173,3 +175,16 @@ def test_what_is_no_report_is_refused(tmp_path, text):
 def test_a_pipe_is_not_waited_for(tmp_path):
     with pytest.raises(ReportError, match="it is no file"):
         report_from_file(tmp_path)
+
+
+def test_an_honest_report_of_a_view_that_is_always_off_is_read():
+    always_off = tally(compared=0, errors=None)
+    values = model.to_dict(
+        report(
+            outcome("v", features=("f",), findings=[finding("f")]),
+            msgspec.structs.replace(outcome("v", "late"), features={"f": always_off}),
+        )
+    )
+    shown = report_from_values(values)
+    (row,) = grid_of(shown).rows
+    assert (row.cells["in_order"].word, row.cells["late"].word) == ("skew", "not checked")

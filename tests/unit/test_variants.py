@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import skewtest as sk
+from skewtest.session import part_of, scenarios_of
 
 ORDERS = sk.Source(
     "orders",
@@ -13,6 +14,7 @@ ORDERS = sk.Source(
     columns={"user_id": sk.key(), "amount": sk.ints(1, 9), "city": sk.categories("Rome", "Oslo")},
 )
 KEYS = ["user_id", "as_of"]
+DUPLICATES = sk.Delivery(duplicates=True)
 
 
 def spent(orders, spine, window=timedelta(days=7)):
@@ -182,6 +184,23 @@ def test_what_cannot_be_fitted_is_a_finding():
     assert result.findings[0].kind == "error"
     assert "spend.spent: nothing could be fitted" in result.report()
     assert "too few rows" in result.report()
+
+
+def test_no_scenario_passes_where_nothing_could_be_fitted():
+    def fit(orders):
+        raise ValueError("too few rows")
+
+    class Online(Spent):
+        def __init__(self, fitted):
+            super().__init__()
+
+    declared = view(lambda spine, fitted: spine, Online, fitted=fit, delivery=DUPLICATES)
+    result = sk.check(declared, histories=100, seed=1)
+    assert [outcome.scenario for outcome in result.outcomes] == scenarios_of(declared)
+    assert not any(outcome.ok for outcome in result.outcomes)
+    for name in scenarios_of(declared):
+        assert not part_of(result, [name], lambda seed: "").ok
+    assert not part_of(result, [], lambda seed: "").ok
 
 
 def test_a_side_that_takes_nothing_fitted_is_told():
