@@ -173,7 +173,7 @@ def _asks(view: FeatureView, clock: Clock) -> st.SearchStrategy[Ask]:
 def _instants(clock: Clock) -> st.SearchStrategy[int]:
     """Event times: whole days and hours first, then edges, then anything."""
     moments = _moments(clock)
-    windows = (0, *clock.windows.tolist())
+    windows = (0, *dict.fromkeys(clock.edges.tolist()))
     # A window may be open or closed at either end: on its edge, and one tick to either side.
     nudges = (0, -clock.tick, clock.tick)
     edges = []

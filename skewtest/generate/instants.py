@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from skewtest.declare.inexact import Resolution, Staleness
 from skewtest.declare.view import FeatureView
 from skewtest.generate.hints import Hints
 from skewtest.times import DAY_US, instant, micros, midnights, shift_changes
@@ -49,6 +50,8 @@ class Clock:
 
     Attributes:
         windows: declared windows, in microseconds; usual ones where none is declared.
+        slacks: by how much features may declare an edge or a moment to be off, each once.
+        edges: the windows, and the same moved by the slacks.
         zones: whose midnights count; the declared zone first, then those mentioned.
         changes: instants at which the first zone changes its offset, if one is declared or
             mentioned.
@@ -61,6 +64,8 @@ class Clock:
     """
 
     windows: IntArray
+    slacks: IntArray
+    edges: IntArray
     guesses: IntArray
     zones: tuple[str, ...]
     changes: IntArray
@@ -84,8 +89,11 @@ class Clock:
         first, last = max(starts, default=None), min(ends, default=None)
         named = (view.zone, view.time.zone, *hints.zones)
         zones = tuple(dict.fromkeys(zone for zone in named if zone and zone != "UTC"))
+        windows, slacks = list(map(micros, view.windows or USUAL_WINDOWS)), _slacks(view)
         return cls(
-            windows=np.array(list(map(micros, view.windows or USUAL_WINDOWS)), dtype=np.int64),
+            windows=np.array(windows, dtype=np.int64),
+            slacks=np.array(slacks, dtype=np.int64),
+            edges=np.array(_move_windows(windows, slacks), dtype=np.int64),
             guesses=np.array(hints.lengths, dtype=np.int64),
             zones=(*zones, "UTC", *USUAL_ZONES),
             changes=_changes(zones, first, last),
@@ -122,6 +130,33 @@ class Clock:
             distinct, places = np.unique(days[rows], return_inverse=True)
             starts[rows] = midnights(distinct.tolist(), self.zones[number])[places]
         return starts
+
+
+def _slacks(view: FeatureView) -> list[int]:
+    """Return by how much the view's features may move an edge, in microseconds, each once."""
+    slacks = set()
+    for tolerance in view.features.values():
+        match getattr(tolerance, "law", None):
+            case Resolution(length) | Staleness(length):
+                slacks.add(micros(length))
+    return sorted(slacks)
+
+
+def _move_windows(windows: Sequence[int], slacks: Sequence[int]) -> list[int]:
+    """Return the windows and where a side breaks its law: past an edge that was moved by a slack.
+
+    As often on the edges themselves as on the moved ones: a side may be off at both.
+    """
+    if not slacks:
+        return list(windows)
+    moved = []
+    for slack in slacks:
+        moved.append(slack)
+        for window in windows:
+            moved += [window - slack, window + slack]
+    moved = [edge for edge in moved if edge > 0]
+    repeats = -(-len(moved) // len(windows))
+    return [*windows] * repeats + moved
 
 
 def _changes(zones: Sequence[str], first: int | None, last: int | None) -> IntArray:

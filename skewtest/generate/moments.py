@@ -44,7 +44,22 @@ def draw_moments(clock: Clock, dice: Dice) -> IntArray:
     # Without them times_cut_to_seconds comes at history 152 instead of 4.
     beside = [0, 0, 0, clock.tick, -clock.tick, 1_001, HOUR_US // 2]
     moments[:, 0] += dice.choose("jitter", beside)
+    if len(clock.slacks):
+        moments += _draw_slack(clock, dice.parts(MOMENTS)).reshape(moments.shape)
     return np.sort(clock.clip(moments), axis=1)
+
+
+def _draw_slack(clock: Clock, dice: Dice) -> IntArray:
+    """Return how much later requests come in a view that declares an edge or an age to be off.
+
+    A bucket or a cache that is coarser than declared is exact at midnight. It breaks its law where
+    a request comes a tick or half as much again later than what was declared, or a tick past
+    midnight, where the next bucket is the furthest.
+    """
+    slack = dice.choose("slack", clock.slacks)
+    lengths = np.stack([0 * slack, slack + clock.tick, slack + slack // 2, 0 * slack + clock.tick])
+    later: IntArray = lengths[dice.below("place in the slack", len(lengths)), np.arange(len(slack))]
+    return later
 
 
 def mark_repeats(moments: IntArray) -> npt.NDArray[np.bool_]:

@@ -217,7 +217,7 @@ def _choose_windows(clock: Clock, dice: Dice) -> IntArray:
     Such as a constant of 14 days where 7 were declared. A quarter: most that code mentions are no
     lengths at all.
     """
-    windows = dice.choose("window", clock.windows)
+    windows = dice.choose("window", clock.edges)
     if not len(clock.guesses):
         return windows
     return np.where(dice.chance("is hinted", 0.25), dice.choose("hint", clock.guesses), windows)

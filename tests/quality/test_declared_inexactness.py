@@ -80,6 +80,17 @@ class SixHours(Buckets):
         }
 
 
+class TwoHours(Buckets):
+    """Its buckets are of two hours: at even hours they are exact."""
+
+    def query(self, request):
+        first = (request["as_of"] - DAY - EPOCH) // (2 * HOUR) * 2
+        sums = self.sums.items()
+        return {
+            "n": sum(n for (user, hour), n in sums if user == request["user_id"] and hour >= first)
+        }
+
+
 class Exactly:
     """The exact window, `delay` ago."""
 
@@ -121,18 +132,26 @@ class CachedForAnHour(Cached):
     step = HOUR
 
 
+class HopOfTwoHours(Cached):
+    step = 2 * HOUR
+
+
+class CachedForTenMinutes(Cached):
+    step = timedelta(minutes=10)
+
+
 class CachedAndWrong(Cached):
     def query(self, request):
         return {"n": super().query(request)["n"] * 2}
 
 
-def check(online, tolerance, batch=exact_batch, **arguments):
+def check(online, tolerance, batch=exact_batch, seed=1, **arguments):
     settings = {"windows": [DAY], "relations": None, **arguments}
     view = sk.FeatureView(
         "v", sources=[ORDERS], entity=["user_id"], batch=batch, online=online,
         features={"n": tolerance}, **settings,
     )  # fmt: skip
-    return sk.check(view, histories=256, seed=1)
+    return sk.check(view, histories=256, seed=seed)
 
 
 @pytest.mark.parametrize("online", [Buckets, LaterBuckets, Hop])
@@ -150,6 +169,19 @@ def test_undeclared_a_coarse_edge_is_skew(online):
 def test_a_declared_resolution_hides_nothing_beside_it(online):
     result = check(online, sk.close(resolution=HOUR))
     assert [finding.kind for finding in result.findings] == ["value"]
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize(
+    ("online", "tolerance"),
+    [
+        (TwoHours, sk.close(resolution=HOUR)),
+        (HopOfTwoHours, sk.close(resolution=HOUR)),
+        (CachedForTenMinutes, sk.stale(timedelta(minutes=5))),
+    ],
+)
+def test_twice_as_coarse_as_declared_is_found_from_any_seed(online, tolerance, seed):
+    assert not check(online, tolerance, seed=seed).ok
 
 
 def test_it_may_be_batch_that_is_coarse():
