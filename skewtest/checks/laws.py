@@ -153,7 +153,7 @@ class Laws:
             if not wave or self.progress[relation].is_broken:
                 continue
             members = [drafts[lane] for lane in wave]
-            quick = judge(self.view, members, experiment=experiment, stages=QUICK)
+            quick = judge(self.view, members, experiment=experiment, rounds=QUICK)
             for lane, judgement in zip(wave, quick, strict=True):
                 self._note_breaches(relation, experiment, drafts[lane], judgement, lane)
 

@@ -45,7 +45,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     run = try_drafts(view, [draft])[0]
     trial = run.trial
     assert trial is not None  # a view's own two sides can always be asked
-    judgement = Judge(view, stages=WHOLE_LOG).sift([draft], [run.divergences])[0]
+    judgement = Judge(view, rounds=WHOLE_LOG).sift([draft], [run.divergences])[0]
     suspects = _find_suspects(view, draft, judgement)
     sketches = SketchCounts(view)
     sketches.note(pack_drafts(view, [draft]), trial)

@@ -303,12 +303,12 @@ def _faults(frame: pl.DataFrame, column: str) -> list[Any]:
 
 def _fault_columns(events: list[Event]) -> list[pl.Series]:
     """Return the columns of faults that some event has: others would slow every delivery."""
-    faults: dict[str, list[Any]] = {DELAY: [], TURN: [], COPIES: [], WORKER: []}
-    for event in events:
-        faults[DELAY].append(event.delay)
-        faults[TURN].append(event.turn)
-        faults[COPIES].append(list(event.copies))
-        faults[WORKER].append(event.worker)
+    faults: dict[str, list[Any]] = {
+        DELAY: [event.delay for event in events],
+        TURN: [event.turn for event in events],
+        COPIES: [event.copies for event in events],
+        WORKER: [event.worker for event in events],
+    }
     columns = []
     for name, values in faults.items():
         if any(values):

@@ -11,7 +11,7 @@ The first two hold a run against others, in each of which rounding is excused be
 rounding there says nothing about order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from skewtest.compare.tables import Divergence
@@ -20,7 +20,7 @@ from skewtest.declare.divergence import Excuse
 from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment
-from skewtest.run.noise import THOROUGH, Stage, find_rounding
+from skewtest.run.noise import THOROUGH, Round, find_rounding
 from skewtest.run.shown import Group, Spot, try_drafts
 from skewtest.times import HOUR_US, SECOND_US
 
@@ -82,13 +82,13 @@ class Judge:
         view: the view.
         experiment: whose divergences are looked for.
         only: the group that is asked about; None: all of them.
-        stages: the moved copies that tell rounding.
+        rounds: the moved copies that tell rounding.
     """
 
     view: FeatureView
     experiment: Experiment = BATCH_AGAINST_ONLINE
     only: Group | None = None
-    stages: Sequence[Stage] = THOROUGH
+    rounds: Sequence[Round] = THOROUGH
 
     def judge(self, drafts: Sequence[Draft]) -> list[Judgement]:
         """Run drafts, and return what stands."""
@@ -117,7 +117,7 @@ class Judge:
             drafts,
             chosen,
             experiment or self.experiment,
-            self.stages,
+            self.rounds,
         )
         pair = self.experiment.pair
         names = {"left": pair.left, "right": pair.right}
@@ -147,11 +147,26 @@ class Judge:
         return {spot: divergence for spot, divergence in divergences.items() if spot[1] in groups}
 
     def _judge_variants(
-        self, drafts: Sequence[Draft], experiment: Experiment = BATCH_AGAINST_ONLINE
+        self, drafts: Sequence[Draft], asked: Sequence[Collection[Spot]]
     ) -> list[Judgement]:
-        """Run drafts that were changed, and excuse what is rounding in them."""
-        runs = try_drafts(self.view, drafts, experiment)
-        return self._without_rounding(drafts, [run.divergences for run in runs], experiment)
+        """Run drafts that were changed, if any, and excuse what is rounding in them.
+
+        Args:
+            drafts: the drafts.
+            asked: for each, the spots of the unchanged draft that are asked about. What shows
+                elsewhere says nothing of them, and would cost its copies.
+        """
+        runs = try_drafts(self.view, drafts, BATCH_AGAINST_ONLINE)
+        asked_about = []
+        for run, spots in zip(runs, asked, strict=True):
+            # What is unstable there may differ by a value here, so the kind is left open.
+            cells = {(row, group[0]) for row, group in spots}
+            divergences = {}
+            for spot, divergence in run.divergences.items():
+                if (spot[0], spot[1][0]) in cells:
+                    divergences[spot] = divergence
+            asked_about.append(divergences)
+        return self._without_rounding(drafts, asked_about, BATCH_AGAINST_ONLINE)
 
     def _excuse_late_requests(
         self, drafts: Sequence[Draft], judgements: Sequence[Judgement]
@@ -164,16 +179,38 @@ class Judge:
         trailing = _find_trailing(drafts, judgements)
         if not trailing:
             return
-        tick = self.view.tick
-        prompt = self._judge_variants([replace(drafts[index], lag=None) for index in trailing])
-        variants = [[_ask_earlier(drafts[index], tick) for index in trailing]]
-        for length in LATER:
-            moved_by = max(length - length % tick, tick)
-            variants.append([_move_past(drafts[index], moved_by) for index in trailing])
-        for moved in variants:
-            later = self._judge_variants(moved)
-            for index, when_prompt, when_later in zip(trailing, prompt, later, strict=True):
-                _excuse_trust(judgements[index], when_prompt, when_later)
+        prompt = self._judge_variants(
+            [replace(drafts[index], lag=None) for index in trailing],
+            [judgements[index].open for index in trailing],
+        )
+        when_prompt = dict(zip(trailing, prompt, strict=True))
+        for length in (None, *LATER):
+            self._excuse_where_later(drafts, judgements, when_prompt, length)
+
+    def _excuse_where_later(
+        self,
+        drafts: Sequence[Draft],
+        judgements: Sequence[Judgement],
+        prompt: Mapping[int, Judgement],
+        length: int | None,
+    ) -> None:
+        """Excuse what shows where events lie a little later, and not where requests are prompt.
+
+        Args:
+            drafts: all drafts.
+            judgements: theirs.
+            prompt: by number of a draft, what prompt requests show.
+            length: how much later events lie; None: requests are for a tick earlier.
+        """
+        spots_of = {}
+        for index, when_prompt in prompt.items():
+            spots = [spot for spot in judgements[index].open if spot not in when_prompt.open]
+            if spots:
+                spots_of[index] = spots
+        moved = [_make_later(drafts[index], length, self.view.tick) for index in spots_of]
+        later = self._judge_variants(moved, list(spots_of.values()))
+        for index, when_later in zip(spots_of, later, strict=True):
+            _excuse_trust(judgements[index], prompt[index], when_later)
 
     def _excuse_those_in_order(
         self, drafts: Sequence[Draft], judgements: Sequence[Judgement]
@@ -186,7 +223,10 @@ class Judge:
                 faulty.append(index)
         if not faulty:
             return
-        in_order = self._judge_variants([drafts[index].in_order() for index in faulty])
+        in_order = self._judge_variants(
+            [drafts[index].in_order() for index in faulty],
+            [judgements[index].open for index in faulty],
+        )
         for index, without_faults in zip(faulty, in_order, strict=True):
             judgement = judgements[index]
             for spot in list(judgement.open):
@@ -201,7 +241,7 @@ def judge(
     alone: bool = False,
     experiment: Experiment = BATCH_AGAINST_ONLINE,
     only: Group | None = None,
-    stages: Sequence[Stage] = THOROUGH,
+    rounds: Sequence[Round] = THOROUGH,
 ) -> list[Judgement]:
     """Return, for each draft, which of its divergences stand, and why others do not.
 
@@ -211,9 +251,9 @@ def judge(
         alone: no draft shares a batch call with another.
         experiment: whose divergences are looked for.
         only: the group that is asked about; None: all of them.
-        stages: the moved copies that tell rounding; few of them are quick.
+        rounds: the moved copies that tell rounding; few of them are quick.
     """
-    row_judge = Judge(view, experiment, only, stages)
+    row_judge = Judge(view, experiment, only, rounds)
     if alone:
         return [row_judge.judge([draft])[0] for draft in drafts]
     return row_judge.judge(drafts)
@@ -237,6 +277,13 @@ def _excuse_trust(judgement: Judgement, when_prompt: Judgement, when_later: Judg
             judgement.excuse(spot, "late request", "rounding")
         else:
             judgement.excuse(spot, "late request")
+
+
+def _make_later(draft: Draft, length: int | None, tick: int) -> Draft:
+    """Return the draft with events of a request's instant past it; None: it asks a tick earlier."""
+    if length is None:
+        return _ask_earlier(draft, tick)
+    return _move_past(draft, max(length - length % tick, tick))
 
 
 def _ask_earlier(draft: Draft, tick: int) -> Draft:

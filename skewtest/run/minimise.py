@@ -106,7 +106,7 @@ class Minimiser:
             alone=self.alone,
             experiment=self.experiment,
             only=self.group,
-            stages=QUICK,
+            rounds=QUICK,
         )
         for number, judgement in zip(numbers, judgements, strict=True):
             shows[number] = self.group in judgement.standing

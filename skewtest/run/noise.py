@@ -1,7 +1,7 @@
 """Run moved copies of histories, to tell rounding from what is really different.
 
-The copies are lanes beside each other, so a stage costs one batch call. Few copies excuse most
-rounding; what they do not excuse gets more of them, and what is left stands.
+The copies are lanes beside each other, so a round of stages costs one batch call. Few copies excuse
+most rounding; what they do not excuse gets more of them, and what is left stands.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,20 +40,28 @@ Verdict = Literal["rounding", "unstable", "skew"]
 
 
 class Stage(NamedTuple):
-    """One round of copies: how many, moved how far, and the factor of their spread."""
+    """Copies that are looked at together: how many, moved how far, the factor of their spread."""
 
     copies: int
     scale: str
     factor: float
 
 
-QUICK = (Stage(3, "sums", 4.0), Stage(8, "sums", 4.0))
+Round = tuple[Stage, ...]
+"""Stages whose copies share a batch call: a call of its own for each costs more than the copies."""
+FEW = (Stage(3, "sums", 4.0), Stage(8, "sums", 4.0))
 """Three copies excuse five in six rounded rows, eight nearly all of them (NUMERICS: k=4, m=8)."""
+QUICK: tuple[Round, ...] = (FEW,)
 SINGLES = Stage(16, "single", 2.0)
 """Sides that answer in float32 round by bits that the other scales do not touch."""
-THOROUGH = (*QUICK, Stage(64, "sums", 2.0), Stage(64, "squares", 2.0), SINGLES)
+THOROUGH: tuple[Round, ...] = (
+    FEW,
+    (Stage(64, "sums", 2.0), Stage(64, "squares", 2.0), SINGLES),
+)
 """A flag is confirmed with eight times as many copies, moved at two scales."""
-WHOLE_LOG = (*QUICK, Stage(16, "sums", 3.0), Stage(16, "squares", 3.0), SINGLES)
+WHOLE_LOG: tuple[Round, ...] = tuple(
+    (stage,) for stage in (*FEW, Stage(16, "sums", 3.0), Stage(16, "squares", 3.0), SINGLES)
+)
 """Each copy of a real log costs a replay of it; rows that these leave are confirmed by entity."""
 
 
@@ -79,7 +87,7 @@ def find_rounding(
     drafts: Sequence[Draft],
     shown: Sequence[Mapping[Spot, Divergence]],
     experiment: Experiment,
-    stages: Sequence[Stage],
+    rounds: Sequence[Round],
 ) -> list[Doubts]:
     """Return, for each draft, which of its divergences are rounding, and which are unstable.
 
@@ -88,13 +96,13 @@ def find_rounding(
         drafts: histories of one scenario.
         shown: by spot, the divergences of each that are asked about.
         experiment: whose divergences they are.
-        stages: which copies are run, one stage for what the one before does not excuse.
+        rounds: which copies are run, one round for what the one before does not excuse.
     """
     doubts = []
     for draft, divergences in zip(drafts, shown, strict=True):
         doubts.append(_doubts_of(view, draft, divergences))
-    for stage in stages:
-        _excuse(view, drafts, doubts, experiment, stage)
+    for stages in rounds:
+        _excuse(view, drafts, doubts, experiment, stages)
     _hold_to_grid(view, drafts, doubts, experiment)
     return doubts
 
@@ -127,21 +135,23 @@ def _excuse(
     drafts: Sequence[Draft],
     doubts: Sequence[Doubts],
     experiment: Experiment,
-    stage: Stage,
+    stages: Round,
 ) -> None:
-    """Run a stage for the drafts that still have open spots, and excuse what is rounding."""
-    indices = []
+    """Run a round for the drafts that still have open spots, and excuse what is rounding."""
+    concerned = []
     copies: list[Draft] = []
     for index, doubt in enumerate(doubts):
-        if any(_concerns(stage, divergence) for divergence in doubt.open.values()):
-            indices.append(index)
-            copies += move_copies(view, drafts[index], stage)
-    if not indices:
+        for stage in stages:
+            if any(_concerns(stage, divergence) for divergence in doubt.open.values()):
+                concerned.append((index, stage))
+                copies += move_copies(view, drafts[index], stage)
+    if not concerned:
         return
     runs = try_drafts(view, copies, experiment)
-    for number, index in enumerate(indices):
-        own_runs = runs[number * stage.copies : (number + 1) * stage.copies]
-        _excuse_spots(doubts[index], own_runs, stage)
+    start = 0
+    for index, stage in concerned:
+        _excuse_spots(doubts[index], runs[start : start + stage.copies], stage)
+        start += stage.copies
 
 
 def _excuse_spots(doubts: Doubts, runs: Sequence[Shown], stage: Stage) -> None:
@@ -213,10 +223,11 @@ def move_copies(view: FeatureView, draft: Draft, stage: Stage) -> list[Draft]:
     sizes = jitter_sizes(values, largest, inputs, stage.scale)
     rng = np.random.default_rng([len(values), stage.copies])
     plain_values = values.tolist()
+    places = _places_of(view, draft)
     copies = []
     for _ in range(stage.copies):
         moved = dict(zip(plain_values, jitter(values, sizes, rng).tolist(), strict=True))
-        copies.append(_change_draft(view, draft, moved))
+        copies.append(_change_draft(draft, places, moved))
     return copies
 
 
@@ -224,7 +235,7 @@ def on_grid(view: FeatureView, draft: Draft) -> Draft:
     """Return the draft with every float on a grid on which sums and squares are exact."""
     values, _ = _values_and_largest(draft)
     moved = dict(zip(values.tolist(), to_grid(values).tolist(), strict=True))
-    return _change_draft(view, draft, moved)
+    return _change_draft(draft, _places_of(view, draft), moved)
 
 
 def _values_and_largest(draft: Draft) -> tuple[FloatArray, FloatArray]:
@@ -272,26 +283,56 @@ def _floats_of(draft: Draft) -> list[float]:
     return list(floats)
 
 
-def _change_draft(view: FeatureView, draft: Draft, moved: Mapping[float, float]) -> Draft:
-    kinds = {name: list(source.columns.values()) for name, source in view.sources.items()}
-    requested = list(view.request.values())
-    return replace(
-        draft,
-        events=tuple(_change_row(event, kinds[event.source], moved) for event in draft.events),
-        spine=tuple(_change_row(ask, requested, moved) for ask in draft.spine),
+Bounds = tuple[float, float]
+RowPlaces = list[tuple[int, Bounds]]
+
+
+class Places(NamedTuple):
+    """Where a draft has floats: for each row the positions of their cells, and their range."""
+
+    events: list[RowPlaces]
+    spine: list[RowPlaces]
+
+
+def _places_of(view: FeatureView, draft: Draft) -> Places:
+    bounds = {}
+    for name, source in view.sources.items():
+        bounds[name] = [_bounds_of(kind) for kind in source.columns.values()]
+    requested = [_bounds_of(kind) for kind in view.request.values()]
+    return Places(
+        events=[_places_in(event, bounds[event.source]) for event in draft.events],
+        spine=[_places_in(ask, requested) for ask in draft.spine],
     )
 
 
-def _change_row(row: Row, kinds: Sequence[Column], moved: Mapping[float, float]) -> Row:
-    cells = []
-    for cell, kind in zip(row.values, kinds, strict=True):
+def _places_in(row: Event | Ask, bounds: Sequence[Bounds]) -> RowPlaces:
+    places = []
+    for position, (cell, cell_bounds) in enumerate(zip(row.values, bounds, strict=True)):
         if isinstance(cell, float | list | dict):
-            cell = _change_cell(cell, _bounds_of(kind), moved)  # noqa: PLW2901
-        cells.append(cell)
+            places.append((position, cell_bounds))
+    return places
+
+
+def _change_draft(draft: Draft, places: Places, moved: Mapping[float, float]) -> Draft:
+    events = []
+    for event, of_event in zip(draft.events, places.events, strict=True):
+        events.append(_change_row(event, of_event, moved))
+    spine = []
+    for ask, of_ask in zip(draft.spine, places.spine, strict=True):
+        spine.append(_change_row(ask, of_ask, moved))
+    return replace(draft, events=tuple(events), spine=tuple(spine))
+
+
+def _change_row(row: Row, places: RowPlaces, moved: Mapping[float, float]) -> Row:
+    if not places:
+        return row
+    cells = list(row.values)
+    for position, bounds in places:
+        cells[position] = _change_cell(cells[position], bounds, moved)
     return row._replace(values=tuple(cells))
 
 
-def _bounds_of(kind: Column) -> tuple[float, float]:
+def _bounds_of(kind: Column) -> Bounds:
     if isinstance(kind, Vectors):
         kind = kind.element
     if isinstance(kind, Floats):
@@ -299,7 +340,7 @@ def _bounds_of(kind: Column) -> tuple[float, float]:
     return -np.inf, np.inf
 
 
-def _change_cell(cell: object, bounds: tuple[float, float], moved: Mapping[float, float]) -> object:
+def _change_cell(cell: object, bounds: Bounds, moved: Mapping[float, float]) -> object:
     if isinstance(cell, float):
         return _keep_within(cell, moved.get(cell, cell), bounds)
     if isinstance(cell, list):
@@ -309,7 +350,7 @@ def _change_cell(cell: object, bounds: tuple[float, float], moved: Mapping[float
     return cell
 
 
-def _keep_within(before: float, after: float, bounds: tuple[float, float]) -> float:
+def _keep_within(before: float, after: float, bounds: Bounds) -> float:
     """Return a moved value, to the other side where it would leave the declared range."""
     # A zero has a sign that its key in a table has not.
     if after == before:

@@ -1,10 +1,12 @@
 """Which divergences of a pack stand once they are looked at closely: suspects, row by row."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
+from skewtest.compare.rounding import is_doubtful
 from skewtest.compare.tables import Divergence
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
@@ -95,17 +97,20 @@ def confirm_divergences(
     look = CloseLook(view)
     confirmation = look.confirmation
     suspects = suspects_of(view, pack, trial, offset, is_wanted)
-    for wave in (slice(SUSPECTS), slice(SUSPECTS, None)):
-        waiting = []
+    looked_at: dict[Group, list[Suspect]] = {}
+    for portion in (SUSPECTS, None):
+        waiting: list[Suspect] = []
         for group, of_group in suspects.items():
             if group not in confirmation.suspects:
-                waiting += of_group[wave]
+                waiting += islice(of_group, portion)
+        for suspect in waiting:
+            looked_at.setdefault(suspect.group, []).append(suspect)
         look.judge(waiting)
-    restless = _find_restless(view, suspects, look)
-    for group, of_group in suspects.items():
+    restless = _find_restless(view, looked_at, look)
+    for group, of_looked in looked_at.items():
         shows_again = look.shows_again[group] and group not in restless
         if not shows_again and group not in confirmation.suspects:
-            explained = _explain_in_company(view, pack, trial, of_group[0])
+            explained = _explain_in_company(view, pack, trial, of_looked[0])
             confirmation.suspects[group] = explained
     for judgement in look.judgements.values():
         confirmation.excused += judgement.excused.values()
@@ -136,29 +141,29 @@ def suspects_of(
     trial: Trial,
     offset: int,
     is_wanted: Callable[[Suspect], bool],
-) -> dict[Group, list[Suspect]]:
-    """Return the suspects of each group of divergences, smallest histories first."""
+) -> dict[Group, Iterator[Suspect]]:
+    """Return the suspects of each group of divergences, smallest histories first.
+
+    A history becomes a draft when its suspect is asked for: most are not.
+    """
     lanes_of_group: dict[Group, dict[int, Divergence]] = {}
     for lane, divergences in trial.divergences.items():
         for divergence in divergences:
             lanes_of_group.setdefault(divergence.group, {}).setdefault(lane, divergence)
+    # Groups of one history share its draft, so that it is judged once for all of them.
     drafts: dict[int, Draft] = {}
     sizes = _count_events(pack)
-    suspects = {}
-    for group, seen in lanes_of_group.items():
+
+    def list_suspects(group: Group, seen: Mapping[int, Divergence]) -> Iterator[Suspect]:
         # Those whose requests trail an event come last.
-        lanes = sorted(seen, key=lambda lane: (lane in pack.lags, sizes[lane], lane))
-        of_group = []
-        for lane in lanes:
-            # Groups of one history share its draft, so that it is judged once for all of them.
+        for lane in sorted(seen, key=lambda lane: (lane in pack.lags, sizes[lane], lane)):
             if lane not in drafts:
                 drafts[lane] = draft_of(view, pack.history(lane))
             suspect = Suspect(group, drafts[lane], offset + lane + 1)
             if is_wanted(suspect):
-                of_group.append(_note_first_sight(suspect, pack, trial, lane, seen[lane]))
-        if of_group:
-            suspects[group] = of_group
-    return suspects
+                yield _note_first_sight(suspect, pack, trial, lane, seen[lane])
+
+    return {group: list_suspects(group, seen) for group, seen in lanes_of_group.items()}
 
 
 def _note_first_sight(
@@ -188,12 +193,14 @@ class CloseLook:
         confirmation: what it has come to so far.
         judgements: by the identity of a draft, what it shows.
         shows_again: by group, whether some history shows it when it is run once more.
+        alone: by the identity of a draft, those that have had a call of their own.
     """
 
     view: FeatureView
     confirmation: Confirmation = field(default_factory=Confirmation)
     judgements: dict[int, Judgement] = field(default_factory=dict)
     shows_again: dict[Group, bool] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
 
     def has_shown(self, suspect: Suspect) -> bool:
         """Return whether the history of a suspect has shown its group when it was judged."""
@@ -217,16 +224,37 @@ class CloseLook:
             (slow if suspect.is_hang else quick).append(suspect)
         for suspect in slow:
             self._confirm_hang(suspect)
+        for suspect in self._list_plain(quick):
+            self._judge_alone(suspect)
         self._judge_together(quick)
-        alone: set[int] = set()
         for suspect in quick:
-            self._judge_alone(suspect, alone)
+            self._judge_alone(suspect)
+
+    def _list_plain(self, suspects: Sequence[Suspect]) -> list[Suspect]:
+        """Return the first suspect of each group whose first sight no rounding can explain.
+
+        It most likely stands, and then the others need not be run.
+        """
+        firsts: dict[Group, Suspect] = {}
+        for suspect in suspects:
+            firsts.setdefault(suspect.group, suspect)
+        plain = []
+        for suspect in firsts.values():
+            if suspect.seen is not None and not is_doubtful(self.view, suspect.seen):
+                plain.append(suspect)
+        return plain
 
     def _judge_together(self, suspects: Sequence[Suspect]) -> None:
         """Judge the drafts of suspects in one batch call, with the few copies that excuse most."""
-        drafts = {id(suspect.draft): suspect.draft for suspect in suspects}
+        drafts: dict[int, Draft] = {}
+        for suspect in suspects:
+            if suspect.group not in self.confirmation.suspects:
+                drafts[id(suspect.draft)] = suspect.draft
         new_drafts = [draft for key, draft in drafts.items() if key not in self.judgements]
-        judgements = judge(self.view, new_drafts, stages=QUICK)
+        # A single one gets the call of its own at once.
+        if len(new_drafts) == 1:
+            return
+        judgements = judge(self.view, new_drafts, rounds=QUICK)
         for draft, judgement in zip(new_drafts, judgements, strict=True):
             self.judgements[id(draft)] = judgement
 
@@ -239,16 +267,16 @@ class CloseLook:
             self.shows_again[suspect.group] = True
             self.confirmation.suspects[suspect.group] = suspect
 
-    def _judge_alone(self, suspect: Suspect, alone: set[int]) -> None:
-        """Confirm a suspect by a call of its own and many copies; `alone` has had one."""
+    def _judge_alone(self, suspect: Suspect) -> None:
+        """Confirm a suspect by a call of its own and many copies."""
         group, key = suspect.group, id(suspect.draft)
         if group in self.confirmation.suspects:
             return
+        judgement = self.judgements.get(key)
         # What is excused already needs neither.
-        if not _is_excused(self.judgements[key], group) and key not in alone:
-            self.judgements[key] = judge(self.view, [suspect.draft])[0]
-            alone.add(key)
-        judgement = self.judgements[key]
+        if judgement is None or not (_is_excused(judgement, group) or key in self.alone):
+            judgement = self.judgements[key] = judge(self.view, [suspect.draft])[0]
+            self.alone.add(key)
         self.shows_again[group] |= judgement.shows(group)
         for standing in (group, (group[0], "unstable", group[2])):
             if standing in judgement.standing:
