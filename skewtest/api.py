@@ -6,7 +6,7 @@ from typing import get_args
 
 import polars as pl
 
-from skewtest.checks.replay import SameInstant, arrive, replay_outcome
+from skewtest.checks.ties import SameInstant, replay_in_order
 from skewtest.declare.learn import check_log_step
 from skewtest.declare.logs import Log, load_log
 from skewtest.declare.view import AS_OF, FeatureView
@@ -69,7 +69,7 @@ def replay(
     events: Log | Mapping[str, Log],
     spine: Log | None = None,
     *,
-    same_instant: SameInstant = "request_first",
+    same_instant: SameInstant | None = None,
 ) -> Result:
     """Run both implementations of a view on a given log. Never raises for skew.
 
@@ -86,13 +86,16 @@ def replay(
             default each entity at each of its event times and once after the last event.
         same_instant: what reaches the online side first of a request and an event that happens at
             its `as_of`: "request_first", or "event_first", as where the event causes the request
-            and is learned before it. Under `as_of="inclusive"` events always come first.
+            and is learned before it. Where it is not said and the log holds such requests, both
+            orders run: the verdict is that of "request_first", and the result tells how many
+            requests these are and what differs in the other order. Under `as_of="inclusive"`
+            events always come first.
 
     Raises:
         DeclarationError: a source or column is missing, has a type that cannot be cast, or an
             event lies between two declared steps.
     """
-    if same_instant not in get_args(SameInstant):
+    if same_instant is not None and same_instant not in get_args(SameInstant):
         raise DeclarationError(
             f"replay(same_instant=...) must be one of {listed(get_args(SameInstant))}; "
             f"got {same_instant!r}." + nearest(str(same_instant), get_args(SameInstant))
@@ -110,14 +113,14 @@ def replay(
         )
     _check_times(view, "spine", requests[AS_OF])
     try:
-        history = arrive(view, history_of(view, tables, requests), same_instant)
+        history = history_of(view, tables, requests)
     except pl.exceptions.PolarsError as error:
         raise DeclarationError(f"replay({view.name!r}): {error}") from error
     if view.fitted is not None:
         view = view.with_fitted(call_by_name(view.fitted, named_frames(history.pack())))
     log = {name: tables[name].select(*source.schema) for name, source in view.sources.items()}
     data = tables_digest({**log, "spine": requests.select(*view.spine_schema)})
-    outcome = replace(replay_outcome(view, history), data=data)
+    outcome = replace(replay_in_order(view, history, same_instant), data=data)
     return Result(view, (outcome,), f"skewtest.replay({view.name}, events)")
 
 

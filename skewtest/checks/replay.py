@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -28,7 +27,6 @@ from skewtest.run.shown import Group, Spot, try_drafts
 from skewtest.run.suspects import Suspect
 from skewtest.times import instants_of
 
-SameInstant: TypeAlias = Literal["request_first", "event_first"]
 # The delay, in microseconds, with which an event reaches the online side before a request of its
 # own instant.
 JUST_BEFORE = -1
@@ -79,7 +77,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     )
 
 
-def arrive(view: FeatureView, history: History, same_instant: SameInstant) -> History:
+def arrive(view: FeatureView, history: History, same_instant: str) -> History:
     """Return a history whose events reach the online side as its log says they arrived.
 
     An event without an arrival, or with one before it happened, arrives at its own time.

@@ -91,6 +91,7 @@ def outcome_of(outcome: Outcome, again: str) -> model.Outcome:
         rejected=list(outcome.rejected),
         migrated=list(outcome.migrated),
         early=list(outcome.early),
+        tied=outcome.tied,
         unkept=list(outcome.unkept),
         excused=list(outcome.excused),
         stale=list(outcome.stale),

@@ -18,6 +18,8 @@ def remarks_of(outcome: model.Outcome) -> list[str]:
     for migrated in outcome.migrated:
         remarks.append(f"kept counterexample {migrated.file} was made to fit: {migrated.changes}")
     remarks += map(_word_early, outcome.early)
+    if outcome.tied is not None and outcome.tied.features:
+        remarks.append(_word_tied(outcome.tied))
     for reason in outcome.unkept:
         remarks.append(f"a counterexample could not be kept: {reason}")
     return remarks
@@ -54,6 +56,17 @@ def _word_early(early: model.Early) -> str:
     return (
         f"{early.events:,} events of {early.source!r} have {early.arrival!r} "
         f"before {early.time!r}; they were taken as they are. Check which clocks wrote them."
+    )
+
+
+def _word_tied(tied: model.Tied) -> str:
+    """Return how many requests have the instant of an event, and what differs in one order."""
+    return (
+        f"{count(tied.requests, 'request')} at the very instant of an event of the same entity; no "
+        "log tells which came first. With the event first, batch and online differ on "
+        f"{' and '.join(tied.features)}; with the request first they do not. Where production "
+        'learns the event first, this is skew: replay with same_instant="event_first". Where it '
+        'answers first, say so with same_instant="request_first".'
     )
 
 

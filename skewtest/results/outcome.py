@@ -21,6 +21,7 @@ from skewtest.results.values import (
     Rejected,
     Seconds,
     Stale,
+    Tied,
     Versions,
 )
 
@@ -79,6 +80,7 @@ class Outcome:
         gates: whether the view declares the scenario; otherwise the outcome is advice.
         skipped: why the scenario could not be run, None where it was.
         early: the events of a given log that arrived before they happened.
+        tied: its requests at the instant of an event, where nobody said which came first.
         cell: the environments of the left and the right side, None where both ran here.
         culprits: which packages part those environments, where a function was compared.
         spread: what changes from version to version, where that was the question.
@@ -109,6 +111,7 @@ class Outcome:
     gates: bool = True
     skipped: str | None = None
     early: tuple[Early, ...] = ()
+    tied: Tied | None = None
     cell: tuple[Versions, Versions] | None = None
     culprits: Culprits | None = None
     spread: Spread | None = None

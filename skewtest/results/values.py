@@ -327,6 +327,20 @@ class Early(Part, frozen=True, kw_only=True):
     time: str = ""
 
 
+class Tied(Part, frozen=True, kw_only=True):
+    """Requests of a given log at the instant of an event of their own entity.
+
+    They were asked before that event, because nobody said which came first.
+
+    Attributes:
+        requests: how many.
+        features: those that differ where the event comes first, and not where the request does.
+    """
+
+    requests: int
+    features: tuple[str, ...] = ()
+
+
 class Known(Part, frozen=True, kw_only=True):
     """What the owner of a divergence says of it, until the day it expires.
 

@@ -254,6 +254,7 @@ def hostile(text):
         mutated=[model.Mutation(side="batch", name=text)],
         rejected=[model.Rejected(file=text, reason=text)],
         early=[model.Early(source=text, events=3, arrival=text, time=text)],
+        tied=model.Tied(requests=3, features=(text,)),
         unkept=[text],
         checks=[check(law=text, change=text, reason=text, state="incomplete")],
         stale=[model.Stale(feature=text, kind=text, owner=text, reason=text)],

@@ -202,7 +202,8 @@ def test_a_column_that_is_not_read_has_no_say(largest):
 
 def test_a_log_at_parity_tells_how_many_rows_were_rounding():
     log = dollars()
-    result = sk.replay(view(month_sum, RunningSum, {"x": sk.floats(0, 2e6)}), log, days_of(log))
+    sums = view(month_sum, RunningSum, {"x": sk.floats(0, 2e6)})
+    result = sk.replay(sums, log, days_of(log), same_instant="request_first")
     (outcome,) = result.outcomes
     (rows,) = outcome.excused
     assert (rows.feature, rows.by, rows.rows > 100) == ("x", ("rounding",), True)

@@ -216,3 +216,44 @@ def test_a_request_can_come_after_the_event_of_its_own_instant():
 def test_an_unknown_order_is_told():
     with pytest.raises(sk.DeclarationError, match="Did you mean 'event_first'"):
         sk.replay(counts(), numbers(0), same_instant="events_first")
+
+
+def tied(result):
+    [outcome] = result.outcomes
+    return outcome.tied
+
+
+def test_what_differs_with_the_event_first_alone_is_told_unless_the_order_is_said():
+    result = sk.replay(counts(), numbers(0, 0, 0))
+    assert result.ok
+    assert (tied(result).requests, tied(result).features) == (3, ("last", "n"))
+    assert "3 requests at the very instant of an event of the same entity" in str(result)
+    assert 'same_instant="event_first"' in str(result)
+    assert result.to_dict()["outcomes"][0]["tied"] == {"requests": 3, "features": ["last", "n"]}
+    said = sk.replay(counts(), numbers(0, 0, 0), same_instant="request_first")
+    assert tied(said) is None
+    assert "very instant" not in str(said)
+
+
+def test_a_side_that_is_right_in_both_orders_is_not_warned_of():
+    class OfThePast(Count):
+        def update(self, event):
+            self.seen.setdefault(event["user_id"], []).append(event)
+
+        def query(self, request):
+            mine = self.seen.get(request["user_id"], ())
+            past = [event["n"] for event in mine if event["ts"] < request["as_of"]]
+            return {"n": len(past), "last": past[-1] if past else None}
+
+    result = sk.replay(counts().replaced(online=OfThePast), numbers(0, 0, 0))
+    assert result.ok
+    assert (tied(result).requests, tied(result).features) == (3, ())
+    assert "very instant" not in str(result)
+
+
+def test_only_events_of_the_requests_own_entity_and_instant_are_tied():
+    stranger = ask(0).with_columns(user_id=pl.lit("u-18"))
+    assert tied(sk.replay(counts(), numbers(0, 0, 0), stranger)) is None
+    assert tied(sk.replay(counts(), numbers(0, 0, 0), ask(5))) is None
+    assert tied(sk.replay(counts(), numbers(9, 0, 0), ask(0, 1))).requests == 1
+    assert tied(sk.replay(counts(as_of="inclusive"), numbers(0, 0, 0))) is None

@@ -50,6 +50,7 @@ from skewtest.results.values import (
     SideName,
     SideOpinion,
     Stale,
+    Tied,
     Versions,
 )
 
@@ -91,6 +92,7 @@ __all__ = [
     "Stale",
     "Step",
     "Tally",
+    "Tied",
     "Timeline",
     "Verdict",
     "VersionFinding",

@@ -16,6 +16,7 @@ from skewtest.results.values import (
     Rejected,
     Seconds,
     Stale,
+    Tied,
     Versions,
 )
 
@@ -92,6 +93,7 @@ class Outcome(Part, frozen=True, kw_only=True):
     rejected: list[Rejected]
     migrated: list[Migrated] = msgspec.field(default_factory=list)
     early: list[Early]
+    tied: Tied | None = None
     unkept: list[str]
     excused: list[ExcusedRows]
     stale: list[Stale]
