@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from skewtest import checks
 from skewtest.checks.laws import Laws
-from skewtest.checks.opinions import with_opinion
-from skewtest.checks.third import ThirdOpinion
 from skewtest.checks.under_scenario import (
     FAULTY_LEAST,
     FAULTY_SHARE,
@@ -91,7 +90,7 @@ class Search:
     hints: Hints
     runs: list[ScenarioRun]
     laws: Laws | None = None
-    third: ThirdOpinion | None = None
+    third: "checks.third.ThirdOpinion | None" = None
     cost: Cost = field(default_factory=lambda: Cost(None))
     histories: int = 0
     left_out: int = 0
@@ -367,19 +366,25 @@ def _lack_sides(
     return tuple(run.outcome() for run in runs)
 
 
-def _third_opinion(view: FeatureView, runs: Sequence[ScenarioRun]) -> ThirdOpinion | None:
+def _third_opinion(
+    view: FeatureView, runs: Sequence[ScenarioRun]
+) -> "checks.third.ThirdOpinion | None":
     """Return the search for what both sides get wrong alike; None without reference or order."""
     for run in runs:
         if view.reference is not None and run.scenario.name == IN_ORDER:
             histories = run.budget.histories
             planned = max(min(FAULTY_LEAST, histories), histories // FAULTY_SHARE)
-            return ThirdOpinion(view, planned)
+            return checks.third.ThirdOpinion(view, planned)
     return None
 
 
-def _with_reference(run: ScenarioRun, outcome: Outcome, third: ThirdOpinion | None) -> Outcome:
+def _with_reference(
+    run: ScenarioRun, outcome: Outcome, third: "checks.third.ThirdOpinion | None"
+) -> Outcome:
     """Return an outcome with what the reference says: of each finding, and of the agreement."""
-    findings = [with_opinion(run.view, finding) for finding in outcome.findings]
+    if run.view.reference is None:
+        return outcome
+    findings = [checks.opinions.with_opinion(run.view, finding) for finding in outcome.findings]
     if third is None or run.scenario.name != IN_ORDER:
         return replace(outcome, findings=tuple(findings))
     third.leave_out({finding.feature for finding in findings})

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from skewtest.checks.opinions import with_opinion
+from skewtest import checks
 from skewtest.checks.sketches import SketchCounts
 from skewtest.compare.tables import Tally
 from skewtest.declare.delivery import REPLAY, Delivery, Scenario
@@ -51,7 +51,9 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     findings = []
     for finding in findings_of(view, suspects, effort.REPLAY):
         replayed = replace(finding, scenario="replay", cause=_cause_of(finding))
-        findings.append(with_opinion(view, replayed))
+        if view.reference is not None:
+            replayed = checks.opinions.with_opinion(view, replayed)
+        findings.append(replayed)
     untested: tuple[str, ...] = ()
     if not any(finding.is_news for finding in findings):
         untested = _features_without_value(view, trial)

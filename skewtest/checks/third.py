@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skewtest import run
 from skewtest.checks.opinions import (
     LAW,
     ask_reference,
@@ -26,7 +27,6 @@ from skewtest.run.effort import LAWS
 from skewtest.run.experiment import Trial
 from skewtest.run.isolation import take_lanes
 from skewtest.run.judge import judge
-from skewtest.run.minimise import minimise
 from skewtest.run.shown import Group
 from skewtest.sides.answers import Answers, Failure
 from skewtest.sides.columns import RowArray
@@ -205,7 +205,9 @@ def _where_sides_agree(
 
 def _finding_of(view: FeatureView, visible: FeatureView, breach: Breach) -> Finding:
     effort = LAWS.effort()
-    draft = minimise(visible, breach.draft, breach.group, effort, experiment=EXPERIMENT)
+    draft = run.minimise.minimise(
+        visible, breach.draft, breach.group, effort, experiment=EXPERIMENT
+    )
     divergences: list[Divergence] = []
     for of_lane in EXPERIMENT.diverge(visible, pack_drafts(visible, [draft])).values():
         divergences += of_lane

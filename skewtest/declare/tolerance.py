@@ -57,6 +57,12 @@ class Vector:
 Tolerance: TypeAlias = Close | Exact | Vector
 
 
+def has_law(tolerance: Tolerance) -> bool:
+    """Return whether a feature may be off, by a law that is held to row by row."""
+    law = tolerance.law if isinstance(tolerance, Close | Exact) else None
+    return isinstance(law, Resolution | Staleness)
+
+
 def close(
     *,
     rel: float | None = None,

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skewtest import run
 from skewtest.compare.distances import Distances
 from skewtest.compare.tables import Comparison, Divergence, Tally, compare
 from skewtest.declare.delivery import Scenario
+from skewtest.declare.tolerance import has_law
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import PARITY, Pair
 from skewtest.results.values import SideName
 from skewtest.run.bootstrap import start_from_batch_rows
-from skewtest.run.inexact import count_as_match, find_lawful, has_law
 from skewtest.run.isolation import batch_answers
 from skewtest.sides.answers import Answers
 from skewtest.sides.binding import answer_online
@@ -163,13 +164,13 @@ def _hold_to_laws(view: FeatureView, pack: Pack, trial: Trial) -> Trial:
     """Return a trial in which a row that declared inexactness allows agrees."""
     if not trial.divergences or not any(map(has_law, view.features.values())):
         return trial
-    lawful = find_lawful(view, pack, trial.divergences, batch_answers, _answer_online)
+    lawful = run.inexact.find_lawful(view, pack, trial.divergences, batch_answers, _answer_online)
     divergences: dict[int, list[Divergence]] = {}
     tallies = dict(trial.tallies)
     for lane, of_lane in trial.divergences.items():
         for divergence in of_lane:
             if (divergence.row, divergence.feature) in lawful:
-                tallies[divergence.feature] += count_as_match(divergence)
+                tallies[divergence.feature] += run.inexact.count_as_match(divergence)
             else:
                 divergences.setdefault(lane, []).append(divergence)
     return replace(trial, divergences=divergences, tallies=tallies)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from skewtest.compare.tables import Divergence, Tally
 from skewtest.compare.values import ToleranceError, difference, nothing_of
 from skewtest.declare.inexact import Resolution, Staleness
-from skewtest.declare.tolerance import Close, Exact, Tolerance
+from skewtest.declare.tolerance import Close, Exact
 from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
 from skewtest.run.draft import Ask, Draft, can_share, draft_of, pack_drafts
@@ -139,12 +139,6 @@ def find_lawful(
     # It may be batch that is the coarse one.
     hearing.hear(ask_online, "left")
     return hearing.lawful
-
-
-def has_law(tolerance: Tolerance) -> bool:
-    """Return whether a feature may be off, by a law that is held to row by row."""
-    law = tolerance.law if isinstance(tolerance, Close | Exact) else None
-    return isinstance(law, Resolution | Staleness)
 
 
 def count_as_match(divergence: Divergence) -> Tally:

@@ -1,5 +1,6 @@
 """Names that are imported on first use."""
 
+import subprocess
 import sys
 from types import ModuleType
 
@@ -29,3 +30,13 @@ def test_a_name_without_a_home_is_an_attribute_error_that_tells_it():
     with pytest.raises(AttributeError) as caught:
         lazy_names("made_package", {"sqrt": "math"})("sqr")
     assert str(caught.value) == "module 'made_package' has no attribute 'sqr'"
+
+
+def test_what_most_checks_do_not_need_waits_until_it_is_needed():
+    late = ["reference", "checks.opinions", "checks.third", "run.inexact", "run.minimise"]
+    code = (
+        "import sys, skewtest; skewtest.check\n"
+        f"print([name for name in {late} if f'skewtest.{{name}}' in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
