@@ -197,15 +197,10 @@ def _default_spine(view: FeatureView, tables: Mapping[str, pl.DataFrame]) -> pl.
         raise DeclarationError(
             f"replay({view.name!r}) needs a spine: no source has all entity columns"
         )
-    moments = pl.concat(seen).drop_nulls(entity)
-    last = (
-        moments.select(*entity)
-        .unique(maintain_order=True)
-        .with_columns(
-            pl.lit(moments[AS_OF].max() if moments.height else None, dtype=view.time.dtype).alias(
-                AS_OF
-            )
-            + pl.duration(microseconds=view.tick)
-        )
-    )
+    moments = pl.concat(seen)
+    after_last = pl.col(AS_OF).max() + pl.duration(microseconds=view.tick)
+    if not entity:
+        return pl.concat([moments, moments.select(after_last)]).unique(maintain_order=True)
+    moments = moments.drop_nulls(entity)
+    last = moments.with_columns(after_last).unique(maintain_order=True)
     return pl.concat([moments, last.select(moments.columns)]).unique(maintain_order=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.generate.history import LANE, SEQUENCE, Pack
+from skewtest.generate.history import LANE, SEQUENCE, Pack, entity_keys
 from skewtest.sides.columns import RowArray
 from skewtest.times import DAY_US, instants_of
 
@@ -66,7 +66,7 @@ def remove_strangers(view: FeatureView, pack: Pack) -> Changed:
     first_keys: dict[int, tuple[object, ...]] = {}
     rows = []
     lanes = pack.spine[LANE].to_list()
-    keys = zip(*(pack.spine[name].to_list() for name in view.entity), strict=True)
+    keys = entity_keys(view, pack.spine)
     for row, (lane, key) in enumerate(zip(lanes, keys, strict=True)):
         if first_keys.setdefault(lane, key) == key:
             rows.append(row)

@@ -277,6 +277,8 @@ def relations_of(view: FeatureView) -> list[Relation]:
 
 def reason_against(view: FeatureView, relation: Relation) -> str:
     """Return why a relation cannot apply to a view at all, "" where it can."""
+    if relation.name == ISOLATION and not view.entity:
+        return "the view has no entity: its features are of all events"
     if relation.name == ISOLATION and view.scope == "global":
         return 'the view has scope="global": its entities meet on purpose'
     if relation.name == RESTARTS and view.delivery.restarts:

@@ -90,15 +90,16 @@ def check_entity(
 
     Args:
         place: how errors call the view.
-        entity: column names.
+        entity: column names; none where features are of all events.
         sources: by name.
 
     Raises:
         DeclarationError: no source has one of them, or two sources declare it otherwise.
     """
-    if isinstance(entity, str) or not isinstance(entity, Sequence) or not entity:
+    if isinstance(entity, str) or not isinstance(entity, Sequence):
         raise DeclarationError(
-            f"{place}: entity must be a list of at least one column name; got {entity!r}"
+            f"{place}: entity must be a list of column names, [] where features are of all "
+            f"events; got {entity!r}"
         )
     for name in entity:
         _check_entity_column(place, name, sources.values())

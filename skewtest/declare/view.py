@@ -133,7 +133,9 @@ class FeatureView:
         Args:
             name: letters, digits, `_`, `-` and `.`.
             sources: at least one; they share unit and zone.
-            entity: key columns; each source that has none of them is common to all entities.
+            entity: key columns; each source that has none of them is common to all entities. An
+                empty list where features are of all events: rows are keyed by `as_of` alone, and a
+                batch call gets one history.
             batch: called with frames by parameter name: a source's name, `events` where there is
                 one source, `spine`. Returns rows keyed by entity and `as_of`.
             online: zero-argument factory of an object with `update(event)` and `query(request)`.
@@ -271,9 +273,9 @@ class FeatureView:
         """Whether histories can share a batch call without meeting.
 
         Each entity column is drawn as a `key()`, and so is some column of every source: a source
-        without one would be common to all histories.
+        without one would be common to all histories. Without an entity nothing tells them apart.
         """
-        if self.scope != "entity":
+        if self.scope != "entity" or not self.entity:
             return False
         entity_kinds = []
         for source in self.sources.values():

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from skewtest.declare.view import AS_OF, FeatureView
-from skewtest.generate.history import LANE, Pack
+from skewtest.generate.history import LANE, Pack, entity_keys
 from skewtest.times import instants_of
 
 Entity = tuple[object, ...]
@@ -58,5 +58,4 @@ def _entities(
 ) -> Iterator[tuple[int, Entity]]:
     """Return the lane and the entity of each row that is wanted."""
     rows = frame.filter(pl.Series(wanted, dtype=pl.Boolean))
-    keys = zip(*(rows[column].to_list() for column in view.entity), strict=True)
-    return zip(rows[LANE].to_list(), keys, strict=True)
+    return zip(rows[LANE].to_list(), entity_keys(view, rows), strict=True)

@@ -7,7 +7,7 @@ where the delivery has faults, also what happens to each event on its way.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -141,6 +141,18 @@ def _take_lane(frame: pl.DataFrame, lane: int) -> pl.DataFrame:
     # By place: a filter runs a query, which takes four times as long for so few rows.
     rows = np.flatnonzero(frame[LANE].to_numpy() == lane)
     return frame[[name for name in frame.columns if name != LANE]][rows]
+
+
+def entity_keys(view: FeatureView, frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Return the entity of each row of a frame; `()` for each where the view has none.
+
+    Args:
+        view: whose entity columns the frame holds.
+        frame: events or a spine.
+    """
+    if not view.entity:
+        return [()] * frame.height
+    return list(zip(*(frame[name].to_list() for name in view.entity), strict=True))
 
 
 def ordered(view: FeatureView, name: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -268,6 +268,9 @@ def _as_mask(holds: pl.Series) -> Mask:
 
 def _find_never_seen(view: FeatureView, pack: Pack) -> Mask:
     """Return which spine rows ask for an entity that no event of their history has."""
+    mask = np.zeros(pack.spine.height, dtype=bool)
+    if not view.entity:
+        return mask
     names = [*view.entity, LANE]
     never_seen = pack.spine.select(names).with_row_index("#row")
     for name, frame in pack.events.items():
@@ -275,6 +278,5 @@ def _find_never_seen(view: FeatureView, pack: Pack) -> Mask:
             never_seen = never_seen.join(
                 frame.select(names), on=names, how="anti", nulls_equal=True
             )
-    mask = np.zeros(pack.spine.height, dtype=bool)
     mask[never_seen["#row"].to_numpy()] = True
     return mask

@@ -231,7 +231,8 @@ def _drop_repeats(view: FeatureView, spine: pl.DataFrame) -> pl.DataFrame:
     """Return a spine that asks nothing twice, which entities that are no keys may make it do."""
     if view.laned:
         return spine
-    spine = spine.drop_nulls(view.entity)
+    if view.entity:
+        spine = spine.drop_nulls(view.entity)
     return spine.unique([*view.entity, AS_OF, LANE], keep="first", maintain_order=True)
 
 

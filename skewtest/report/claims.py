@@ -125,12 +125,15 @@ def surplus_text(finding: Finding) -> str:
     if finding.kind != "extra row":
         return ""
     extra = finding.divergence.left
-    key = ", ".join(map(value_text, extra.key[:-1]))
+    # A view without an entity has none to name.
+    whose = ""
+    if len(extra.key) > 1:
+        whose = f" for the entity {', '.join(map(value_text, extra.key[:-1]))}"
     if extra.asked:
         count = extra.count + 1
-        return f"batch returns {count} rows for the entity {key} at one as_of; expected one."
+        return f"batch returns {count} rows{whose} at one as_of; expected one."
     rows = "a row" if extra.count == 1 else f"{extra.count} rows"
-    return f"batch returns {rows} for the entity {key} at an as_of that the spine does not ask for."
+    return f"batch returns {rows}{whose} at an as_of that the spine does not ask for."
 
 
 def culprits_text(culprits: Sequence[str], tried: int) -> str:

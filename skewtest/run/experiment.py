@@ -18,7 +18,7 @@ from skewtest.declare.delivery import Scenario
 from skewtest.declare.tolerance import has_law
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import deliver
-from skewtest.generate.history import LANE, Pack
+from skewtest.generate.history import LANE, Pack, entity_keys
 from skewtest.results.pair import PARITY, Pair
 from skewtest.results.values import SideName
 from skewtest.run.bootstrap import start_from_batch_rows
@@ -223,8 +223,7 @@ def _lane_of_extra(view: FeatureView, pack: Pack, divergence: Divergence) -> int
     for frame in (pack.spine, *pack.events.values()):
         if not all(name in frame.columns for name in view.entity):
             continue
-        keys = zip(*(frame[name].to_list() for name in view.entity), strict=True)
-        for lane, key in zip(frame[LANE].to_list(), keys, strict=True):
+        for lane, key in zip(frame[LANE].to_list(), entity_keys(view, frame), strict=True):
             if key == entity:
                 return int(lane)
     return 0

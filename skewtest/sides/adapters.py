@@ -1,6 +1,6 @@
 """Adapters: implementations of another shape, made to look like a batch or an online side."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -48,7 +48,7 @@ class PerAsOf:
         for as_of in python_values(frames["spine"][AS_OF].unique().sort()):
             columns = _columns(self.function, caller.call(self.function, {**frames, AS_OF: as_of}))
             _check_columns(self.function, columns, view.entity)
-            size = len(columns[view.entity[0]])
+            size = _height(columns)
             keys = row_keys([columns[name] for name in view.entity], [as_of] * size)
             for position, key in enumerate(keys):
                 # Rows of entities that nobody asked for are usual: all events were given.
@@ -252,10 +252,17 @@ class Pipeline:
         arguments = {"events": frame, self.source.name: frame, AS_OF: clock}
         columns = _columns(self.function, self.caller.call(self.function, arguments))
         _check_columns(self.function, columns, self.view.entity)
-        keys = zip(*(columns[name] for name in self.view.entity), strict=True)
+        keys: Iterable[tuple[Any, ...]] = [()] * _height(columns)
+        if self.view.entity:
+            keys = zip(*(columns[name] for name in self.view.entity), strict=True)
         # A later row of the same entity replaces an earlier one, as in a store.
         for position, key in enumerate(keys):
             self._store[key] = {name: values[position] for name, values in columns.items()}
+
+
+def _height(columns: Mapping[str, Sequence[Any]]) -> int:
+    """Return how many rows some columns have, which are equally long."""
+    return max(map(len, columns.values()), default=0)
 
 
 def per_as_of(function: Callable[..., Any]) -> PerAsOf:

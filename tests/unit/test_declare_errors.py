@@ -490,13 +490,16 @@ NAMES = (
         "entity as a string": (
             lambda: view(entity="user_id"),
             (
-                "FeatureView('spend'): entity must be a list of at least one column name; "
-                "got 'user_id'"
+                "FeatureView('spend'): entity must be a list of column names, [] where features "
+                "are of all events; got 'user_id'"
             ),
         ),
-        "no entity": (
-            lambda: view(entity=[]),
-            "FeatureView('spend'): entity must be a list of at least one column name; got []",
+        "entity as None": (
+            lambda: view(entity=None),
+            (
+                "FeatureView('spend'): entity must be a list of column names, [] where features "
+                "are of all events; got None"
+            ),
         ),
         "unknown entity column": (
             lambda: view(entity=["usr_id"]),
