@@ -280,8 +280,15 @@ class ScenarioRun:
         began = time.perf_counter()
         groups = {finding.divergence.group for finding in self.findings}
         suspects = [suspect for suspect in self.suspects.values() if suspect.group not in groups]
-        # News first: further suspects are minimised with a smaller share of the effort.
-        suspects.sort(key=lambda suspect: self.is_known(suspect.group))
+        # News first, as further suspects are minimised with a smaller share of the effort; then in
+        # the order of histories, and of one history in that in which the view declares features.
+        numbers = {name: number for number, name in enumerate(self.view.features)}
+
+        def rank(suspect: Suspect) -> tuple[bool, int, int]:
+            feature = suspect.group[0]
+            return self.is_known(suspect.group), suspect.found_at, numbers.get(feature, -1)
+
+        suspects.sort(key=rank)
         allowance = DECLARED if self.gates else ADVICE
         self.findings += findings_of(self.view, suspects, allowance.at_rate(rate))
         self.watch.minimise += time.perf_counter() - began

@@ -6,6 +6,10 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
+FloatArray = npt.NDArray[np.float64]
+LARGEST_EXACT = 2**53
+"""Up to here float64 holds every integer."""
+
 
 def ulps_between(left: float, right: float, *, single: bool = False) -> int | None:
     """Return how many steps from one float to the next lie between two; None if one is not finite.
@@ -61,3 +65,16 @@ def _scale_to_one(vector: list[float]) -> npt.NDArray[np.float64]:
     if largest == 0.0:
         return values
     return values / largest
+
+
+def are_exact(left: FloatArray, right: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return where two float64 arrays of one shape both hold whole numbers below `2**53`.
+
+    Up to there floats hold every integer, and sums of them, exactly. With a relative tolerance
+    alone, a timestamp of 1.7e12 milliseconds could be off by one.
+    """
+    larger = np.maximum(np.abs(left), np.abs(right))
+    exact: npt.NDArray[np.bool_] = (
+        (larger < LARGEST_EXACT) & (left == np.floor(left)) & (right == np.floor(right))
+    )
+    return exact

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skewtest.compare.distances import Distances, measure_distances
+from skewtest.compare.floats import are_exact
 from skewtest.compare.values import ToleranceError, difference, is_simple, nothing_of
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance
@@ -216,6 +217,8 @@ def _are_close(left: Column, right: Column, tolerance: Close) -> Mask:
         gap = np.abs(left.numbers - right.numbers)
         larger = np.maximum(np.abs(left.numbers), np.abs(right.numbers))
         close = (gap <= tolerance.abs + tolerance.rel * larger) & np.isfinite(larger)
+        if not tolerance.explicit:
+            close &= ~are_exact(left.numbers, right.numbers)
     mask: Mask = are_floats & close
     return mask
 

@@ -8,7 +8,7 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from skewtest.compare.floats import cosine_distance, ulps_between
+from skewtest.compare.floats import LARGEST_EXACT, cosine_distance, ulps_between
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
@@ -153,12 +153,23 @@ def _difference_of_numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind 
         return "value"
     if isinstance(tolerance.abs, timedelta):
         raise ToleranceError("number with a timedelta")
+    # Whole numbers have no rounding to be excused: one off by 1 is wrong, however large it is.
+    if not tolerance.explicit and _are_exact_numbers(left, right):
+        return "value"
     are_close = _are_floats_close if type(left) is type(right) is float else _are_numbers_close
     if are_close(left, right, tolerance.abs, tolerance.rel):
         return None
     if tolerance.ulps is not None and _is_within_ulps(left, right, tolerance.ulps):
         return None
     return "value"
+
+
+def _are_exact_numbers(left: Any, right: Any) -> bool:
+    if not (isinstance(left, float | int) and isinstance(right, float | int)):
+        return False
+    if max(abs(left), abs(right)) >= LARGEST_EXACT:
+        return False
+    return float(left).is_integer() and float(right).is_integer()
 
 
 def _are_floats_close(left: float, right: float, absolute: float, relative: float) -> bool:

@@ -122,6 +122,7 @@ def tally_of(tally: Tally, distances: Distances) -> model.Tally:
         left_only=tally.left_only,
         right_only=tally.right_only,
         both_null=tally.both_null,
+        excused=tally.excused,
         vacuity=vacuity,
         errors=errors_of(distances),
     )

@@ -172,12 +172,13 @@ def test_an_unwritable_report_is_told_under_xdist_too(project):
 
 def test_runs_in_ci_say_the_same_apart_from_seconds(skewed, monkeypatch):
     monkeypatch.setenv("CI", "1")
-    skewed.file("tox.ini", "[pytest]\nskew_histories = 128\nskew_corpus = nowhere\n")
+    skewed.file("tox.ini", "[pytest]\nskew_histories = 128\nskew_corpus = kept\n")
+    (skewed.path / "kept").mkdir()
     texts = []
     for run in (skewed.pytester.runpytest_inprocess, skewed.pytester.runpytest_subprocess):
         result = run("-q", "-p", "no:cacheprovider")
         texts.append(without_seconds(result.stdout.str()))
-        for path in (skewed.path / "nowhere").rglob("*.json"):
+        for path in (skewed.path / "kept").rglob("*.json"):
             path.unlink()
     assert "--skew-seed=0" in texts[0]
     assert texts[0] == texts[1]

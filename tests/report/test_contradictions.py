@@ -10,8 +10,11 @@ from made_reports import check, finding, outcome, report, tally, view
 from typer.testing import CliRunner
 
 from skewtest.cli.main import app
+from skewtest.compare.distances import Distances
+from skewtest.compare.tables import Tally as Counts
 from skewtest.errors import ReportError
 from skewtest.report import model
+from skewtest.report.document import tally_of
 from skewtest.report.grid import grid_of
 from skewtest.report.reading import MOST_BYTES, report_from_file, report_from_values
 
@@ -188,3 +191,13 @@ def test_an_honest_report_of_a_view_that_is_always_off_is_read():
     shown = report_from_values(values)
     (row,) = grid_of(shown).rows
     assert (row.cells["in_order"].word, row.cells["late"].word) == ("skew", "not checked")
+
+
+def test_what_is_excused_is_counted_in_the_report_that_is_read():
+    counts = Counts(match=7, excused=2, both_null=1)
+    written = tally_of(counts, Distances())
+    assert (written.excused, written.compared, written.vacuity) == (2, 9, 0.1)
+    made = report(outcome("v", features=()), views=[view("v", ("f",))])
+    outcomes = [msgspec.structs.replace(made.outcomes[0], features={"f": written})]
+    values = model.to_dict(msgspec.structs.replace(made, outcomes=outcomes))
+    assert model.to_dict(report_from_values(values)) == values

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 import pytest
 
 import skewtest as sk
@@ -504,3 +505,40 @@ def test_the_magnitude_of_a_difference_has_its_unit():
 def test_times_of_offset_zones_are_compared_as_instants():
     india = timezone(timedelta(hours=5, minutes=30))
     assert difference(NOON, NOON.astimezone(india), EXACT, frozenset()) is None
+
+
+@pytest.mark.parametrize("size", [1e9, 1.7e12, 1.7e15, 2**53 - 2])
+def test_whole_numbers_that_differ_are_no_rounding(size):
+    assert difference(float(size), float(size) + 1, sk.close(), frozenset()) == "value"
+    assert difference(int(size), float(size) + 1, sk.close(), frozenset()) == "value"
+    assert difference(float(size), float(size) + 1, sk.close(rel=1e-8), frozenset()) is None
+
+
+def test_numbers_that_are_not_whole_may_round():
+    assert difference(1e9 + 0.25, 1e9 + 0.25 + math.ulp(1e9), sk.close(), frozenset()) is None
+
+
+def test_a_timestamp_in_float_milliseconds_that_is_off_by_one_is_found():
+    source = sk.Source("ev", time="ts", columns={"u": sk.key()})
+
+    def batch(ev, spine):
+        last = spine.join(ev, on="u").filter(pl.col("ts") < pl.col("as_of"))
+        newest = last.group_by("u", "as_of").agg(at=pl.col("ts").max().dt.epoch("ms").cast(float))
+        return spine.join(newest, on=["u", "as_of"], how="left")
+
+    class Online:
+        def __init__(self):
+            self.newest = {}
+
+        def update(self, event):
+            at = event["ts"].replace(tzinfo=UTC).timestamp() * 1000 // 1 + 1
+            self.newest[event["u"]] = max(at, self.newest.get(event["u"], at))
+
+        def query(self, request):
+            return {"at": self.newest.get(request["u"])}
+
+    view = sk.FeatureView(
+        "v", sources=[source], entity=["u"], batch=batch, online=Online, features={"at": sk.close()}
+    )
+    result = sk.check(view, histories=64, seed=1, scenarios=["in_order"])
+    assert [finding.kind for finding in result.findings] == ["value"]

@@ -23,7 +23,6 @@ from skewtest.report.grid import (
     WORDS,
     Cell,
     Row,
-    State,
     concerns,
     grid_of,
 )
@@ -42,7 +41,7 @@ COLUMNS = 24
 LONG = 60
 # Counters of every scenario would be most of a page that shows a hundred features.
 COUNTED = 6
-TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null")
+TALLIED = ("match", "mismatch", "left_only", "right_only", "both_null", "excused")
 # One that fails and one that does not: drawings are the larger part of a page's bytes.
 DRAWN = 2
 
@@ -112,7 +111,7 @@ def _choose_drawn(report: model.Report, row: Row) -> list[tuple[str, model.Error
 class Counted:
     """How the rows of a feature compared in a column, or in several together.
 
-    `excused` where rows differ in a column of parity: none of them stood a closer look.
+    `excused` where rows differ and are no finding: none of them stood a closer look.
     """
 
     name: str
@@ -133,7 +132,7 @@ def _count_columns(report: model.Report, row: Row) -> list[Counted]:
             if tally is not None:
                 tallies.append(tally)
         if tallies:
-            columns.append(_counters(column, tallies, cell.state))
+            columns.append(_counters(column, tallies))
     if len(columns) <= COUNTED:
         return columns
     return [*columns[: COUNTED - 1], _add_up(columns[COUNTED - 1 :])]
@@ -162,15 +161,13 @@ def _by_urgency(row: Row) -> list[tuple[str, Cell]]:
     return sorted(row.cells.items(), key=lambda item: STATES.index(item[1].state))
 
 
-def _counters(name: str, tallies: Sequence[model.Tally], state: State) -> Counted:
+def _counters(name: str, tallies: Sequence[model.Tally]) -> Counted:
     counts = dict.fromkeys(TALLIED, 0)
     for tally in tallies:
         for kind in TALLIED:
             counts[kind] += getattr(tally, kind)
     ulps = max((tally.errors.ulps.max for tally in tallies if tally.errors), default=None)
-    differing = counts["mismatch"] + counts["left_only"] + counts["right_only"]
-    is_excused = state == "parity" and differing > 0
-    return Counted(name, tuple(counts.values()), ulps, is_excused)
+    return Counted(name, tuple(counts.values()), ulps, counts["excused"] > 0)
 
 
 def anchor(*names: str) -> str:
