@@ -6,9 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import NoReturn
 
 import typer
@@ -20,20 +18,19 @@ from skewtest.cli.exits import (
     PARITY,
     SIGNALLED,
     SKEW,
-    import_from_here,
     refuse,
 )
+from skewtest.cli.targets import find_corpus, load_renamed, views_of
 from skewtest.declare.delivery import RELATIONS, SCENARIOS
 from skewtest.declare.known import Known, known_of
 from skewtest.declare.view import FeatureView
 from skewtest.demo import skewed
 from skewtest.environments.settings import project_file, tool_table
-from skewtest.errors import SkewtestError, listed, nearest
+from skewtest.errors import SkewtestError, listed
 from skewtest.files import remove_report
 from skewtest.harness.progress import progress_on
 from skewtest.harness.signals import EndedError, SignalsHeld, signals_taken
 from skewtest.report.closing import known_lines, reach_lines
-from skewtest.report.failures import import_traceback
 from skewtest.report.model import Report
 from skewtest.report.outputs import Baseline, Files, report_of
 from skewtest.report.remarks import thread_text
@@ -42,7 +39,6 @@ from skewtest.report.summary import advice
 from skewtest.report.terminal import summary_line
 from skewtest.run.budget import DEV, budget_of, default_profile
 from skewtest.session import Corpus, check_view, part_of, scenarios_of
-from skewtest.worker.exits import NoExit
 
 # Any would do; a fixed one shows the same counterexample that the tutorial does.
 DEMO_SEED = 1
@@ -58,7 +54,7 @@ class CheckRequest:
         seed: of the histories; None: as the profile says.
         seconds: the most CPU seconds for each view; None: histories alone decide.
         profile: "dev", "ci" or "nightly"; "": by where it runs.
-        corpus: the folder of kept counterexamples.
+        corpus: the folder of kept counterexamples; None: the usual one.
         explore: whether to try scenarios that are not declared.
     """
 
@@ -67,7 +63,7 @@ class CheckRequest:
     seed: int | None
     seconds: float | None
     profile: str
-    corpus: Path
+    corpus: Path | None
     explore: bool
 
     @property
@@ -127,6 +123,7 @@ def check_views(
         history: the file to append the run to.
     """
     divergences = _load_known_divergences()
+    find_corpus(request.corpus)
     began = time.time()
     # The baseline may be the very report that this run replaces: it is read first.
     earlier = None if baseline is None else Baseline.of(baseline)
@@ -139,7 +136,7 @@ def check_views(
     views: list[tuple[str, FeatureView]] = []
     try:
         with signals_taken():
-            views += _views_of(request.target)
+            views += views_of(request.target)
             for name, view in views:
                 results.append(_check_view(request, name, view, divergences))
                 _show(view, results[-1])
@@ -181,7 +178,7 @@ def _check_view(
             known=known,
         )
         again = partial(request.command_again, name)
-        corpus = Corpus(request.corpus.absolute(), Path.cwd(), load_renamed())
+        corpus = Corpus(find_corpus(request.corpus), Path.cwd(), load_renamed())
 
         def check() -> Result:
             with progress_on(sys.stderr, view.name) as progress:
@@ -208,15 +205,6 @@ def _lines_of(view: FeatureView, result: Result) -> list[str]:
     part = result.part(Path.cwd())
     lines += map(summary_line, part.outcomes)
     return [*lines, *reach_lines(part), *known_lines(part), *advice(part.outcomes)]
-
-
-def load_renamed() -> dict[str, str]:
-    """Return the old names of views, by which counterexamples were kept, and their new ones."""
-    renamed = tool_table(project_file()).get("renamed", {})
-    is_mapping = isinstance(renamed, dict)
-    if not is_mapping or not all(isinstance(name, str) for name in renamed.values()):
-        refuse(f'[tool.skewtest] renamed must be names of views: {{old = "new"}}; got {renamed!r}')
-    return dict(renamed)
 
 
 def _load_known_divergences() -> tuple[Known, ...]:
@@ -264,48 +252,3 @@ def _write(
         typer.echo(line)
     if files.errors:
         refuse("\nskewtest: ".join(files.errors))
-
-
-def _views_of(target: str) -> list[tuple[str, FeatureView]]:
-    """Return the views that `module:view` or `module` names."""
-    module_name, _, view_name = target.partition(":")
-    module = _import_module(module_name)
-    views = {}
-    for name, value in vars(module).items():
-        if isinstance(value, FeatureView):
-            views[name] = value
-    if not views:
-        refuse(f"the module {module_name!r} holds no FeatureView")
-    if not view_name:
-        return list(views.items())
-    if view_name not in views:
-        refuse(
-            f"{module_name!r} has no feature view {view_name!r}; it has {listed(views)}."
-            + nearest(view_name, views)
-        )
-    return [(view_name, views[view_name])]
-
-
-def _import_module(name: str) -> ModuleType:
-    usage = "name one as in: skewtest check my_repo.features:spend"
-    if not all(part.isidentifier() for part in name.split(".")):
-        refuse(f"{name!r} is no module; {usage}")
-    import_from_here()
-    try:
-        with NoExit():
-            return import_module(name)
-    except KeyboardInterrupt:
-        raise
-    # A module may end in sys.exit() as well: whatever stops it, the user is told where.
-    except BaseException as error:
-        if _is_missing(name, error):
-            refuse(f"there is no module {name!r}; {usage}")
-        typer.echo(f"{name!r} cannot be imported:\n\n{import_traceback(error)}", err=True)
-        raise typer.Exit(BROKEN) from error
-
-
-def _is_missing(name: str, error: BaseException) -> bool:
-    """Return whether there is no such module, rather than one that it imports."""
-    if not isinstance(error, ModuleNotFoundError) or error.name is None:
-        return False
-    return f"{name}.".startswith(f"{error.name}.")

@@ -1,4 +1,4 @@
-"""The commands `skewtest demo` and `skewtest check`, and the groups `env` and `report`."""
+"""The commands `skewtest demo` and `skewtest check`, and the groups beside them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from skewtest import __version__, cli
+from skewtest.cli.corpora import corpus as corpus_app
 from skewtest.cli.environments import env
 from skewtest.cli.exits import PARITY
 from skewtest.cli.reports import report as report_app
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes three times as long to import as all else for --help
 )
+app.add_typer(corpus_app, name="corpus")
 app.add_typer(env, name="env")
 app.add_typer(report_app, name="report")
 
@@ -55,9 +57,10 @@ def check(
     ] = None,
     profile: Annotated[str, typer.Option(help="dev, ci or nightly.")] = "",
     report: Annotated[Path | None, typer.Option(help="Write the parity report here.")] = None,
-    corpus: Annotated[Path, typer.Option(help="Folder of kept counterexamples.")] = Path(
-        "tests/skew-corpus"
-    ),
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Folder of kept counterexamples.  [default: tests/skew-corpus]"),
+    ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="An earlier report.json to compare the report with.")
     ] = None,

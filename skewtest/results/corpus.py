@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from skewtest.files import write_whole
 from skewtest.generate.history import FAULTS, SEQUENCE, History
 from skewtest.results.encoding import encode
 from skewtest.results.finding import Finding
-from skewtest.results.kept import FORMAT, NUMBER, Document, parse_kept
+from skewtest.results.kept import FORMAT, NUMBER, Document, Kept, fit_document, load_document
 
 NoteChanges: TypeAlias = Callable[[str, Sequence[str]], None]
 
@@ -27,6 +28,38 @@ SUFFIX = ".json"
 
 # Enough to tell apart the counterexamples of one view, feature and cause, and short in a file name.
 _DIGEST_CHARACTERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of the corpus.
+
+    Attributes:
+        path: where it lies.
+        view: the name that its view has now.
+        fields: what it says, as far as it can be read.
+        counterexample: its history; None: it is set aside.
+        reason: why it is set aside, and what to do; "": it is not.
+        same_as: the file that has the same history and is run in its place.
+    """
+
+    path: Path
+    view: str
+    fields: Mapping[str, Any]
+    counterexample: Kept | None = None
+    reason: str = ""
+    same_as: Path | None = None
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """How it was made to fit its view, a clause each."""
+        return () if self.counterexample is None else self.counterexample.changes
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it is run, and would be written otherwise today."""
+        is_renamed = self.fields.get("view") != self.view or self.path.parent.name != self.view
+        return self.counterexample is not None and (is_renamed or bool(self.changes))
 
 
 def load(
@@ -46,20 +79,83 @@ def load(
         old_names: what the view was called when some of them were kept.
         note_changes: is told of each file that was made to fit, and how.
     """
-    names = (view.name, *old_names)
     histories: list[tuple[str, History]] = []
     rejected: list[tuple[str, str]] = []
+    for file in read_files(folder, view, old_names):
+        if file.counterexample is None:
+            rejected.append((str(file.path), file.reason))
+        elif file.same_as is None:
+            histories.append((str(file.path), file.counterexample.history))
+            if file.changes:
+                note_changes(str(file.path), file.changes)
+    return histories, rejected
+
+
+def read_files(folder: Path, view: FeatureView, old_names: Sequence[str] = ()) -> list[KeptFile]:
+    """Return the kept files of a view, those that cannot be used with the reason.
+
+    Args:
+        folder: the corpus; it need not be there.
+        view: whose counterexamples are read.
+        old_names: what the view was called when some of them were kept.
+    """
+    names = (view.name, *old_names)
+    files: list[KeptFile] = []
+    paths: dict[str, Path] = {}
     for name in names:
         for path in list_files(folder / name):
+            fields: Document = {}
             try:
-                counterexample = parse_kept(load_kept(path, folder, name), view, names)
+                fields = load_document(load_kept(path, folder, name))
+                counterexample = fit_document(fields, view, names)
             except CorpusError as error:
-                rejected.append((str(path), str(error)))
-            else:
-                histories.append((str(path), counterexample.history))
-                if counterexample.changes:
-                    note_changes(str(path), counterexample.changes)
-    return histories, rejected
+                files.append(KeptFile(path, view.name, fields, reason=str(error)))
+                continue
+            identity = _identify(view, fields, counterexample.history)
+            same_as = paths.get(identity)
+            files.append(KeptFile(path, view.name, fields, counterexample, same_as=same_as))
+            paths.setdefault(identity, path)
+    return files
+
+
+def _identify(view: FeatureView, fields: Document, history: History) -> str:
+    """Return what two files have alike that find the same: all but names and spacing."""
+    facts = [fields.get(name) for name in ("feature", "kind", "scenario")]
+    return json.dumps([facts, _describe_history(view, history)], sort_keys=True)
+
+
+def migrate_file(folder: Path, file: KeptFile, view: FeatureView) -> Path:
+    """Write a kept file as it fits its view now, whole or not at all; it keeps its name.
+
+    Args:
+        folder: the corpus.
+        file: one that is run.
+        view: that it is of.
+
+    Returns:
+        The file that was written, in the folder of the view; one in another folder is deleted.
+
+    Raises:
+        CorpusError: it is set aside, another file has its name, or it cannot be written.
+    """
+    if file.counterexample is None:
+        raise CorpusError(f"{file.path} is set aside: {file.reason}")
+    target = folder / view.name / file.path.name
+    if target != file.path and os.path.lexists(target) and file.same_as is None:
+        raise CorpusError(f"cannot write {target}: there is such a file; rename {file.path}")
+    facts = {name: file.fields.get(name) for name in ("feature", "kind", "cause", "scenario")}
+    history = _describe_history(view, file.counterexample.history)
+    document = {"format": FORMAT, "view": view.name, **facts, **history}
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # What is there already under another name is not written twice.
+        if target == file.path or file.same_as is None:
+            write_whole(target, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        if target != file.path:
+            file.path.unlink()
+    except OSError as error:
+        raise CorpusError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
 
 
 def list_files(folder: Path) -> list[Path]:

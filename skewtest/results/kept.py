@@ -67,18 +67,17 @@ class Kept:
     changes: tuple[str, ...] = ()
 
 
-def parse_kept(content: bytes, view: FeatureView, names: Sequence[str]) -> Kept:
+def fit_document(document: Document, view: FeatureView, names: Sequence[str]) -> Kept:
     """Return the history of a kept file.
 
     Args:
-        content: of the file.
+        document: the file's, of `load_document`.
         view: that it is to fit.
         names: what the view is called, and was called before.
 
     Raises:
         CorpusError: why it cannot be run, and what to do.
     """
-    document = load_document(content)
     _check_fields(document, view, names)
     changes: dict[str, None] = {}
     try:

@@ -139,6 +139,8 @@ def test_skew_exits_with_1_and_shows_the_report(repo):
 
 
 def test_the_reproduce_line_reproduces(repo):
+    for name in ("one", "two"):
+        (repo / name).mkdir()
     first = skew("check", "my_repo.views:skewed", *FEW, "--corpus=one")
     line = re.search(r"again +skewtest (.*)", first.stdout.replace("\\\n", ""))[1]
     assert line.split()[-2:] == ["--seed=1", "--histories=200"]
@@ -153,6 +155,7 @@ def test_the_reproduce_line_names_a_profile_that_is_not_the_usual_one(repo, monk
     )  # a number would be named instead
 
     def again(*options):
+        (repo / "none").mkdir()
         done = skew("check", "my_repo.views:skewed", "--seed=1", "--corpus=none", *options)
         shutil.rmtree(repo / "none")
         text = done.stdout.replace("\\\n", "")
