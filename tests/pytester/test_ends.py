@@ -1,5 +1,6 @@
 """However a run ends, what was done is told, and nothing of it stays behind."""
 
+import contextlib
 import json
 import os
 import random
@@ -50,7 +51,8 @@ def start(project, *arguments, **settings):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        **settings,
+        # Under nohup SIGHUP is ignored, and what is ignored would be so in the run as well.
+        **{"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL), **settings},
     )
 
 
@@ -285,7 +287,9 @@ def kill_at_moments(project, *workers, moments, seed):
         lasts = draws.random() * 3
         while run.poll() is None and time.monotonic() - began < lasts:
             time.sleep(0.005)
-        os.killpg(run.pid, signal.SIGKILL)
+        # A run that has ended by then is no longer there.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
         run.communicate(timeout=HANGS)
         assert all(json.loads(path.read_text())["format"] == 1 for path in project.kept)
         report = project.path / "out" / "report.json"

@@ -278,3 +278,26 @@ def flags(ev: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
     found = before(ev, spine).group_by("u", "as_of").agg(x=pl.lit(1).first() == 1)
     joined = spine.join(found, on=["u", "as_of"], how="left")
     return joined.with_columns(pl.col("x").fill_null(value=False))
+
+
+@pytest.mark.parametrize(("off", "is_found"), [(1e-11, False), (1e-6, True)])
+def test_last_digits_that_hang_on_the_company_are_rounding_and_more_is_not(off, is_found):
+    def batch(ev: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
+        # A large table is added up by several threads, a small one is not.
+        factor = 1 + off if spine.height > 50 else 1.0
+        total = pl.col("amount").sum() * factor
+        return onto(spine, before(ev, spine).group_by("u", "as_of").agg(x=total))
+
+    class Online:
+        def __init__(self):
+            self.total = {}
+
+        def update(self, event):
+            self.total[event["u"]] = self.total.get(event["u"], 0.0) + event["amount"]
+
+        def query(self, request):
+            return {"x": self.total.get(request["u"], 0.0)}
+
+    columns = {"amount": sk.floats(0.5, 100.0, step=0.5)}
+    result = sk.check(view(batch, Online, columns), histories=200, seed=1, scenarios=["in_order"])
+    assert [finding.kind for finding in result.findings] == ["value"] * is_found
