@@ -32,15 +32,9 @@ if TYPE_CHECKING:
     from skewtest.errors import DeclarationError, LogWarning, SkewError, SkewtestError
     from skewtest.report.result import Result
     from skewtest.results.finding import Counterexample, Finding
-    from skewtest.sides.adapters import (
-        fold,
-        micro_batch,
-        per_as_of,
-        per_entity,
-        per_event,
-        sql,
-    )
+    from skewtest.sides.adapters import per_as_of, per_event, sql
     from skewtest.sides.services import replayed, scored
+    from skewtest.sides.streams import fold, micro_batch, per_entity
     from skewtest.sides.transform import Transform
     from skewtest.versions import compare_environments
 
@@ -100,10 +94,9 @@ _HOMES = {
     "skewtest.declare.source": ("Source",),
     "skewtest.declare.tolerance": ("close", "exact", "sketch", "stale", "vector"),
     "skewtest.declare.view": ("FeatureView",),
-    "skewtest.sides.adapters": (
-        *("fold", "micro_batch", "per_as_of", "per_entity", "per_event", "sql"),
-    ),
+    "skewtest.sides.adapters": ("per_as_of", "per_event", "sql"),
     "skewtest.sides.services": ("replayed", "scored"),
+    "skewtest.sides.streams": ("fold", "micro_batch", "per_entity"),
     "skewtest.sides.transform": ("Transform",),
     "skewtest.errors": ("DeclarationError", "LogWarning", "SkewError", "SkewtestError"),
     "skewtest.results.finding": ("Counterexample", "Finding"),

@@ -1,9 +1,9 @@
 """Services whose shape is not update and query: a batch function on a buffer, a scorer."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -12,32 +12,17 @@ from skewtest.declare.source import Source
 from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.drive.frames import columns_of, type_name
 from skewtest.errors import DeclarationError
-from skewtest.sides.adapters import AdapterError
 from skewtest.sides.functions import Caller
-from skewtest.sides.parts import parts_of
+from skewtest.sides.wrapping import AdapterError, OnlineWrapper
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(OnlineWrapper):
     """See `replayed`."""
-
-    function: Callable[..., Any]
-
-    def __call__(self) -> Any:
-        """Refuse: a buffer is kept for a view."""
-        raise TypeError("replayed(...) is started by skewtest for a view; call check() instead")
 
     def start(self, view: FeatureView, caller: Caller) -> "Buffer":
         """Return an empty buffer."""
         return Buffer(view, self.function, caller)
-
-    def parts(self) -> Iterator[Any]:
-        """See Side."""
-        yield from parts_of(self.function)
-
-    def around(self, function: Any) -> Self:
-        """Return the same adapter around another function."""
-        return replace(self, function=function)
 
 
 @dataclass(slots=True)
@@ -73,14 +58,8 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(OnlineWrapper):
     """See `scored`."""
-
-    function: Callable[[], Any]
-
-    def __call__(self) -> Any:
-        """Refuse: a scorer is started for a view."""
-        raise TypeError("scored(...) is started by skewtest for a view; call check() instead")
 
     def request_columns(
         self, sources: Mapping[str, Source], entity: tuple[str, ...]
@@ -101,14 +80,6 @@ class Scored:
     def start(self, view: FeatureView, _caller: Caller) -> "Scorer":
         """Return a fresh service."""
         return Scorer(self.function(), next(iter(view.sources.values())))
-
-    def parts(self) -> Iterator[Any]:
-        """See Side."""
-        yield from parts_of(self.function)
-
-    def around(self, function: Any) -> Self:
-        """Return the same adapter around another factory."""
-        return replace(self, function=function)
 
 
 @dataclass(slots=True)

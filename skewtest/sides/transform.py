@@ -1,8 +1,8 @@
 """Transforms: parity without a history, of a function of rows in training and in serving."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -15,9 +15,8 @@ from skewtest.deliver.operations import event_dicts
 from skewtest.drive.frames import columns_of, type_name
 from skewtest.drive.guard import parameters_of
 from skewtest.errors import DeclarationError
-from skewtest.sides.adapters import AdapterError
 from skewtest.sides.functions import Caller, Frames
-from skewtest.sides.parts import parts_of
+from skewtest.sides.wrapping import AdapterError, BatchWrapper, OnlineWrapper, name_function
 from skewtest.worker.frames import kind_of
 
 ROW = "row"
@@ -90,22 +89,8 @@ class Transform(FeatureView):
 
 
 @dataclass(frozen=True, slots=True)
-class OnFrames:
+class OnFrames(BatchWrapper):
     """A transform's function, called for all rows at once."""
-
-    function: Callable[..., Any]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function itself."""
-        return self.function(*args, **kwargs)
-
-    def parts(self) -> Iterator[Any]:
-        """See Side."""
-        yield from parts_of(self.function)
-
-    def around(self, function: Any) -> Self:
-        """Return the same adapter around another function."""
-        return replace(self, function=function)
 
     def batch(
         self, view: FeatureView, frames: Frames, caller: Caller
@@ -123,26 +108,12 @@ class OnFrames:
 
 
 @dataclass(frozen=True, slots=True)
-class OnRows:
+class OnRows(OnlineWrapper):
     """A transform's function, called for one row at a time."""
-
-    function: Callable[..., Any]
-
-    def __call__(self) -> Any:
-        """Refuse: it is called for a view."""
-        raise TypeError("a Transform is run by skewtest; call check() instead")
 
     def start(self, view: FeatureView, caller: Caller) -> "RowService":
         """Return what answers requests."""
         return RowService(view, self.function, caller)
-
-    def parts(self) -> Iterator[Any]:
-        """See Side."""
-        yield from parts_of(self.function)
-
-    def around(self, function: Any) -> Self:
-        """Return the same adapter around another function."""
-        return replace(self, function=function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +140,14 @@ def _transform(
     """Return the features of the rows of a spine, as a function of a frame or of a row has them."""
     parameter = next(iter(parameters_of(function).values()), None)
     if parameter is None:
-        raise AdapterError(f"{_name(function)} takes no parameter; expected a row or a frame")
+        raise AdapterError(
+            f"{name_function(function)} takes no parameter; expected a row or a frame"
+        )
     frame = spine.select(list(view.request))
     if _is_frame(parameter.annotation):
         columns = columns_of(caller.call(function, {parameter.name: frame}))
         if columns is None:
-            raise AdapterError(f"{_name(function)} returned no frame of rows")
+            raise AdapterError(f"{name_function(function)} returned no frame of rows")
         _check_shape(view, function, columns, spine.height)
         return columns
     answers: dict[str, list[Any]] = {name: [] for name in view.features}
@@ -194,7 +167,7 @@ def _features_of(view: FeatureView, function: Callable[..., Any], answer: Any) -
     if not isinstance(answer, Mapping):
         if len(view.features) > 1:
             raise AdapterError(
-                f"{_name(function)} returned {type_name(answer)}; expected a dict of "
+                f"{name_function(function)} returned {type_name(answer)}; expected a dict of "
                 f"{list(view.features)}"
             )
         return {next(iter(view.features)): answer}
@@ -209,7 +182,8 @@ def _check_shape(
     for values in columns.values():
         if len(values) != rows:
             raise AdapterError(
-                f"{_name(function)} returned {len(values)} rows for {rows}; a transform keeps them"
+                f"{name_function(function)} returned {len(values)} rows for {rows}; "
+                "a transform keeps them"
             )
 
 
@@ -218,10 +192,6 @@ def _check_names(view: FeatureView, function: Callable[..., Any], names: list[st
     extra = [name for name in names if name not in view.features and name not in view.request]
     if lacking or extra:
         raise AdapterError(
-            f"{_name(function)} returned the columns {names}; expected {list(view.features)}. "
-            "Declare what is more under features=, or leave it out."
+            f"{name_function(function)} returned the columns {names}; expected "
+            f"{list(view.features)}. Declare what is more under features=, or leave it out."
         )
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", repr(function))
