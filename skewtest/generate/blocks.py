@@ -17,8 +17,8 @@ would cost more than to fill it.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ ALONE_LONG = 20
 
 @dataclass(slots=True, eq=False)
 class Blocks:
-    """The histories of a seed: of a view, and of all others that have its `block_key`.
+    """The histories of a view and a seed.
 
     The same numbers always give the same histories. Packs are shared: who wants one changed makes
     another of it.
@@ -184,37 +184,6 @@ class _Table:
     def take_lane(self, lane: int) -> pl.DataFrame:
         first, end = self._first[lane : lane + 2]
         return self._rows.slice(first, end - first)
-
-
-def block_key(view: FeatureView, hints: Hints) -> Hashable:
-    """Return what tells apart views that do not have the same histories.
-
-    Views with equal keys can share `Blocks` of one seed, but for a pack's `scenario`, which is the
-    view's own: `replace(pack, scenario=view.delivery.under(IN_ORDER))`.
-    """
-    return (
-        _key_of(tuple(view.sources.values())),
-        view.entity,
-        _key_of(view.request),
-        view.windows,
-        view.as_of,
-        view.zone,
-        view.laned,
-        hints,
-    )
-
-
-def _key_of(declared: object) -> Hashable:
-    """Return a declaration as a value that is hashable, and equal only to that of an equal one."""
-    if isinstance(declared, Mapping):
-        return _key_of(tuple(declared.items()))
-    if isinstance(declared, tuple):
-        return tuple(map(_key_of, declared))
-    if is_dataclass(declared):
-        parts = tuple(getattr(declared, part.name) for part in fields(declared))
-        return (type(declared).__name__, _key_of(parts))
-    # A strategy is the same only if it is the same object; and 1 is not 1.0, nor True.
-    return (type(declared).__name__, declared)
 
 
 def _block_of(number: int) -> tuple[int, int]:

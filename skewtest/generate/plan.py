@@ -29,11 +29,6 @@ class Plan:
     first: int = 0
 
 
-def draw_plan(view: FeatureView, seed: int, first: int) -> Plan:
-    """Return the plan of the histories from a number on."""
-    return Plan(seed, pools=draw_pools(view, seed, first), first=first)
-
-
 def draw_pools(view: FeatureView, seed: int, first: int) -> dict[str, tuple[Any, ...]]:
     """Return the values that Hypothesis draws from the owner's strategies, by column path.
 

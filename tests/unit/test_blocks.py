@@ -1,6 +1,6 @@
 """Blocks: a history hangs on the seed and its number alone, whatever pack it comes in."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 import skewtest as sk
-from skewtest.generate.blocks import Blocks, block_key
+from skewtest.generate.blocks import Blocks
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, SEQUENCE
 from skewtest.generate.incidents import incidents_of
@@ -235,50 +235,3 @@ def test_an_entity_that_is_no_key_is_asked_for_once_in_each_history():
     made = blocks(view(sources=[source], entity=["shop"]))
     for number in range(64):
         assert not made.pack(number, 1).spine.select("shop", "as_of").is_duplicated().any()
-
-
-# -- keys of what can be shared -------------------------------------------------------------------
-
-
-def test_views_that_declare_the_same_have_one_key():
-    assert block_key(view(), HINTS) == block_key(view(WIDE), Hints(*_values(HINTS)))
-    assert hash(block_key(view(), HINTS)) == hash(block_key(view(), HINTS))
-    shown = view(features={"m": sk.close()}, delivery=sk.Delivery(duplicates=True))
-    assert block_key(shown, HINTS) == block_key(view(), HINTS)
-
-
-def _values(hints):
-    return hints.numbers, hints.texts, hints.lengths, hints.zones
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"windows": [WEEK, timedelta(days=1)]},
-        {"as_of": "inclusive"},
-        {"request": {"limit": sk.floats(0, 2, nullable=True)}},
-        {"request": {}},
-        {"zone": "America/New_York"},
-        {"scope": "global"},
-        {"entity": ["user_id", "device"]},
-        {"columns": {**WIDE, "n": sk.ints(0, 1)}},
-        {"columns": {**WIDE, "d": st.dates()}},
-        {"columns": dict(reversed(WIDE.items()))},
-        {"sources": [_orders("string")]},
-        {"sources": [_orders("int")]},
-    ],
-)
-def test_views_that_declare_something_else_have_another_key(changed):
-    assert block_key(view(**changed), HINTS) != block_key(view(), HINTS)
-
-
-def test_hints_are_part_of_the_key():
-    assert block_key(view(), Hints()) != block_key(view(), HINTS)
-
-
-def test_a_span_is_part_of_the_key():
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    source = sk.Source("orders", time="ts", columns={"user_id": sk.key()}, start=start)
-    assert block_key(view(sources=[source]), HINTS) != block_key(
-        view(sources=[_orders("string")]), HINTS
-    )

@@ -19,7 +19,7 @@ from skewtest.declare.kinds import Column, Drawn
 from skewtest.generate.incidents import value_incidents
 from skewtest.generate.instants import Clock
 from skewtest.generate.packs import build
-from skewtest.generate.plan import draw_plan
+from skewtest.generate.plan import Plan, draw_pools
 from skewtest.generate.values import fill_plain
 from skewtest.run.plain import plain_values
 from skewtest.strategies import cell_strategy
@@ -99,7 +99,7 @@ def test_any_kind_can_be_the_field_of_a_record(kind):
         online=None,
         features={"n": sk.exact()},
     )
-    pack = build(spend, Clock.of(spend), draw_plan(spend, 1, 0), 16)
+    pack = build(spend, Clock.of(spend), Plan(1, pools=draw_pools(spend, 1, 0)), 16)
     fields = pack.events["orders"]["r"].struct.field("field")
     assert fields.dtype == kind.dtype
     assert fields.null_count() == 0
