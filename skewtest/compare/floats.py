@@ -6,9 +6,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-LARGEST_EXACT = 2**53
-"""Up to here float64 holds every integer."""
+from skewtest.sides.columns import EXACT_INTS, FloatArray
 
 
 def ulps_between(left: float, right: float, *, single: bool = False) -> int | None:
@@ -75,6 +73,6 @@ def are_exact(left: FloatArray, right: FloatArray) -> npt.NDArray[np.bool_]:
     """
     larger = np.maximum(np.abs(left), np.abs(right))
     exact: npt.NDArray[np.bool_] = (
-        (larger < LARGEST_EXACT) & (left == np.floor(left)) & (right == np.floor(right))
+        (larger < EXACT_INTS) & (left == np.floor(left)) & (right == np.floor(right))
     )
     return exact

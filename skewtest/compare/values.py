@@ -8,10 +8,11 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from skewtest.compare.floats import LARGEST_EXACT, cosine_distance, ulps_between
+from skewtest.compare.floats import cosine_distance, ulps_between
 from skewtest.declare.divergence import Kind
 from skewtest.declare.tolerance import Close, Exact, Tolerance, Vector
 from skewtest.sides.answers import MISSING, NULL_OR_NAN
+from skewtest.sides.columns import EXACT_INTS
 from skewtest.times import instant, micros
 from skewtest.worker.exact import ExactTime, micros_of, time_of
 
@@ -167,7 +168,7 @@ def _difference_of_numbers(left: Any, right: Any, tolerance: Tolerance) -> Kind 
 def _are_exact_numbers(left: Any, right: Any) -> bool:
     if not (isinstance(left, float | int) and isinstance(right, float | int)):
         return False
-    if max(abs(left), abs(right)) >= LARGEST_EXACT:
+    if max(abs(left), abs(right)) >= EXACT_INTS:
         return False
     return float(left).is_integer() and float(right).is_integer()
 

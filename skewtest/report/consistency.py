@@ -14,9 +14,7 @@ from skewtest.declare.delivery import RELATIONS
 from skewtest.report import model
 from skewtest.report.verdict import derive_verdict, is_alike, is_ok, list_gaps
 from skewtest.results.finding import ALL_FEATURES
-
-# No run counts so far: a number beyond it was not counted. JSON readers hold it as a float64, too.
-LARGEST_COUNT = 2**53
+from skewtest.sides.columns import EXACT_INTS
 
 
 def list_contradictions(report: model.Report) -> list[str]:
@@ -59,7 +57,7 @@ def _check_views(report: model.Report) -> Iterator[str]:
 
 
 def _is_compared(report: model.Report, view: str) -> bool:
-    """Return whether environments were compared on a view, or nothing but functions were."""
+    """Return whether environments were compared on a view."""
     return any(spread.view == view for spread in report.versions)
 
 
@@ -177,11 +175,12 @@ def _find_impossible_numbers(part: Any, owner: str) -> Iterator[str]:
 
 
 def _check_number(value: float, path: str) -> Iterator[str]:
-    most = LARGEST_COUNT if isinstance(value, int) else math.inf
+    # No run counts beyond what readers of JSON hold exactly.
+    most = EXACT_INTS if isinstance(value, int) else math.inf
     if 0 <= value <= most:
         return
     # Python refuses to write integers of thousands of digits.
-    digits = "beyond counting" if abs(value) > LARGEST_COUNT else repr(value)
+    digits = "beyond counting" if abs(value) > EXACT_INTS else repr(value)
     yield f"{path} is {digits}"
 
 

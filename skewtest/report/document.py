@@ -30,10 +30,8 @@ from skewtest.report.words import value_text
 from skewtest.results.finding import Counterexample, Finding
 from skewtest.results.outcome import Outcome
 from skewtest.sides.answers import Failure, Nothing
+from skewtest.sides.columns import EXACT_INTS
 from skewtest.worker.values import spell
-
-# Every integer up to here is a float64 too: readers of JSON may hold numbers as such.
-LARGEST_EXACT = 2**53
 
 
 def part_of(outcomes: Iterable[Outcome], views: Iterable[model.View], again: str) -> model.Report:
@@ -257,7 +255,8 @@ def json_value(value: Any) -> Any:
         return {name: json_value(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(inner) for inner in value]
-    if isinstance(value, int) and abs(value) <= LARGEST_EXACT:
+    # Readers of JSON may hold numbers as float64.
+    if isinstance(value, int) and abs(value) <= EXACT_INTS:
         return value
     # A difference of infinities, and one with NaN, is NaN: no JSON has either.
     if isinstance(value, float) and value - value == 0:
