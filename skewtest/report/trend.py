@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from skewtest.errors import ReportError
 from skewtest.report import model
 from skewtest.report.grid import GATING, STATES, State, grid_of
+from skewtest.report.reading import bytes_from_file
 from skewtest.report.summary import histories
 
 
@@ -95,21 +95,25 @@ def read_history(path: Path) -> History:
     """Return what a history file holds. A line that is cut off or strange is named, and left out.
 
     Raises:
-        ReportError: the file cannot be read.
+        ReportError: the file cannot be read, or is too large.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror or error}.") from error
+    lines = bytes_from_file(path).splitlines()
     points, broken = [], []
     for number, line in enumerate(lines, 1):
         # Lines that somebody has left empty by hand are no runs that are broken.
         if not line.strip():
             continue
         try:
-            points.append(msgspec.json.decode(line, type=Point))
+            point = msgspec.json.decode(line, type=Point)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             broken.append(f"line {number} of {path} is no run: {error}")
+            continue
+        failing = [name for name, feature in point.features.items() if feature.state == "fails"]
+        if point.verdict == "parity" and failing:
+            claim = f"its verdict is parity, and {failing[0]} fails"
+            broken.append(f"line {number} of {path} contradicts itself: {claim}")
+        else:
+            points.append(point)
     # Runs side by side append when they end, and their time is when they began.
     return History(tuple(sorted(points, key=lambda point: point.time)), tuple(broken))
 

@@ -150,3 +150,14 @@ def test_of_two_features_that_are_called_alike_the_one_that_fails_is_told():
 def test_what_was_not_checked_is_not_in_a_point():
     found = point_of(report(outcome("v"), views=[view("v", ("f0",)), view("w", ("n",))]))
     assert [*found.features] == ["v.f0"]
+
+
+def test_a_line_that_says_parity_beside_a_feature_that_fails_is_left_out(tmp_path):
+    file = tmp_path / "history.jsonl"
+    skewed = line_of(point_of(report(outcome("v", findings=[finding("f0")]))))
+    file.write_bytes(skewed.replace(b'"verdict":"skew"', b'"verdict":"parity"') + skewed)
+    runs = read_history(file)
+    assert [point.verdict for point in runs.points] == ["skew"]
+    assert runs.broken == (
+        f"line 1 of {file} contradicts itself: its verdict is parity, and v.f0 fails",
+    )
