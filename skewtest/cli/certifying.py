@@ -14,7 +14,7 @@ from skewtest.report import certificate
 from skewtest.report.plain import one_line
 from skewtest.report.provenance import git_of, packages
 from skewtest.report.words import count
-from skewtest.results.code import file_digest
+from skewtest.results.code import file_digest, path_at
 
 
 def certify(file: Path, out: Path, *, any_verdict: bool) -> None:
@@ -97,7 +97,7 @@ def _digest_within(root: Path, name: str) -> str | None:
     A certificate is somebody else's file: what it names elsewhere and is no code, or what is no
     file and may never end, is not read. Code may lie beside a project in its repository.
     """
-    path = root / name
+    path = path_at(name, root)
     try:
         is_within = path.resolve().is_relative_to(root.resolve())
         is_read = (is_within or path.suffix in CODE) and path.is_file()

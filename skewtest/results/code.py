@@ -243,7 +243,9 @@ def digest_of(content: bytes) -> str:
 
 
 def path_from(file: str, root: Path) -> str:
-    """Return a path from the root, if it lies in the same repository.
+    """Return a path from the root, if it lies in the same repository, else from the user's home.
+
+    Reports are handed on: the path of a home names its user.
 
     Args:
         file: the file.
@@ -252,7 +254,27 @@ def path_from(file: str, root: Path) -> str:
     path = Path(os.path.normpath(file))
     if path.is_relative_to(_repository(root)):
         return Path(os.path.relpath(path, root)).as_posix()
+    home = _home()
+    if home is not None and path.is_relative_to(home):
+        return f"~/{path.relative_to(home).as_posix()}"
     return path.as_posix()
+
+
+def path_at(name: str, root: Path) -> Path:
+    """Return the path that `path_from` has named so."""
+    home = _home()
+    if home is not None and name.startswith("~/"):
+        return home / name.removeprefix("~/")
+    return root / name
+
+
+def _home() -> Path | None:
+    """Return the user's home; None where the system tells of none, or the root is it."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if len(home.parts) > 1 else None
 
 
 @cache

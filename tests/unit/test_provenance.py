@@ -12,7 +12,7 @@ import pytest
 
 import skewtest as sk
 from skewtest.report.provenance import git_of, packages, view_info
-from skewtest.results.code import file_digest
+from skewtest.results.code import file_digest, path_at, path_from
 from skewtest.results.tables import tables_digest
 
 FEATURES = """\
@@ -303,3 +303,12 @@ def test_a_folder_without_git_or_a_machine_without_it_has_no_revision(tmp_path, 
     assert git_of(bare) is None
     monkeypatch.setenv("PATH", "")
     assert git_of(repo) is None
+
+
+def test_files_elsewhere_in_a_home_do_not_name_it(tmp_path, monkeypatch):
+    home, root = tmp_path / "home" / "ada", tmp_path / "project"
+    monkeypatch.setenv("HOME", str(home))
+    name = path_from(str(home / "libs" / "shared.py"), root)
+    assert name == "~/libs/shared.py"
+    assert path_at(name, root) == home / "libs" / "shared.py"
+    assert path_at("features.py", root) == root / "features.py"
