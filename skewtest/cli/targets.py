@@ -10,7 +10,7 @@ from skewtest.cli.exits import BROKEN, import_from_here, refuse
 from skewtest.declare.view import FeatureView
 from skewtest.environments.settings import project_file, tool_table
 from skewtest.errors import listed, nearest
-from skewtest.report.failures import import_traceback
+from skewtest.tracebacks import format_user_traceback
 from skewtest.worker.exits import NoExit
 
 DEFAULT_CORPUS = Path("tests/skew-corpus")
@@ -75,7 +75,7 @@ def _import_module(name: str) -> ModuleType:
     except BaseException as error:
         if _is_missing(name, error):
             refuse(f"there is no module {name!r}; {usage}")
-        typer.echo(f"{name!r} cannot be imported:\n\n{import_traceback(error)}", err=True)
+        typer.echo(f"{name!r} cannot be imported:\n\n{format_user_traceback(error)}", err=True)
         raise typer.Exit(BROKEN) from error
 
 

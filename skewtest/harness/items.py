@@ -11,7 +11,7 @@ import pytest
 
 from skewtest.declare.view import FeatureView
 from skewtest.harness.questions import Question
-from skewtest.report.failures import import_traceback
+from skewtest.tracebacks import format_user_traceback
 from skewtest.worker.exits import NoExit
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _import_module(name: str, root: Path) -> ModuleType | str:
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
     except BaseException as error:
-        text = import_traceback(error)
+        text = format_user_traceback(error)
         return f"[tool.skewtest] views: {name!r} cannot be imported\n\n{text}"
 
 

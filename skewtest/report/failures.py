@@ -1,16 +1,12 @@
 """What user code did wrong: what was got, what was expected, and the next step."""
 
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from skewtest.declare.divergence import FailureCode
 from skewtest.errors import listed, nearest
 from skewtest.sides.answers import Failure
+from skewtest.tracebacks import format_user_traceback
 
-OUR_CODE = Path(__file__).parents[1]
-# Frames of what runs user code for us; the user's own frames stand below them.
-CARRIERS = frozenset({"asyncio", "narwhals"})
 SIDES = ("batch", "online")
 HEADLINES: Mapping[FailureCode, str] = {
     "raised": "{side} fails",
@@ -165,12 +161,7 @@ def user_traceback(failure: Failure) -> str:
     if remote:
         return _operation(failure) + str(remote).rstrip()
     # The user's mistake is in the user's frames: ours would only push them out of sight.
-    frames = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        file = Path(frame.filename)
-        if OUR_CODE not in file.parents and CARRIERS.isdisjoint(file.parts):
-            frames.append(frame)
-    return _operation(failure) + _format(frames, error)
+    return _operation(failure) + format_user_traceback(error)
 
 
 def _operation(failure: Failure) -> str:
@@ -178,20 +169,6 @@ def _operation(failure: Failure) -> str:
     if "operation" not in failure.facts:
         return ""
     return f"at operation {failure.facts['operation']} of {failure.facts['of']}\n"
-
-
-def import_traceback(error: BaseException) -> str:
-    """Return the traceback of a module that cannot be imported: its own frames alone."""
-    frames = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        if "importlib" not in frame.filename and OUR_CODE not in Path(frame.filename).parents:
-            frames.append(frame)
-    return _format(frames, error)
-
-
-def _format(frames: list[traceback.FrameSummary], error: BaseException) -> str:
-    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-    return "".join(lines).rstrip()
 
 
 def _article(noun: str) -> str:

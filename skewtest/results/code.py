@@ -14,8 +14,7 @@ from typing import Any
 
 from skewtest.declare.view import FeatureView
 from skewtest.sides.parts import parts_of
-
-OUR_CODE = Path(__file__).parents[1]
+from skewtest.tracebacks import OUR_CODE
 
 # Folders of what is installed, wherever they lie: a virtual environment may be inside the project.
 NOT_OURS = {"site-packages", "dist-packages", "node_modules"}

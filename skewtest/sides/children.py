@@ -22,6 +22,7 @@ from typing import IO, Any, NoReturn, Self
 from skewtest.sides.answers import ProcessDiedError
 from skewtest.sides.journal import Journal
 from skewtest.sides.process import READ_BYTES, cpu_seconds_of
+from skewtest.tracebacks import OUR_CODE
 from skewtest.worker.exits import exit_now
 from skewtest.worker.limits import TimeLimitExceeded, Watch
 
@@ -30,7 +31,6 @@ try:
 except ImportError:  # a system without limits
     resource = None  # type: ignore[assignment]
 
-OUR_CODE = str(Path(__file__).parents[1])
 FAILED_CHILD = 70
 """The exit code of a child that our own code failed in; that of no signal."""
 CLOSED_CHILD = 71

@@ -6,19 +6,15 @@ objects of its parent, at the same place in memory: their number is enough.
 
 import io
 import pickle
-import traceback
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from skewtest.sides.process import RemoteError
+from skewtest.tracebacks import format_user_traceback
 from skewtest.worker.telling import tell_error
 
-OUR_CODE = str(Path(__file__).parents[1])
-CARRIERS = ("/asyncio/", "/narwhals/", "importlib")
-"""Frames of what runs user code for us, beside our own."""
 PLAIN = (str, bytes, int, float, bool, type(None))
 
 _known: dict[int, Any] = {}
@@ -97,23 +93,13 @@ def _reduce_error(error: BaseException) -> Any:
 
     Its traceback goes along as text, since frames cannot cross.
     """
-    text = getattr(error, "remote_traceback", "") or _traceback_text(error)
+    text = getattr(error, "remote_traceback", "") or format_user_traceback(error)
     try:
         data = pickle.dumps(error)
         pickle.loads(data)  # noqa: S301 - to see whether it can be made again
     except BaseException:
         return _told_error, (tell_error(error), text)
     return _same_error, (data, text)
-
-
-def _traceback_text(error: BaseException) -> str:
-    frames = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        is_carrier = any(name in frame.filename for name in CARRIERS)
-        if not frame.filename.startswith(OUR_CODE) and not is_carrier:
-            frames.append(frame)
-    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-    return "".join(lines)
 
 
 def _same_error(data: bytes, text: str) -> BaseException:
