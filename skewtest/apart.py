@@ -45,15 +45,15 @@ from skewtest.worker.threads import threads_left, threads_now
 
 T = TypeVar("T")
 NEVER = sys.maxsize
+# The check as it is; again, supervised from where it died; again, supervised from the start,
+# because it died sooner than the time before.
 ATTEMPTS = 3
-"""The check as it is; again, supervised from where it died; again, supervised from the start,
-because it died sooner than the time before."""
+# Of the calls that went well before: how many are not supervised. A run adapts to what code costs,
+# so the call that was fatal may come somewhat sooner the next time.
 MARGIN = 0.9
-"""Of the calls that went well before: how many are not supervised. A run adapts to what code costs,
-so the call that was fatal may come somewhat sooner the next time."""
+# Ends that may be somebody else's doing, such as the system's that is short of memory, and are no
+# finding unless they come again.
 FROM_OUTSIDE = (signal.SIGKILL.name, signal.SIGTERM.name, signal.SIGHUP.name)
-"""Ends that may be somebody else's doing, such as the system's that is short of memory, and are no
-finding unless they come again."""
 
 
 @dataclass(frozen=True, slots=True)

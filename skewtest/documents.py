@@ -13,12 +13,12 @@ from typing import Any, NoReturn
 
 from skewtest.errors import SkewtestError
 
+# Of one file. A report of 50 views with 4 features under 12 scenarios has 9 MB, read in 0.8 s.
 MOST_BYTES = 256 * 2**20
-"""Of one file. A report of 50 views with 4 features under 12 scenarios has 9 MB, read in 0.8 s."""
+# Of one number: integers of 128 bits have 39, and Python takes quadratic time for long ones.
 MOST_DIGITS = 40
-"""Of one number: integers of 128 bits have 39, and Python takes quadratic time for long ones."""
+# How many lists and objects may lie in each other: what reads them recurses.
 DEEPEST = 64
-"""How many lists and objects may lie in each other: what reads them recurses."""
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})(\s|$)", re.MULTILINE)
 _BOM = b"\xef\xbb\xbf"
 

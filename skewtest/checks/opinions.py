@@ -19,8 +19,8 @@ from skewtest.sides.answers import MISSING, Answers, Failure
 from skewtest.sides.columns import MISSING_STATE
 from skewtest.sides.side import Conditions
 
+# What the agreement of both sides with the reference is called among the checks of an outcome.
 LAW = "reference"
-"""What the agreement of both sides with the reference is called among the checks of an outcome."""
 AGAINST_REFERENCE = "agree with the reference"
 
 

@@ -12,8 +12,8 @@ from skewtest.declare.view import FeatureView
 from skewtest.generate.history import LANE, Pack
 from skewtest.run.experiment import Trial
 
+# A sketch that keeps its law is accused once in so many runs.
 CHANCE = 1e-6
-"""A sketch that keeps its law is accused once in so many runs."""
 
 
 @dataclass(slots=True)

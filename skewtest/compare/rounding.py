@@ -18,22 +18,22 @@ from skewtest.declare.view import FeatureView
 from skewtest.sides.columns import FloatArray
 
 EPS = 2.0**-52
+# Beyond it an int, or what is computed with it, may be no float.
 LARGEST = 2**1000
-"""Beyond it an int, or what is computed with it, may be no float."""
+# So many floats apart are two right algorithms anyway, whatever their copies show.
 LEAST_ULPS = 8
-"""So many floats apart are two right algorithms anyway, whatever their copies show."""
+# Rounding of more than this of the value leaves a feature with fewer than six digits.
 UNSTABLE = 1e-6
-"""Rounding of more than this of the value leaves a feature with fewer than six digits."""
+# A feature may take several passes over its inputs, and sums of sums.
 SLACK = 64
-"""A feature may take several passes over its inputs, and sums of sums."""
+# A value moves by no more than this of itself: it would be another value otherwise.
 CAP = 2.0**-12
-"""A value moves by no more than this of itself: it would be another value otherwise."""
+# Half a step of a float32, relative: what moves by less stays the same float32.
 SINGLE = 2.0**-24
-"""Half a step of a float32, relative: what moves by less stays the same float32."""
+# The rounding that cubes of the inputs may come to where a larger difference is logic.
 EXACT_REGIME = 1e-6
-"""The rounding that cubes of the inputs may come to where a larger difference is logic."""
+# Inputs of so many bits have sums, squares and cubes that a float64 holds nearly exactly.
 GRID_BITS = 10
-"""Inputs of so many bits have sums, squares and cubes that a float64 holds nearly exactly."""
 
 
 def is_doubtful(view: FeatureView, divergence: Divergence) -> bool:
@@ -173,8 +173,8 @@ def are_singles(values: Iterable[object]) -> bool:
     return True
 
 
+# A side moves more than the other where its answers range over so many times as much.
 STEADIER = 4.0
-"""A side moves more than the other where its answers range over so many times as much."""
 
 
 def unstable_side(moves: Moves) -> str:

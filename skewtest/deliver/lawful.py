@@ -14,8 +14,8 @@ from skewtest.declare.view import AS_OF, FeatureView
 from skewtest.generate.history import COPIES, DELAY, TURN, WORKER, History, Restart
 from skewtest.times import MICROSECOND, instants_of, micros
 
+# The delay of an event that arrives at its own time.
 AT_ONCE = 0
-"""The delay of an event that arrives at its own time."""
 
 
 class Arrival(Protocol):
@@ -228,6 +228,7 @@ def _judge_boot(_view: FeatureView, course: Course) -> str:
     return ""
 
 
+# What each scenario may do with the faults that are its own.
 _LAWS: Mapping[str, Callable[[FeatureView, Course], str]] = {
     IN_ORDER: _allow,
     "ties": _allow,
@@ -244,4 +245,3 @@ _LAWS: Mapping[str, Callable[[FeatureView, Course], str]] = {
     # What a log says has happened, whatever was declared.
     REPLAY: _allow,
 }
-"""What each scenario may do with the faults that are its own."""

@@ -11,8 +11,8 @@ import pytest
 from skewtest.harness.gathering import Gathering
 
 DEFAULT_CORPUS = "tests/skew-corpus"
+# Options of pytest that leave tests out, by the name of what they set.
 CHOOSING = ("keyword", "markexpr", "deselect", "lf", "stepwise", "ignore", "ignore_glob")
-"""Options of pytest that leave tests out, by the name of what they set."""
 
 
 def corpus_of(config: pytest.Config) -> Path:

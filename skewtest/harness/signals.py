@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+# Windows has no SIGHUP.
 ENDING = ("SIGTERM", "SIGHUP")
-"""Windows has no SIGHUP."""
 INTERRUPT = "SIGINT"
 
 

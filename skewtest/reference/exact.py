@@ -10,8 +10,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
+# Far more than the 17 of a float, so that what is rounded to one is rounded once.
 DIGITS = 60
-"""Far more than the 17 of a float, so that what is rounded to one is rounded once."""
 PRECISE = Context(prec=DIGITS)
 Interpolation = Literal["linear", "lower", "higher", "midpoint", "nearest"]
 ModeTies = Literal["smallest", "largest", "first", "last"]

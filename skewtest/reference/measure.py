@@ -14,8 +14,8 @@ from skewtest.reference.side import answer_rows
 from skewtest.sides.answers import Answers
 from skewtest.sides.side import Conditions
 
+# Makes the answer of the events that were picked, at least one, and of the moment, in us.
 Rule = Callable[[Sequence[Event], int], Any]
-"""Makes the answer of the events that were picked, at least one, and of the moment, in us."""
 
 
 class Measure:
@@ -93,8 +93,8 @@ class Statistic(Measure):
         return self.empty if value is EMPTY else value
 
 
+# What a rule answers where no value is left, such as where all are null.
 EMPTY = object()
-"""What a rule answers where no value is left, such as where all are null."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,14 +22,14 @@ from skewtest.run.draft import Ask, Draft, can_share, draft_of, pack_drafts
 from skewtest.sides.answers import Answers
 from skewtest.times import micros
 
+# As in `run.judge`: more events and requests in a call cost no less for each.
 ROWS_A_CALL = 30_000
-"""As in `run.judge`: more events and requests in a call cost no less for each."""
+# Events and requests that are run for windows that start anywhere: what is not tried stays open,
+# and is looked at again when its history is confirmed alone.
 MOST_ROWS = 60_000
-"""Events and requests that are run for windows that start anywhere: what is not tried stays open,
-and is looked at again when its history is confirmed alone."""
 AskSide = Callable[[FeatureView, Pack], Answers]
+# A spine row and a feature.
 Place = tuple[int, str]
-"""A spine row and a feature."""
 
 
 @dataclass(frozen=True, slots=True)

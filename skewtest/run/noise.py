@@ -39,22 +39,22 @@ class Stage(NamedTuple):
     factor: float
 
 
+# Stages whose copies share a batch call: a call of its own for each costs more than the copies.
 Round = tuple[Stage, ...]
-"""Stages whose copies share a batch call: a call of its own for each costs more than the copies."""
+# Three copies excuse five in six rounded rows, eight nearly all of them (NUMERICS: k=4, m=8).
 FEW = (Stage(3, "sums", 4.0), Stage(8, "sums", 4.0))
-"""Three copies excuse five in six rounded rows, eight nearly all of them (NUMERICS: k=4, m=8)."""
 QUICK: tuple[Round, ...] = (FEW,)
+# Sides that answer in float32 round by bits that the other scales do not touch.
 SINGLES = Stage(16, "single", 2.0)
-"""Sides that answer in float32 round by bits that the other scales do not touch."""
+# A flag is confirmed with eight times as many copies, moved at two scales.
 THOROUGH: tuple[Round, ...] = (
     FEW,
     (Stage(64, "sums", 2.0), Stage(64, "squares", 2.0), SINGLES),
 )
-"""A flag is confirmed with eight times as many copies, moved at two scales."""
+# Each copy of a real log costs a replay of it; rows that these leave are confirmed by entity.
 WHOLE_LOG: tuple[Round, ...] = tuple(
     (stage,) for stage in (*FEW, Stage(16, "sums", 3.0), Stage(16, "squares", 3.0), SINGLES)
 )
-"""Each copy of a real log costs a replay of it; rows that these leave are confirmed by entity."""
 
 
 @dataclass(slots=True)

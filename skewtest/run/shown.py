@@ -12,10 +12,10 @@ from skewtest.declare.view import FeatureView
 from skewtest.run.draft import Draft, can_share, pack_drafts
 from skewtest.run.experiment import BATCH_AGAINST_ONLINE, Experiment, NotApplicable, Trial
 
+# Feature, kind and failure of a divergence: what makes two of them the same finding.
 Group = tuple[str, Kind, object]
-"""Feature, kind and failure of a divergence: what makes two of them the same finding."""
+# A row of a history's own spine (-1: one that nobody asked for), and what is wrong there.
 Spot = tuple[int, Group]
-"""A row of a history's own spine (-1: one that nobody asked for), and what is wrong there."""
 # A batch call gets up to so many events and requests: it costs little per row by then, and more of
 # them would only take memory.
 ROWS_A_CALL = 30_000

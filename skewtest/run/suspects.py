@@ -24,9 +24,9 @@ TINY = 1e-9
 # Histories of a pack that are looked at first for each group of divergences.
 SUSPECTS = 3
 
+# So often a pack is run again for another answer: code that is wrong in a fifth of its calls gives
+# the same wrong one once more in 4 of 100 cases, and five times in 3 of 10,000.
 RERUNS = 4
-"""So often a pack is run again for another answer: code that is wrong in a fifth of its calls gives
-the same wrong one once more in 4 of 100 cases, and five times in 3 of 10,000."""
 
 
 @dataclass(frozen=True, slots=True)

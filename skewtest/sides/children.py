@@ -31,24 +31,24 @@ try:
 except ImportError:  # a system without limits
     resource = None  # type: ignore[assignment]
 
+# The exit code of a child that our own code failed in; that of no signal.
 FAILED_CHILD = 70
-"""The exit code of a child that our own code failed in; that of no signal."""
+# The exit code of a child that cannot send what it has done: user code has closed its files.
 CLOSED_CHILD = 71
-"""The exit code of a child that cannot send what it has done: user code has closed its files."""
 CLOSED = "its files were closed"
 LENGTH = struct.Struct("=Q")
+# So often a child that works is looked at.
 LOOK_SECONDS = 0.25
-"""So often a child that works is looked at."""
+# Beyond the limit of user code, which a child keeps itself where it can; never more than half of
+# that limit.
 GRACE_SECONDS = 2.0
-"""Beyond the limit of user code, which a child keeps itself where it can; never more than half of
-that limit."""
+# So long at least a child that seems to wait is let wait. Its CPU time is told in hundredths of a
+# second, and six busy processes on each core may keep it from one for a quarter of a second.
 IDLE_SECONDS = 2.0
-"""So long at least a child that seems to wait is let wait. Its CPU time is told in hundredths of a
-second, and six busy processes on each core may keep it from one for a quarter of a second."""
+# CPU seconds, or seconds of waiting, between two calls into user code: our own code needs few.
 ENGINE_SECONDS = 300.0
-"""CPU seconds, or seconds of waiting, between two calls into user code: our own code needs few."""
+# A child that has closed its channel is gone in milliseconds, unless user code has closed it.
 CLOSING_SECONDS = 2.0
-"""A child that has closed its channel is gone in milliseconds, unless user code has closed it."""
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 TASKS = Path("/proc/self/task")
 MAPS = Path("/proc/self/maps")
+# The names of the threads of polars' pool; there are none until it is first used.
 POOL = re.compile(r"polars-\d")
-"""The names of the threads of polars' pool; there are none until it is first used."""
+# How the names of threads begin that no user code depends on: our own, and those of xdist.
 OURS = ("skewtest", "execnet")
-"""How the names of threads begin that no user code depends on: our own, and those of xdist."""
+# Runtimes that hang in a child of a process that has used them. scikit-learn, LightGBM and torch
+# bring one of their own.
 OPENMP = (b"libgomp", b"libomp", b"libiomp")
-"""Runtimes that hang in a child of a process that has used them. scikit-learn, LightGBM and torch
-bring one of their own."""
 
 
 def reason_against_forking() -> str:

@@ -23,8 +23,8 @@ from skewtest.sides.side import Conditions, Role, Side
 from skewtest.worker.feeder import requests_among
 from skewtest.worker.limits import TimeLimitExceeded
 
+# How the messages of a child begin that checks a view: a Request follows, or what it came to.
 ASKS, ENDS = b"?", b"="
-"""How the messages of a child begin that checks a view: a Request follows, or what it came to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Supervision:
         return reply
 
 
+# That of this process, if it is a child that checks a view.
 _supervision: list[Supervision] = []
-"""That of this process, if it is a child that checks a view."""
 
 
 def supervise(supervision: Supervision) -> None:

@@ -19,10 +19,10 @@ from skewtest.sides.functions import Caller, Frames
 from skewtest.sides.wrapping import AdapterError, BatchWrapper, OnlineWrapper, name_function
 from skewtest.worker.frames import kind_of
 
+# The key of a transform's rows, which tells one from another in a frame.
 ROW = "row"
-"""The key of a transform's rows, which tells one from another in a frame."""
+# What a function of a row keeps by itself: a scaler that is fitted to its input does not.
 LAWS = DefaultRelations(("spine_independence", "determinism", "pure_reads"))
-"""What a function of a row keeps by itself: a scaler that is fitted to its input does not."""
 
 
 class Transform(FeatureView):

@@ -9,6 +9,7 @@ from typing import Any
 from .zones import MICROSECOND, instant_of, moment_of, zone_of
 
 DAY_US = 86_400_000_000
+# Microseconds of a unit of time, by the names that numpy, pandas, polars and Arrow share.
 MICROS_OF_UNIT = {
     "W": Fraction(7 * DAY_US),
     "D": Fraction(DAY_US),
@@ -22,9 +23,8 @@ MICROS_OF_UNIT = {
     "fs": Fraction(1, 10**9),
     "as": Fraction(1, 10**12),
 }
-"""Microseconds of a unit of time, by the names that numpy, pandas, polars and Arrow share."""
+# Of a second: numpy counts down to attoseconds.
 DIGITS = 18
-"""Of a second: numpy counts down to attoseconds."""
 
 
 class ExactTime:

@@ -13,10 +13,10 @@ from typing import Any
 from .exact import MICROS_OF_UNIT, Unit, time_of
 from .zones import zone_name
 
+# Where the times of a type are: a Unit, `["each", Layout]`, Layouts by field, or None.
 Layout = Any
-"""Where the times of a type are: a Unit, `["each", Layout]`, Layouts by field, or None."""
+# The microseconds since 1970 of the years 1 to 9999.
 PYTHON_YEARS_US = (-62_135_596_800_000_000, 253_402_300_799_999_999)
-"""The microseconds since 1970 of the years 1 to 9999."""
 
 
 def time_of_numpy(value: Any, zone: str | None = None) -> Any:
