@@ -5,7 +5,6 @@ change the answers to requests that are still there. Both sides leaking the same
 although they agree.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +26,7 @@ from skewtest.declare.delivery import Delivery, Scenario
 from skewtest.declare.view import FeatureView
 from skewtest.deliver.operations import Delivered, deliver
 from skewtest.deliver.scenarios import spread
+from skewtest.drive.turns import hurry_turns
 from skewtest.generate.hints import Hints
 from skewtest.generate.history import LANE, Pack
 from skewtest.results.pair import pair_of_change
@@ -201,16 +201,12 @@ def _ask_again(view: FeatureView, pack: Pack, left: Answers | None) -> Asked:
 
 
 def _ask_hurried(view: FeatureView, pack: Pack, _left: Answers | None) -> Asked:
-    """Ask the online side with threads that take turns a thousand times as often as usual.
+    """Ask the online side with threads that take turns far more often than usual.
 
     What its own threads do to each other by chance in production then happens here.
     """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(HURRY_SECONDS)
-    try:
+    with hurry_turns():
         return Asked(answer_online(view, pack))
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _ask_afresh(
@@ -228,8 +224,6 @@ def _ask_afresh(
 
 TIMES_AGAIN = 8
 """Of 100 pieces of code that are wrong in a fifth of their calls, 17 pass so many."""
-HURRY_SECONDS = 1e-6
-"""Python's own interval between turns is 5 ms, and most updates are done in less."""
 FUTURE = "no_future_leakage"
 ISOLATION = "entity_isolation"
 ORDER = "input_order"
