@@ -50,7 +50,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
     suspects = [suspect for suspect in suspects if not sketches.excuses(*suspect.group[:2])]
     findings = []
     for finding in findings_of(view, suspects, effort.REPLAY):
-        replayed = replace(finding, scenario="replay", cause=_cause_of(finding))
+        replayed = replace(finding, scenario=REPLAY, cause=_cause_of(finding))
         if view.reference is not None:
             replayed = checks.opinions.with_opinion(view, replayed)
         findings.append(replayed)
@@ -59,7 +59,7 @@ def replay_outcome(view: FeatureView, history: History) -> Outcome:
         untested = _features_without_value(view, trial)
     return Outcome(
         subject=view,
-        scenario="replay",
+        scenario=REPLAY,
         seed=0,
         histories=1,
         planned=1,

@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 
 from skewtest import __version__
+from skewtest.declare.delivery import REPLAY
 from skewtest.errors import ReportError, listed
 from skewtest.report import model
 from skewtest.report.reading import bytes_from_file
 
 FORMAT = 1
-# The scenario of outcomes that a log has given, not the generator.
-REPLAY = "replay"
 
 
 class CertifiedView(model.Part, frozen=True, kw_only=True):
