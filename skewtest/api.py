@@ -188,11 +188,13 @@ def _default_spine(view: FeatureView, tables: Mapping[str, pl.DataFrame]) -> pl.
             f"{listed(view.request)}, which no log of events holds"
         )
     entity = list(view.entity)
-    seen = [
-        tables[name].select(*entity, pl.col(source.time).cast(view.time.dtype).alias(AS_OF))
-        for name, source in view.sources.items()
-        if all(column in source.columns for column in entity)
-    ]
+    as_of = view.time.dtype
+    seen = []
+    for name, source in view.sources.items():
+        # Requests come from sources that tell of whole entities.
+        if source.columns.keys() >= set(entity):
+            moment = pl.col(source.time).cast(as_of).alias(AS_OF)
+            seen.append(tables[name].select(*entity, moment))
     if not seen:
         raise DeclarationError(
             f"replay({view.name!r}) needs a spine: no source has all entity columns"

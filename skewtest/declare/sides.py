@@ -138,10 +138,8 @@ def combinations(place: str, parameters: object) -> list[dict[str, Any]]:
                 f"{place}.variants(...): {name!r} must have a list of at least one value; "
                 f"got {values!r}"
             )
-    return [
-        dict(zip(parameters, values, strict=True))
-        for values in product(*(list(values) for values in parameters.values()))
-    ]
+    combinations = product(*map(list, parameters.values()))
+    return [dict(zip(parameters, values, strict=True)) for values in combinations]
 
 
 def variant_name(parameters: Mapping[str, Any]) -> str:
