@@ -96,6 +96,8 @@ def _check_outcome(outcome: model.Outcome, declared: set[str]) -> Iterator[str]:
     for name in named:
         if name not in declared and name != ALL_FEATURES:
             yield f"it speaks of the feature {name!r}, which its view does not declare"
+    for finding in outcome.findings:
+        yield from _check_timeline(finding)
     yield from _check_laws(outcome)
     for name, tally in outcome.features.items():
         for claim in _check_tally(tally):
@@ -115,6 +117,18 @@ def _check_features(outcome: model.Outcome, declared: set[str]) -> Iterator[str]
             yield f"ok is true, and there are no counters of the feature {name!r}"
         elif not tally.compared:
             yield f"ok is true, and no value of the feature {name!r} was ever compared"
+
+
+def _check_timeline(finding: model.Finding) -> Iterator[str]:
+    """Tell of a counterexample whose table is no table: every format draws it."""
+    if finding.counterexample is None:
+        return
+    timeline = finding.counterexample.timeline
+    columns = len(timeline.columns)
+    for cells in timeline.rows:
+        if len(cells) != columns:
+            claim = f"has {len(cells)} of {columns} cells"
+            yield f"a row of the timeline of {finding.feature!r} {claim}"
 
 
 def _check_laws(outcome: model.Outcome) -> Iterator[str]:

@@ -81,6 +81,12 @@ EDITS = {
     ),
     "another view": (PARITY, ("outcomes", 0, "view"), "w", "outcomes has the view 'w'"),
     "another feature": (SKEW, ("outcomes", 0, "findings", 0, "feature"), "z", "'z'"),
+    "a row without cells": (
+        SKEW,
+        ("outcomes", 0, "findings", 0, "counterexample", "timeline", "rows", 0),
+        [],
+        "has 0 of 5 cells",
+    ),
     "a skipped check is no gap": (
         PARITY,
         ("outcomes", 1, "skipped"),
